@@ -1,0 +1,25 @@
+"""Divergences at the logits, the GlobalPointer head and its loss, and R-Drop training with them."""
+
+from gpkl_lib.consistency import rdrop_loss
+from gpkl_lib.divergence import jensen_shannon, kl_divergence, symmetric_kl
+from gpkl_lib.global_pointer import EfficientGlobalPointer, GlobalPointer, span_mask
+from gpkl_lib.losses import multilabel_cross_entropy, sparse_multilabel_cross_entropy
+from gpkl_lib.smoothing import entropy, logsumexp, softmax
+from gpkl_lib.spans import decode_spans, span_scores
+
+__all__ = [
+    "EfficientGlobalPointer",
+    "GlobalPointer",
+    "decode_spans",
+    "entropy",
+    "jensen_shannon",
+    "kl_divergence",
+    "logsumexp",
+    "multilabel_cross_entropy",
+    "rdrop_loss",
+    "softmax",
+    "span_mask",
+    "span_scores",
+    "sparse_multilabel_cross_entropy",
+    "symmetric_kl",
+]

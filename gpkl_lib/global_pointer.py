@@ -1,0 +1,148 @@
+"""GlobalPointer: one score for every (type, start, end), from hidden states.
+
+Notation: B batch, L tokens, H heads (one a span type), d head size, q and k the query and key of a token.
+
+    score[b, h, i, j] = q_i . k_j / sqrt(d),  rotary position in both, for i <= j: the span of tokens i ... j
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from gpkl_lib._checks import check_floating
+
+
+def rotary_embedding(x: Tensor) -> Tensor:
+    """Rotate each pair of features by an angle that grows with the position: q_i . k_j then depends on j - i.
+
+    Args:
+        x: (..., L, d) with d even; position is dimension -2.
+
+    Returns:
+        The shape and dtype of `x`. Angles are computed in float32 at least: half precision cannot count past 2048.
+
+    Raises:
+        ValueError: d is odd.
+
+    Source: Su et al. 2021 (RoFormer), equation 34.
+    """
+    length, d = x.shape[-2:]
+    if d % 2:
+        raise ValueError(f"rotary position needs an even feature size, got {d}")
+    dtype = torch.promote_types(x.dtype, torch.float32)
+    frequency = 10000.0 ** (-torch.arange(0, d, 2, device=x.device, dtype=dtype) / d)
+    angle = torch.arange(length, device=x.device, dtype=dtype)[:, None] * frequency  # (L, d/2)
+    cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+    even, odd = x[..., 0::2], x[..., 1::2]
+    return torch.stack([even * cos - odd * sin, odd * cos + even * sin], -1).flatten(-2)
+
+
+def span_mask(attention_mask: Tensor) -> Tensor:
+    """Which cells of the score matrix are spans: both ends real tokens, start not after end.
+
+    Args:
+        attention_mask: (B, L), True or 1 for a real token.
+
+    Returns:
+        Boolean (B, 1, L, L), True = a span; broadcasts over the types.
+
+    Raises:
+        ValueError: attention_mask is not two-dimensional.
+    """
+    if attention_mask.ndim != 2:
+        raise ValueError(f"attention_mask must have shape (batch, L), got {tuple(attention_mask.shape)}")
+    real = attention_mask.bool()
+    return (real[:, None, :, None] & real[:, None, None, :]).triu()
+
+
+class _SpanHead(nn.Module):
+    """What both heads share: checked input, the one mask, the scale."""
+
+    def __init__(self, hidden_size: int, num_types: int, head_size: int, rotary: bool) -> None:
+        super().__init__()
+        for name, value in (("hidden_size", hidden_size), ("num_types", num_types), ("head_size", head_size)):
+            if value < 1:
+                raise ValueError(f"{name} must be positive, got {value}")
+        if rotary and head_size % 2:
+            raise ValueError(f"head_size must be even for rotary position, got {head_size}")
+        self.hidden_size, self.num_types, self.head_size, self.rotary = hidden_size, num_types, head_size, rotary
+
+    def _check(self, hidden_states: Tensor) -> None:
+        check_floating("hidden_states", hidden_states)
+        if hidden_states.ndim != 3 or hidden_states.shape[-1] != self.hidden_size:
+            raise ValueError(
+                f"hidden_states must have shape (batch, L, {self.hidden_size}), got {tuple(hidden_states.shape)}"
+            )
+
+    def _finish(self, logits: Tensor, attention_mask: Tensor | None) -> Tensor:
+        """Put the dtype's lowest number where no span is: below every threshold, equal in two views, no NaN in s - t."""
+        batch, _, length, _ = logits.shape
+        if attention_mask is None:
+            attention_mask = torch.ones(batch, length, dtype=torch.bool, device=logits.device)
+        elif attention_mask.shape != (batch, length):
+            raise ValueError(f"attention_mask must have shape {(batch, length)}, got {tuple(attention_mask.shape)}")
+        return logits.masked_fill(~span_mask(attention_mask), torch.finfo(logits.dtype).min)
+
+
+class GlobalPointer(_SpanHead):
+    """Score every span of every type by a query and a key of its own: H * 2d * (hidden_size + 1) parameters.
+
+    Args:
+        hidden_size: features of a hidden state.
+        num_types: H, span types; each is one head.
+        head_size: d, features of a query; even if rotary.
+        rotary: encode relative position; without it a span's length is invisible to the scores.
+
+    Raises:
+        ValueError: a size below 1, or an odd head_size with rotary.
+
+    Source: eq-globalpointer; Su et al. 2022, "Global Pointer: Novel Efficient Span-based Approach for NER".
+    """
+
+    def __init__(self, hidden_size: int, num_types: int, head_size: int = 64, *, rotary: bool = True) -> None:
+        super().__init__(hidden_size, num_types, head_size, rotary)
+        self.projection = nn.Linear(hidden_size, 2 * num_types * head_size)
+
+    def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """Hidden states (B, L, hidden_size), attention_mask (B, L) with 1 = real -> logits (B, H, L, L).
+
+        Cells that are no span hold the dtype's lowest number. Raises ValueError on other shapes.
+        """
+        self._check(hidden_states)
+        batch, length, _ = hidden_states.shape
+        qk = self.projection(hidden_states).view(batch, length, 2, self.num_types, self.head_size)
+        query, key = qk.permute(2, 0, 3, 1, 4)  # each (B, H, L, d)
+        if self.rotary:
+            query, key = rotary_embedding(query), rotary_embedding(key)
+        logits = query @ key.transpose(-1, -2) / self.head_size**0.5
+        return self._finish(logits, attention_mask)
+
+
+class EfficientGlobalPointer(_SpanHead):
+    """Find spans once for all types, then type them: 2d * (hidden_size + 1) + 2H * (2d + 1) parameters.
+
+    score[b, h, i, j] = q_i . k_j / sqrt(d) + start[h, i] + end[h, j], where start and end are linear in (q, k) of their
+    token. Arguments and errors are those of `GlobalPointer`.
+
+    Source: eq-efficient-globalpointer; Su 2022, "Efficient GlobalPointer: fewer parameters, better results".
+    """
+
+    def __init__(self, hidden_size: int, num_types: int, head_size: int = 64, *, rotary: bool = True) -> None:
+        super().__init__(hidden_size, num_types, head_size, rotary)
+        self.projection = nn.Linear(hidden_size, 2 * head_size)
+        self.typing = nn.Linear(2 * head_size, 2 * num_types)
+
+    def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """Hidden states (B, L, hidden_size), attention_mask (B, L) with 1 = real -> logits (B, H, L, L).
+
+        Cells that are no span hold the dtype's lowest number. Raises ValueError on other shapes.
+        """
+        self._check(hidden_states)
+        qk = self.projection(hidden_states)
+        query, key = qk.chunk(2, -1)  # each (B, L, d)
+        start, end = self.typing(qk).transpose(1, 2).chunk(2, 1)  # each (B, H, L)
+        if self.rotary:
+            query, key = rotary_embedding(query), rotary_embedding(key)
+        spans = query @ key.transpose(-1, -2) / self.head_size**0.5  # (B, L, L)
+        return self._finish(spans[:, None] + start[..., :, None] + end[..., None, :], attention_mask)

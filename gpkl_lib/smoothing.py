@@ -1,0 +1,161 @@
+"""Max and argmax made smooth, and the knobs that say how smooth.
+
+Notation: x is a vector of n logits, T > 0 a temperature, p = softmax(x/T).
+
+    max(x)    ->  T logsumexp(x/T)          within T log n of it
+    argmax(x) ->  softmax(x/T)              the gradient of the line above
+
+Multiplying x by a scale s is the same as dividing T by s.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from gpkl_lib._checks import check_floating, check_temperature, expand_mask, working_dtype
+
+
+def _over_temperature(input: Tensor, dim: int, temperature: float, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return ((x - m)/T with -inf where masked, m), m the largest valid logit along `dim` (0 where none is valid)."""
+    check_floating("input", input)
+    check_temperature(temperature)
+    x = working_dtype(input)
+    mask = expand_mask(mask, x)
+    if mask is not None:
+        x = x.masked_fill(~mask, -math.inf)
+    m = x.detach().amax(dim, keepdim=True)
+    m = m.masked_fill(m == -math.inf, 0)
+    return (x - m) / temperature, m
+
+
+def logsumexp(
+    input: Tensor, *, dim: int = -1, temperature: float = 1.0, mask: Tensor | None = None, keepdim: bool = False
+) -> Tensor:
+    """T log sum_i exp(x_i / T): the smooth maximum of x along `dim`.
+
+    max(x) < result <= max(x) + T log n, and the gradient is `softmax(input, temperature=T)`.
+
+    Args:
+        input: logits, any shape.
+        dim: the dimension that is summed over.
+        temperature: T > 0, in the units of the logits.
+        mask: boolean, True = valid, broadcast to `input`; masked logits take no part. A slice with none valid gives -inf.
+        keepdim: keep `dim` with size 1.
+
+    Returns:
+        A tensor without `dim`, in the dtype of `input` (half precision is summed in float32).
+
+    Raises:
+        TypeError: `input` is not floating point, or `mask` not boolean.
+        ValueError: temperature <= 0, or `mask` does not broadcast.
+
+    Source: eq-lse-temperature in the chapter "Smooth maximum".
+    """
+    scaled, m = _over_temperature(input, dim, temperature, mask)
+    result = m + temperature * torch.logsumexp(scaled, dim, keepdim=True)
+    return (result if keepdim else result.squeeze(dim)).to(input.dtype)
+
+
+def softmax(input: Tensor, *, dim: int = -1, temperature: float = 1.0, mask: Tensor | None = None) -> Tensor:
+    """exp(x_i / T) / sum_j exp(x_j / T): the smooth one-hot of argmax along `dim`.
+
+    Args:
+        input: logits, any shape.
+        dim: the dimension that sums to 1.
+        temperature: T > 0; T to 0 gives the one-hot of argmax, T to infinity the uniform distribution.
+        mask: boolean, True = valid; masked entries get exactly 0, a slice with none valid is all 0.
+
+    Returns:
+        Probabilities, shape and dtype of `input`.
+
+    Raises:
+        TypeError, ValueError: as `logsumexp`.
+
+    Source: eq-softmax-gradient in the chapter "Smooth maximum".
+    """
+    scaled, _ = _over_temperature(input, dim, temperature, mask)
+    empty = (scaled == -math.inf).all(dim, keepdim=True)
+    return torch.softmax(scaled.masked_fill(empty, 0), dim).masked_fill(empty, 0).to(input.dtype)
+
+
+def entropy(input: Tensor, *, dim: int = -1, temperature: float = 1.0, mask: Tensor | None = None) -> Tensor:
+    """H(p) = -sum_i p_i log p_i of p = softmax(x / T), in nats, between 0 and log n.
+
+    Args:
+        input: logits, any shape.
+        dim: the dimension that p sums to 1 along.
+        temperature: T > 0.
+        mask: boolean, True = valid; a slice with none valid has entropy 0.
+
+    Returns:
+        A tensor without `dim`, in the dtype of `input`.
+
+    Raises:
+        TypeError, ValueError: as `logsumexp`.
+
+    Source: eq-lse-entropy in the chapter "Smooth maximum".
+    """
+    scaled, _ = _over_temperature(input, dim, temperature, mask)
+    absent = scaled == -math.inf
+    log_p = torch.log_softmax(scaled.masked_fill(absent.all(dim, keepdim=True), 0), dim).masked_fill(absent, 0)
+    return -(log_p.exp().masked_fill(absent, 0) * log_p).sum(dim).to(input.dtype)
+
+
+def logsumexp_bounds(
+    input: Tensor, *, dim: int = -1, temperature: float = 1.0, mask: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """The interval (max(x), max(x) + T log n] that T logsumexp(x/T) lies in; n counts the valid entries.
+
+    Returns:
+        (lower, upper), each without `dim`. Raises as `logsumexp`.
+
+    Source: eq-lse-bounds in the chapter "Smooth maximum".
+    """
+    _, m = _over_temperature(input, dim, temperature, mask)
+    mask = expand_mask(mask, input)
+    n = torch.ones_like(m, dtype=torch.long) * input.shape[dim] if mask is None else mask.sum(dim, keepdim=True)
+    lower = m.masked_fill(n == 0, -math.inf)
+    upper = lower + temperature * n.clamp(min=1).to(m.dtype).log()
+    return lower.squeeze(dim).to(input.dtype), upper.squeeze(dim).to(input.dtype)
+
+
+def normalized_scale_bound(num_classes: int, scale: float) -> float:
+    """Lowest softmax cross-entropy, in nats, that unit features and unit class weights can reach at a fixed scale.
+
+    log(1 + (C - 1) exp(-s C / (C - 1))): the C weights can at best form a regular simplex.
+
+    Args:
+        num_classes: C >= 2.
+        scale: s > 0, the factor on every cosine.
+
+    Raises:
+        ValueError: C < 2 or s <= 0.
+
+    Source: Wang et al. 2017 (NormFace), proposition 2.
+    """
+    if num_classes < 2:
+        raise ValueError(f"num_classes must be at least 2, got {num_classes}")
+    if not scale > 0:
+        raise ValueError(f"scale must be positive, got {scale}")
+    c = num_classes
+    return math.log1p((c - 1) * math.exp(-scale * c / (c - 1)))
+
+
+def entropy_invariant_scale(n: int, kappa: float = 1.0) -> float:
+    """lambda = kappa log n: the scale that keeps the entropy of softmax(lambda x) from drifting with the length n.
+
+    Args:
+        n: number of logits, n >= 2.
+        kappa: the constant of proportion; kappa = 1/log(512) leaves lengths around 512 as they were.
+
+    Raises:
+        ValueError: n < 2.
+
+    Source: Su 2021, "entropy-invariant softmax".
+    """
+    if n < 2:
+        raise ValueError(f"n must be at least 2, got {n}")
+    return kappa * math.log(n)

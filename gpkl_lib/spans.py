@@ -1,0 +1,111 @@
+"""From scores to spans and from spans to precision, recall and F1.
+
+A span is (type, start, end) with `end` exclusive. Cell (h, i, j) of a score matrix is the span (h, i, j + 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from gpkl_lib.global_pointer import span_mask
+
+Span = tuple[str, int, int]
+
+
+def decode_spans(
+    logits: Tensor, types: Sequence[str], attention_mask: Tensor | None = None, *, threshold: float = 0.0
+) -> list[list[Span]]:
+    """Every (type, start, end) whose score is above `threshold`; nested and overlapping ones come out alike.
+
+    Args:
+        logits: (B, H, L, L), as the heads give them.
+        types: H names, in the order of the heads.
+        attention_mask: (B, L), 1 = real token. Cells below the diagonal or on padding are never decoded.
+        threshold: 0 is what the multi-label cross-entropy trains for.
+
+    Returns:
+        One list a row of the batch, sorted by start, then end, then type.
+
+    Raises:
+        ValueError: logits of another shape, types of another length, a NaN among the scores.
+    """
+    if logits.ndim != 4 or logits.shape[-1] != logits.shape[-2]:
+        raise ValueError(f"logits must have shape (batch, types, L, L), got {tuple(logits.shape)}")
+    if len(types) != logits.shape[1]:
+        raise ValueError(f"types must name all {logits.shape[1]} heads, got {len(types)} names")
+    if attention_mask is None:
+        attention_mask = torch.ones(logits.shape[0], logits.shape[-1], dtype=torch.bool, device=logits.device)
+    valid = span_mask(attention_mask)
+    if (logits.isnan() & valid).any():
+        raise ValueError("logits hold NaN; the model has diverged or a mask is missing")
+    found: list[list[Span]] = [[] for _ in range(logits.shape[0])]
+    for b, h, i, j in ((logits > threshold) & valid).nonzero().tolist():
+        found[b].append((types[h], i, j + 1))
+    return [sorted(spans, key=lambda s: (s[1], s[2], s[0])) for spans in found]
+
+
+@dataclass
+class SpanScores:
+    """Counts over a corpus and the scores that follow from them; micro-averaged, exact match of type and both ends.
+
+    0/0 is 0: no prediction gives precision 0, no gold span recall 0, neither F1 0. Add two with `+`.
+    """
+
+    correct: int = 0
+    predicted: int = 0
+    gold: int = 0
+    by_type: dict[str, SpanScores] = field(default_factory=dict)
+
+    @property
+    def precision(self) -> float:
+        """correct / predicted."""
+        return self.correct / self.predicted if self.predicted else 0.0
+
+    @property
+    def recall(self) -> float:
+        """correct / gold."""
+        return self.correct / self.gold if self.gold else 0.0
+
+    @property
+    def f1(self) -> float:
+        """2 correct / (predicted + gold), the harmonic mean of the two."""
+        total = self.predicted + self.gold
+        return 2 * self.correct / total if total else 0.0
+
+    def __add__(self, other: SpanScores) -> SpanScores:
+        types = {name: SpanScores() for name in sorted({*self.by_type, *other.by_type})}
+        return SpanScores(
+            self.correct + other.correct,
+            self.predicted + other.predicted,
+            self.gold + other.gold,
+            {name: self.by_type.get(name, zero) + other.by_type.get(name, zero) for name, zero in types.items()},
+        )
+
+
+def span_scores(predicted: Iterable[Iterable[Span]], gold: Iterable[Iterable[Span]]) -> SpanScores:
+    """Exact precision, recall and F1 over a corpus, nested spans included; a span given twice counts once.
+
+    Args:
+        predicted: the spans of each sentence.
+        gold: the true spans of each sentence, in the same order.
+
+    Returns:
+        `SpanScores`, with one of its own for each type in `by_type`.
+
+    Raises:
+        ValueError: the two have different numbers of sentences.
+    """
+    scores: dict[str, SpanScores] = {}
+    rows = [(set(p), set(g)) for p, g in zip(list(predicted), list(gold), strict=True)]
+    for p, g in rows:
+        for kind, spans in (("predicted", p), ("gold", g), ("correct", p & g)):
+            for name, _, _ in spans:
+                entry = scores.setdefault(name, SpanScores())
+                setattr(entry, kind, getattr(entry, kind) + 1)
+    total = sum(scores.values(), SpanScores())
+    total.by_type = dict(sorted(scores.items()))
+    return total
