@@ -1,0 +1,106 @@
+"""The register of labelled equations: every label in the book has one check here, and every check one label.
+
+    @equation("eq-lse-bounds")
+    def lse_bounds() -> str:
+        worst = ...
+        assert worst < 1e-12
+        return f"holds at 200 random points, closest approach {worst:.1e}"
+
+A check takes nothing, asserts, and returns its verdict in one line. The checks of a chapter stand in
+`book/_checks/<chapter>.py`; `load_checks` imports them.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Check = Callable[[], str]
+_LABEL = re.compile(r"eq-[a-z0-9]+(-[a-z0-9]+)*")
+_REGISTER: dict[str, Equation] = {}
+
+
+@dataclass(frozen=True)
+class Equation:
+    """A registered check: the label, the function, and the expression that the page must show (None: not compared)."""
+
+    label: str
+    function: Check
+    shows: Any = None
+
+    @property
+    def file(self) -> Path:
+        """The Python file the check is written in."""
+        return Path(self.function.__code__.co_filename)
+
+    @property
+    def line(self) -> int:
+        """The line its decorator stands on."""
+        return self.function.__code__.co_firstlineno
+
+    @property
+    def latex(self) -> str | None:
+        """LaTeX of the tested expression, printed from it; None where the check did not say what it shows."""
+        if self.shows is None:
+            return None
+        from gpkl_lib.derivations.notation import latex
+
+        return latex(self.shows)
+
+    def check(self) -> str:
+        """Run the check; return its verdict, one line. Raises AssertionError (or the check's own error) where it fails."""
+        verdict = self.function()
+        if not isinstance(verdict, str) or not verdict.strip() or "\n" in verdict:
+            raise TypeError(f"the check of {self.label} must return its verdict in one line, got {verdict!r}")
+        return verdict
+
+
+def equation(label: str, *, shows: Any = None) -> Callable[[Check], Check]:
+    """Register a zero-argument check under the label of an equation in the book.
+
+    Args:
+        label: as in the chapter's `:label:`, "eq-" and lower-case words joined by hyphens.
+        shows: the SymPy expression that the check tests. Where it is given, the LaTeX in the chapter must be what this
+            expression prints (`gpkl_lib.derivations.latex`), so that a sign changed on either side is found.
+
+    Raises:
+        ValueError: the label is malformed, or another file or function has it already.
+    """
+    if not _LABEL.fullmatch(label):
+        raise ValueError(f'a label is "eq-" and lower-case words joined by hyphens, got {label!r}')
+
+    def register(function: Check) -> Check:
+        new = Equation(label, function, shows)
+        old = _REGISTER.get(label)
+        if old is not None and (old.file, old.function.__name__) != (new.file, function.__name__):
+            raise ValueError(f"{label} is registered twice: {old.file}:{old.line} and {new.file}:{new.line}")
+        _REGISTER[label] = new
+        return function
+
+    return register
+
+
+def equations() -> dict[str, Equation]:
+    """All registered equations by label, in alphabetical order."""
+    return dict(sorted(_REGISTER.items()))
+
+
+def load_checks(folder: str | Path) -> list[Path]:
+    """Import every `*.py` of `folder` (no package needed), which registers its checks; return the files read."""
+    files = sorted(Path(folder).resolve().glob("*.py"))
+    if not files:
+        raise FileNotFoundError(f"no check files (*.py) in {folder}")
+    for file in files:
+        name = f"gpkl_book_checks_{file.stem}"
+        spec = importlib.util.spec_from_file_location(name, file)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{file} cannot be imported as a module")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return files
