@@ -1,0 +1,174 @@
+"""From sentences to batches: order, padding, and sentences that are too long."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gpkl_lib.corpora.corpus import Sentence
+from gpkl_lib.spans import Span
+
+POOL = 50  # batches whose sentences are sorted by length together: enough to save padding, few enough to stay random
+
+
+@dataclass
+class Batch:
+    """Tensors of B sentences padded to L tokens.
+
+    Attributes:
+        inputs: what the encoder takes, by name; each begins with B.
+        attention_mask: bool (B, L), True = a real token.
+        positives: int64 (P, 4), the gold cells (row, type, start, end) with `end` the LAST token, as the score matrix
+            (B, H, L, L) has it; ready for `sparse_multilabel_cross_entropy(logits, positives, class_dims=2, ...)`.
+    """
+
+    inputs: dict[str, Tensor]
+    attention_mask: Tensor
+    positives: Tensor
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The batch on another device."""
+        inputs = {name: tensor.to(device) for name, tensor in self.inputs.items()}
+        return Batch(inputs, self.attention_mask.to(device), self.positives.to(device))
+
+    def __len__(self) -> int:
+        return len(self.attention_mask)
+
+
+def length_mask(sentences: Sequence[Sentence]) -> Tensor:
+    """Bool (B, L), True = a real token; L is the longest length, and at least 1."""
+    lengths = torch.tensor([len(sentence) for sentence in sentences], dtype=torch.long)
+    longest = max(1, *map(len, sentences)) if sentences else 1
+    return torch.arange(longest) < lengths[:, None]
+
+
+def positive_cells(sentences: Sequence[Sentence], types: Sequence[str] | None) -> Tensor:
+    """The gold cells of a batch, int64 (P, 4): (row, type, start, end - 1).
+
+    Args:
+        sentences: the rows of the batch.
+        types: the names of the heads, in order; None for sentences to predict, whose spans are not looked at (P = 0).
+
+    Raises:
+        ValueError: a span of a type that has no head.
+    """
+    if types is None:
+        return torch.zeros(0, 4, dtype=torch.long)
+    head = {name: index for index, name in enumerate(types)}
+    cells = []
+    for row, sentence in enumerate(sentences):
+        for kind, start, end in sentence.spans:
+            if kind not in head:
+                raise ValueError(f"span {(kind, start, end)} has a type without a head; types are {', '.join(types)}")
+            cells.append((row, head[kind], start, end - 1))
+    return torch.tensor(cells, dtype=torch.long).view(-1, 4)
+
+
+def batches(
+    sentences: Sequence[Sentence], batch_size: int, *, seed: int = 0, epoch: int = 0, shuffle: bool = True
+) -> Iterator[list[Sentence]]:
+    """Every sentence once, in lists of `batch_size` (the last one may be shorter).
+
+    Shuffled, the order depends on (seed, epoch) and the lengths alone, the same on every platform: sentences are
+    shuffled, sorted by length within pools of 50 batches, and the batches of each pool shuffled. Otherwise the order of
+    the corpus is kept.
+
+    Raises:
+        ValueError: batch_size below 1.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be positive, got {batch_size}")
+    order = list(range(len(sentences)))
+    generator = random.Random(f"batches {seed} {epoch}")
+    if shuffle:
+        generator.shuffle(order)
+    for begin in range(0, len(order), POOL * batch_size):
+        pool = order[begin : begin + POOL * batch_size]
+        if shuffle:
+            pool.sort(key=lambda index: len(sentences[index]))
+        starts = list(range(0, len(pool), batch_size))
+        if shuffle:
+            generator.shuffle(starts)
+        for start in starts:
+            yield [sentences[index] for index in pool[start : start + batch_size]]
+
+
+def truncate(sentences: Sequence[Sentence], max_length: int) -> list[Sentence]:
+    """Sentences cut after `max_length` tokens, without the spans that reach beyond; one UserWarning counts both.
+
+    Raises:
+        ValueError: max_length below 1.
+    """
+    if max_length < 1:
+        raise ValueError(f"max_length must be positive, got {max_length}")
+    cut = [_piece(sentence, 0, max_length) for sentence in sentences]
+    long = sum(len(sentence) > max_length for sentence in sentences)
+    if long:
+        lost = sum(len(a.spans) - len(b.spans) for a, b in zip(sentences, cut, strict=True))
+        warnings.warn(
+            f"{long} of {len(sentences)} sentences have more than {max_length} tokens and were cut there "
+            f"(longest: {max(map(len, sentences))}), {lost} spans with them; windows() keeps them",
+            stacklevel=2,
+        )
+    return cut
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Sentences as overlapping pieces of bounded length.
+
+    Attributes:
+        pieces: sentences of at most `max_length` tokens, each with the spans that lie wholly within it.
+        origins: (index of the sentence, its first token in the piece) of each piece.
+        split: how many sentences were longer than `max_length`.
+        lost: how many spans lie wholly within no piece.
+    """
+
+    pieces: list[Sentence]
+    origins: list[tuple[int, int]]
+    split: int
+    lost: int
+
+    def merge(self, predicted: Sequence[Sequence[Span]]) -> list[list[Span]]:
+        """Spans predicted for each piece as spans of the sentences, sorted; what two pieces agree on counts once.
+
+        Raises:
+            ValueError: not one list of spans a piece.
+        """
+        merged: list[set[Span]] = [set() for _ in range(1 + max((row for row, _ in self.origins), default=-1))]
+        for (row, offset), spans in zip(self.origins, predicted, strict=True):
+            merged[row].update((kind, start + offset, end + offset) for kind, start, end in spans)
+        return [sorted(spans, key=lambda s: (s[1], s[2], s[0])) for spans in merged]
+
+
+def windows(sentences: Sequence[Sentence], max_length: int, overlap: int) -> Windows:
+    """Split what is longer than `max_length` tokens into pieces that share `overlap` tokens with the one before.
+
+    A span of at most overlap + 1 tokens is never lost. Sentences that fit are kept as they are.
+
+    Raises:
+        ValueError: not 0 <= overlap < max_length.
+    """
+    if not 0 <= overlap < max_length:
+        raise ValueError(f"overlap must lie between 0 and max_length - 1 = {max_length - 1}, got {overlap}")
+    pieces, origins, split, lost = [], [], 0, 0
+    for row, sentence in enumerate(sentences):
+        last = max(0, len(sentence) - max_length)
+        starts = [*range(0, last, max_length - overlap), last]
+        parts = [_piece(sentence, start, start + max_length) for start in starts]
+        kept = {(t, s + start, e + start) for part, start in zip(parts, starts, strict=True) for t, s, e in part.spans}
+        pieces += parts
+        origins += [(row, start) for start in starts]
+        split += len(parts) > 1
+        lost += len(sentence.spans) - len(kept)
+    return Windows(pieces, origins, split, lost)
+
+
+def _piece(sentence: Sentence, begin: int, end: int) -> Sentence:
+    inside = [(t, s - begin, e - begin) for t, s, e in sentence.spans if begin <= s and e <= end]
+    return Sentence(sentence.tokens[begin:end], tuple(inside))

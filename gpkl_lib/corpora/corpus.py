@@ -1,0 +1,169 @@
+"""What a corpus is: sentences of tokens and spans, where they came from, and what was odd about them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import overload
+
+from gpkl_lib.spans import Span
+
+
+class CorpusError(ValueError):
+    """A corpus cannot be read; the message names the file, the line, what was expected and what came."""
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Tokens and the spans over them.
+
+    Attributes:
+        tokens: L strings.
+        spans: (type, start, end) with `end` exclusive, 0 <= start < end <= L; they may nest, cross, and share a place.
+            The constructor sorts them by start, end, type and drops repeats.
+
+    Raises:
+        ValueError: a span that does not lie within the tokens.
+    """
+
+    tokens: tuple[str, ...]
+    spans: tuple[Span, ...] = ()
+
+    def __post_init__(self) -> None:
+        for span in self.spans:
+            if not 0 <= span[1] < span[2] <= len(self.tokens):
+                raise ValueError(f"span {span} does not lie within {len(self.tokens)} tokens (end is exclusive)")
+        spans = sorted({(str(t), int(start), int(end)) for t, start, end in self.spans}, key=_place)
+        object.__setattr__(self, "tokens", tuple(self.tokens))
+        object.__setattr__(self, "spans", tuple(spans))
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def nested(self) -> list[Span]:
+        """The spans inside, or on the very place of, another span of the sentence."""
+        return [
+            span
+            for span in self.spans
+            if any(other != span and other[1] <= span[1] and span[2] <= other[2] for other in self.spans)
+        ]
+
+    def surface(self, span: Span) -> str:
+        """The tokens of a span, joined by spaces."""
+        return " ".join(self.tokens[span[1] : span[2]])
+
+
+def _place(span: Span) -> tuple[int, int, str]:
+    return span[1], span[2], span[0]
+
+
+@dataclass
+class Corpus:
+    """Sentences with their provenance; `len`, iteration, `corpus[i]` and `corpus[:n]` work as for a list.
+
+    Attributes:
+        name: the file's path, a known name such as "wnut17:train", or the toy corpus's parameters; a slice says so.
+        sentences: in the order of the source.
+        types: the span types, sorted; a slice keeps those of the whole.
+        sha256: of the bytes of the file read (of `to_jsonl` for a corpus made in memory); a slice keeps it.
+        oddities: how often each irregularity occurred in the source; a slice keeps the counts of the whole.
+        first_lines: for each oddity of a file, the line (from 1) where it was seen first.
+        source: how the file was understood, in words: format, separator, columns, tagging scheme.
+    """
+
+    name: str
+    sentences: list[Sentence]
+    types: tuple[str, ...] = ()
+    sha256: str = ""
+    oddities: dict[str, int] = field(default_factory=dict)
+    first_lines: dict[str, int] = field(default_factory=dict)
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        found = {span[0] for sentence in self.sentences for span in sentence.spans}
+        self.types = tuple(sorted(found.union(self.types)))
+        self.sha256 = self.sha256 or hashlib.sha256(to_jsonl(self.sentences).encode()).hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.sentences)
+
+    def __iter__(self) -> Iterator[Sentence]:
+        return iter(self.sentences)
+
+    @overload
+    def __getitem__(self, index: int) -> Sentence: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Corpus: ...
+
+    def __getitem__(self, index: int | slice) -> Sentence | Corpus:
+        if isinstance(index, int):
+            return self.sentences[index]
+        text = ":".join("" if part is None else str(part) for part in (index.start, index.stop, index.step))
+        name = f"{self.name}[{text.removesuffix(':')}]" if index != slice(None) else self.name
+        return replace(self, name=name, sentences=self.sentences[index])
+
+    def by_type(self) -> dict[str, int]:
+        """How many spans each type has, the most frequent first."""
+        counts = Counter(dict.fromkeys(self.types, 0))
+        counts.update(span[0] for sentence in self.sentences for span in sentence.spans)
+        return dict(counts.most_common())
+
+    def describe(self) -> str:
+        """A few lines for a person: sentences, tokens, spans by type, nested ones, oddities with their first line."""
+        spans = sum(len(sentence.spans) for sentence in self.sentences)
+        nested = [len(sentence.nested()) for sentence in self.sentences]
+        longest = max(map(len, self.sentences), default=0)
+        lines = [
+            self.name + (f" ({self.source})" if self.source else ""),
+            f"  {len(self):,} sentences, {sum(map(len, self.sentences)):,} tokens, longest sentence {longest}",
+            f"  {spans:,} spans, {sum(nested):,} of them nested, in {sum(map(bool, nested)):,} sentences",
+            *(f"    {kind}: {count:,}" for kind, count in self.by_type().items()),
+        ]
+        for kind, count in sorted(self.oddities.items()):
+            where = f" (first in line {self.first_lines[kind]:,})" if kind in self.first_lines else ""
+            lines.append(f"  {kind}: {count:,}{where}")
+        return "\n".join(lines)
+
+    __str__ = describe
+
+
+@dataclass
+class Oddities:
+    """Counts irregularities while a file is read, and remembers where each kind was seen first."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    first_lines: dict[str, int] = field(default_factory=dict)
+
+    def add(self, kind: str, line: int, count: int = 1) -> None:
+        """Count `kind`, seen in `line` (from 1)."""
+        if count:
+            self.counts[kind] += count
+            self.first_lines.setdefault(kind, line)
+
+    def sentence(self, tokens: Iterable[str], spans: list[Span], line: int) -> Sentence:
+        """The sentence, its odd tokens and spans counted; `line` is the sentence's first."""
+        made = Sentence(tuple(tokens), tuple(spans))
+        places = [span[1:] for span in made.spans]
+        crossing = sum(a[1] < b[1] < a[2] < b[2] for a in made.spans for b in made.spans)
+        self.add("sentence without tokens", line, not made.tokens)
+        self.add("token of control or format characters only", line, sum(map(invisible, made.tokens)))
+        self.add("same span twice", line, len(spans) - len(made.spans))
+        self.add("second type on one span", line, len(places) - len(set(places)))
+        self.add("crossing spans", line, crossing)
+        return made
+
+
+def invisible(token: str) -> bool:
+    """Whether a token has only control (Cc) and format (Cf) characters: word-piece tokenizers drop such tokens."""
+    return all(unicodedata.category(character) in ("Cc", "Cf") for character in token)
+
+
+def to_jsonl(sentences: Iterable[Sentence]) -> str:
+    """Sentences as lines {"tokens": [...], "spans": [[start, end, type], ...]} with `end` exclusive."""
+    rows = ({"tokens": s.tokens, "spans": [[start, end, kind] for kind, start, end in s.spans]} for s in sentences)
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

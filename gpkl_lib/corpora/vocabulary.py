@@ -1,0 +1,115 @@
+"""Words and characters as numbers, for an encoder trained from scratch."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gpkl_lib.corpora.batches import Batch, length_mask, positive_cells
+from gpkl_lib.corpora.corpus import Sentence
+
+PADDING, UNKNOWN = 0, 1
+MAX_CHARACTERS = 24  # a longer token (a URL, say) is spelt by its first and last 12 characters
+
+
+@dataclass
+class Vocabulary:
+    """Lower-cased words and case-sensitive characters, each numbered from 2; 0 is padding, 1 is everything unknown.
+
+    Attributes:
+        words: in the order of their numbers; use `build`.
+        characters: likewise.
+
+    Raises:
+        ValueError: a word or character given twice.
+    """
+
+    words: tuple[str, ...]
+    characters: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        self._words = {word: number for number, word in enumerate(self.words, 2)}
+        self._characters = {character: number for number, character in enumerate(self.characters, 2)}
+        if len(self._words) != len(self.words) or len(self._characters) != len(self.characters):
+            raise ValueError("words and characters must be distinct")
+
+    @classmethod
+    def build(cls, sentences: Iterable[Sentence], *, min_count: int = 2) -> Vocabulary:
+        """From training sentences: words and characters seen at least `min_count` times, the most frequent first.
+
+        With min_count=2 the words seen once stand for unknown ones, so that their vector is trained; with 1 it is not.
+        """
+        words: Counter[str] = Counter()
+        characters: Counter[str] = Counter()
+        for sentence in sentences:
+            words.update(token.lower() for token in sentence.tokens)
+            characters.update(character for token in sentence.tokens for character in _spelling(token))
+        chosen = [
+            tuple(sorted((key for key, n in counts.items() if n >= min_count), key=lambda key: (-counts[key], key)))
+            for counts in (words, characters)
+        ]
+        return cls(chosen[0], chosen[1])
+
+    @property
+    def num_words(self) -> int:
+        """Rows that an embedding of the words needs, padding and unknown included."""
+        return len(self.words) + 2
+
+    @property
+    def num_characters(self) -> int:
+        """Rows that an embedding of the characters needs, padding and unknown included."""
+        return len(self.characters) + 2
+
+    def encode(self, tokens: Sequence[str]) -> tuple[list[int], list[list[int]]]:
+        """L tokens -> L word numbers, and for each token the numbers of at most 24 characters."""
+        words = [self._words.get(token.lower(), UNKNOWN) for token in tokens]
+        return words, [[self._characters.get(c, UNKNOWN) for c in _spelling(token)] for token in tokens]
+
+    def collate(self, sentences: Sequence[Sentence], types: Sequence[str] | None = None) -> Batch:
+        """A padded batch with inputs "words" int64 (B, L) and "characters" int64 (B, L, C).
+
+        Args:
+            sentences: B of them; nothing is cut (see `truncate`, `windows`).
+            types: names of the heads, for the positives; None leaves those empty.
+
+        Raises:
+            ValueError: a span of a type that is not in `types`.
+        """
+        mask = length_mask(sentences)
+        encoded = [self.encode(sentence.tokens) for sentence in sentences]
+        longest = max((len(spelling) for _, spellings in encoded for spelling in spellings), default=1)
+        words = torch.full(mask.shape, PADDING, dtype=torch.long)
+        characters = torch.full((*mask.shape, max(1, longest)), PADDING, dtype=torch.long)
+        for row, (numbers, spellings) in enumerate(encoded):
+            words[row, : len(numbers)] = torch.tensor(numbers, dtype=torch.long)
+            for position, spelling in enumerate(spellings):
+                characters[row, position, : len(spelling)] = torch.tensor(spelling, dtype=torch.long)
+        inputs: dict[str, Tensor] = {"words": words, "characters": characters}
+        return Batch(inputs, mask, positive_cells(sentences, types))
+
+    def to_json(self) -> str:
+        """As JSON text; `from_json` undoes it."""
+        return json.dumps({"words": self.words, "characters": self.characters}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Vocabulary:
+        """From what `to_json` gave.
+
+        Raises:
+            ValueError: text that is not such JSON.
+        """
+        value: Any = json.loads(text)
+        if not isinstance(value, dict) or value.keys() != {"words", "characters"}:
+            raise ValueError('a vocabulary is JSON {"words": [...], "characters": [...]}')
+        return cls(tuple(value["words"]), tuple(value["characters"]))
+
+
+def _spelling(token: str) -> str:
+    half = MAX_CHARACTERS // 2
+    return token if len(token) <= MAX_CHARACTERS else token[:half] + token[-half:]
