@@ -1,4 +1,4 @@
-"""The checks of the chapter "Smooth maximum": SymPy for small n, 50 digits at random points and extremes, the library."""
+"""The checks of the chapter "Smooth maximum": SymPy for small n, 50 digits at random points and extremes, gpkl_lib."""
 
 from __future__ import annotations
 
@@ -37,6 +37,9 @@ def points(count: int = 40, seed: int = 0) -> Iterator[tuple[Vector, mp.mpf]]:
         size = 10 ** rng.uniform(-2, 2)
         x = [mp.mpf(rng.gauss(0, size)) for _ in range(rng.randint(2, 6))]
         yield x, mp.mpf(10 ** rng.uniform(-1, 1))
+
+
+POINTS = sum(1 for _ in points())
 
 
 def distribution(n: int, seed: int) -> Vector:
@@ -122,7 +125,7 @@ def lse_shift() -> str:
         moved = [v - c for v in x]
         assert abs(smooth_max(x, T) - c - smooth_max(moved, T)) <= TINY * (size(x, T) + abs(c))
         assert furthest(shares(x, T), shares(moved, T)) <= TINY * size(x, T) / T + TINY
-    return "both identities hold to 45 digits at 47 points, extremes included"
+    return f"both identities hold to 45 digits at {POINTS} points, extremes included"
 
 
 @equation("eq-lse-scale")
@@ -132,7 +135,7 @@ def lse_scale() -> str:
         scaled = [s * v for v in x]
         assert abs(smooth_max(scaled, T) - s * smooth_max(x, T / s)) <= TINY * size(scaled, T)
         assert furthest(shares(scaled, T), shares(x, T / s)) <= TINY * size(scaled, T) / T
-    return "both identities hold to 45 digits at 47 points, scales from 0.01 to 100"
+    return f"both identities hold to 45 digits at {POINTS} points, scales from 0.01 to 100"
 
 
 @equation("eq-lse-cross-entropy")
@@ -167,7 +170,7 @@ def lse_bounds() -> str:
         lower, upper = logsumexp_bounds(tensor(x), temperature=float(T))
         assert lower <= gpkl_lib.logsumexp(tensor(x), temperature=float(T)) <= upper * (1 + 4e-16) + 1e-300
         closest = min(closest, gap / T)
-    return f"strict below, equality above exactly at ties, at 47 points; smallest gap {mp.nstr(closest, 2)} T"
+    return f"strict below, equality above exactly at ties, at {POINTS} points; smallest gap {mp.nstr(closest, 2)} T"
 
 
 @equation("eq-lse-mean")
@@ -176,7 +179,7 @@ def lse_mean() -> str:
         slack = smooth_max(x, T) - mp.fsum(x) / len(x) - T * mp.log(len(x))
         assert slack >= -TINY * size(x, T)
         assert (slack <= TINY * size(x, T)) == (len(set(x)) == 1)
-    return "holds at 47 points, equality exactly where all logits are equal"
+    return f"holds at {POINTS} points, equality exactly where all logits are equal"
 
 
 @equation("eq-lse-entropy")
@@ -189,7 +192,9 @@ def lse_entropy() -> str:
         ours = gpkl_lib.entropy(tensor(x), temperature=float(T))
         worst = max(worst, ulps(ours, entropy(best), size(x, T) / min(T, 1)))
     assert worst <= 8
-    return f"strict at 47 random p, equality at softmax to 45 digits; gpkl_lib.entropy within {worst:.1f} roundings"
+    return (
+        f"strict at {POINTS} random p, equality at softmax to 45 digits; gpkl_lib.entropy within {worst:.1f} roundings"
+    )
 
 
 @equation("eq-lse-gap")
@@ -199,7 +204,7 @@ def lse_gap() -> str:
         kl = mp.fsum(a * mp.log(a / b) for a, b in zip(p, q, strict=True))
         assert kl >= 0
         assert abs(smooth_max(x, T) - dot(p, x) - T * entropy(p) - T * kl) <= TINY * size(x, T)
-    return "the slack equals T KL(p || softmax) to 45 digits at 47 points"
+    return f"the slack equals T KL(p || softmax) to 45 digits at {POINTS} points"
 
 
 @equation("eq-lse-cauchy")
@@ -213,7 +218,7 @@ def lse_cauchy() -> str:
             assert lost >= -TINY
             if len({v for v in p if v > 0}) == 1:  # uniform on the classes it uses
                 assert lost <= TINY
-    return "holds at 188 points, never above the entropy bound, equal to it for p uniform where positive"
+    return f"holds at {4 * POINTS} points, never above the entropy bound, equal to it for p uniform where positive"
 
 
 @equation("eq-lse-convex")
@@ -226,7 +231,7 @@ def lse_convex() -> str:
             slack = theta * smooth_max(x, T) + (1 - theta) * smooth_max(other, T) - smooth_max(middle, T)
             assert slack >= -TINY * size(x, T)
             assert not straight or slack <= TINY * size(x, T)
-    return "holds at 94 points, with equality along the diagonal to 45 digits"
+    return f"holds at {2 * POINTS} points, with equality along the diagonal to 45 digits"
 
 
 @equation("eq-lse-lipschitz")
@@ -240,7 +245,7 @@ def lse_lipschitz() -> str:
         steepest = max(steepest, ratio)
         shifted = [v + 1 for v in x]
         assert abs(smooth_max(shifted, T) - smooth_max(x, T) - 1) <= TINY * size(x, T)  # the bound is reached
-    return f"holds at 47 pairs (largest ratio {mp.nstr(steepest, 4)}), reached by a common shift"
+    return f"holds at {POINTS} pairs (largest ratio {mp.nstr(steepest, 4)}), reached by a common shift"
 
 
 @equation("eq-lse-hessian")
@@ -274,4 +279,4 @@ def lse_curvature() -> str:
         assert max(eigenvalues) <= (1 + TINY) / (2 * T)
         closest = max(closest, max(eigenvalues) * 2 * T)
     assert closest > 1 - TINY
-    return "eigenvalues in [0, 1/(2T)] at 49 points, the bound reached by two tied logits"
+    return f"eigenvalues in [0, 1/(2T)] at {POINTS + len(ties)} points, the bound reached by two tied logits"
