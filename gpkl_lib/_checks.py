@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 REDUCTIONS = ("none", "sum", "mean", "batchmean")
+LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 1e-18, 1e18  # T and 1/T^2 stay inside the range of float32
 
 
 def check_floating(name: str, value: Tensor) -> None:
@@ -13,21 +14,21 @@ def check_floating(name: str, value: Tensor) -> None:
     if not isinstance(value, Tensor):
         raise TypeError(f"{name} must be a torch.Tensor, got {type(value).__name__}")
     if not value.is_floating_point():
-        raise TypeError(f"{name} must hold floating-point logits, got dtype {value.dtype}")
+        raise TypeError(f"{name} must be floating point, got dtype {value.dtype}")
 
 
-def check_same_shape(input: Tensor, target: Tensor) -> None:
-    """Raise ValueError unless both tensors have one shape (broadcasting two views hides mistakes)."""
-    if input.shape != target.shape:
-        raise ValueError(
-            f"input and target must have the same shape, got {tuple(input.shape)} and {tuple(target.shape)}"
-        )
+def check_same_shape(name: str, value: Tensor, input: Tensor) -> None:
+    """Raise ValueError unless `value` has the shape of `input` (broadcasting two views hides mistakes)."""
+    if value.shape != input.shape:
+        raise ValueError(f"{name} must have the shape of input, {tuple(input.shape)}, got {tuple(value.shape)}")
 
 
 def check_temperature(temperature: float) -> None:
-    """Raise ValueError unless 0 < temperature < inf."""
-    if not 0 < temperature < float("inf"):
-        raise ValueError(f"temperature must be positive and finite, got {temperature}")
+    """Raise ValueError unless the temperature lies in the range in which neither it nor 1/T^2 overflows float32."""
+    if not LOWEST_TEMPERATURE <= temperature <= HIGHEST_TEMPERATURE:
+        raise ValueError(
+            f"temperature must lie between {LOWEST_TEMPERATURE:g} and {HIGHEST_TEMPERATURE:g}, got {temperature}"
+        )
 
 
 def check_reduction(reduction: str) -> None:
@@ -36,32 +37,36 @@ def check_reduction(reduction: str) -> None:
         raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
 
 
-def expand_mask(mask: Tensor | None, like: Tensor) -> Tensor | None:
-    """`mask` (boolean, True = valid) broadcast to the shape of `like`; None stays None."""
+def expand_mask(mask: Tensor | None, input: Tensor) -> Tensor | None:
+    """`mask` (boolean, True = valid) broadcast to the shape of `input`; None stays None.
+
+    Raises TypeError unless it is a boolean tensor (an additive mask of 0 and -10000 would be misread), and ValueError
+    unless it broadcasts.
+    """
     if mask is None:
         return None
-    if mask.dtype != torch.bool:
-        raise TypeError(f"mask must be boolean with True for valid positions, got dtype {mask.dtype}; try mask.bool()")
+    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+        got = f"dtype {mask.dtype}" if isinstance(mask, Tensor) else type(mask).__name__
+        raise TypeError(f"mask must be a boolean tensor, True = valid, got {got}")
     try:
-        return mask.expand(like.shape)
+        return mask.expand(input.shape)
     except RuntimeError:
         raise ValueError(
-            f"mask of shape {tuple(mask.shape)} does not broadcast to logits of shape {tuple(like.shape)}"
+            f"mask of shape {tuple(mask.shape)} does not broadcast to input of shape {tuple(input.shape)}"
         ) from None
 
 
-def working_dtype(value: Tensor) -> Tensor:
-    """Half-precision input as float32, as torch's autocast does for losses; float32 and float64 unchanged."""
+def at_least_float32(value: Tensor) -> Tensor:
+    """float16 and bfloat16 as float32, as torch.autocast does for losses; float32 and float64 unchanged."""
     return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
 
 
-def reduce(terms: Tensor, reduction: str, count: Tensor | int) -> Tensor:
-    """Reduce per-element `terms`; `count` is how many distributions `mean` divides by (0 gives 0)."""
+def reduce(terms: Tensor, reduction: str) -> Tensor:
+    """Reduce `terms`: "mean" divides by their number, "batchmean" by the size of dimension 0; no terms give 0."""
     if reduction == "none":
         return terms
-    total = terms.sum()
     if reduction == "mean":
-        return total / max(int(count), 1)
+        return terms.sum() / max(terms.numel(), 1)
     if reduction == "batchmean":
-        return total / max(terms.shape[0] if terms.ndim else 1, 1)
-    return total
+        return terms.sum() / max(terms.shape[0] if terms.ndim else 1, 1)
+    return terms.sum()

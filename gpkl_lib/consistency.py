@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gpkl_lib._checks import check_same_shape
 from gpkl_lib.divergence import Activation, symmetric_kl
 
 
@@ -25,11 +26,15 @@ def doubled(batch: Tensor) -> Tensor:
 
 
 def two_views(output: Tensor) -> tuple[Tensor, Tensor]:
-    """(2B, ...) -> two of (B, ...): undo `doubled` on the model's output. Raises ValueError on an odd batch."""
+    """(2B, ...) -> two of (B, ...): undo `doubled` on the model's output.
+
+    Raises:
+        ValueError: the batch is odd.
+    """
     if output.shape[0] % 2:
         raise ValueError(f"two views need an even batch, got {output.shape[0]} rows; double the batch with `doubled`")
-    first, second = output.chunk(2)
-    return first, second
+    half = output.shape[0] // 2
+    return output[:half], output[half:]
 
 
 def rdrop_loss(
@@ -47,8 +52,8 @@ def rdrop_loss(
     """(task(s) + task(t)) / 2 + alpha/4 * D(s, t) for the logits s, t of two dropout views.
 
     alpha is the paper's: it adds up CE(s) + CE(t) + alpha/2 (KL + KL), and this is half of that. Nothing is detached.
-    For GlobalPointer pass logits as (batch * types, L, L): the divergence, like the cross-entropy, is then summed over the
-    spans of each type and averaged over types and sentences, and longer sentences dilute nothing.
+    For GlobalPointer pass logits as (batch * types, L, L): the divergence, like the cross-entropy, is then summed over
+    the spans of each type and averaged over types and sentences, and longer sentences dilute nothing.
 
     Args:
         input: logits s of the first view, rows first.
@@ -61,12 +66,13 @@ def rdrop_loss(
         ConsistencyLoss(loss, task, divergence), scalars; `divergence` is D before alpha/4.
 
     Raises:
-        ValueError: alpha negative, reduction "none"; else as `symmetric_kl`.
+        ValueError: alpha negative or not finite, shapes differ, reduction "none"; else as `symmetric_kl`.
 
     Source: eq-rdrop; Liang et al. 2021 (R-Drop), equation 4.
     """
-    if alpha < 0:
-        raise ValueError(f"alpha must not be negative, got {alpha}")
+    if not 0 <= alpha < float("inf"):
+        raise ValueError(f"alpha must be finite and not negative, got {alpha}")
+    check_same_shape("other", other, input)
     if reduction == "none":
         raise ValueError('reduction "none" has no scalar loss; use "sum", "mean" or "batchmean"')
     task = (task_loss(input) + task_loss(other)) / 2

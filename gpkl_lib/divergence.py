@@ -1,14 +1,17 @@
 """Divergences between two outputs of a model, taken at the logits.
 
-Notation: s, t are two sets of logits, f the smooth decision (softmax: one-hot of argmax; sigmoid: "greater than 0"),
-p = f(s), q = f(t), g = s - t.
+Notation: s, t are two sets of logits over a temperature, f the smooth decision (softmax: one-hot of argmax; sigmoid:
+"greater than 0"), p = f(s), q = f(t).
 
     D(s, t) = <f(s) - f(t), s - t>                                   the symmetric divergence
             = KL(p || q) + KL(q || p)                 f = softmax
             = sum of the binary symmetric KLs         f = sigmoid
 
 Differences of probabilities are never formed by subtraction, which loses every digit once p and q agree to float
-precision. With u = log p - log q both cases use  p - q = (p + q) tanh(u / 2),  in which no term cancels.
+precision. Two positive numbers a, b with u = log(a / b) differ by
+
+    a - b = (a + b) tanh(u / 2),                                     and here no term cancels.
+
 All values are in nats.
 """
 
@@ -22,13 +25,13 @@ import torch
 from torch import Tensor
 
 from gpkl_lib._checks import (
+    at_least_float32,
     check_floating,
     check_reduction,
     check_same_shape,
     check_temperature,
     expand_mask,
     reduce,
-    working_dtype,
 )
 
 Activation = Literal["softmax", "sigmoid"] | Callable[[Tensor], Tensor]
@@ -44,49 +47,48 @@ def symmetric_kl(
     mask: Tensor | None = None,
     reduction: str = "sum",
 ) -> Tensor:
-    """D(s, t) = <f(s/T) - f(t/T), s/T - t/T>, the symmetric KL divergence at the logits.
+    """D(s, t) = <f(s) - f(t), s - t> at s = input/T and t = target/T, the symmetric KL divergence at the logits.
 
-    With f = softmax it is KL(p||q) + KL(q||p) of the two distributions along `dim`; with f = sigmoid it is GlobalPointer's
-    divergence, the sum of one binary symmetric KL per logit. Both sides receive gradient; detach one for a fixed target.
-    No factor (1/2, 1/4, T^2) is applied.
+    With f = softmax it is KL(p||q) + KL(q||p) of the two distributions along `dim`; with f = sigmoid it is what suits
+    GlobalPointer, the sum of one binary symmetric KL per logit. Both sides receive gradient; detach one for a fixed
+    target. No factor (1/2, 1/4, T^2) is applied.
 
     Args:
-        input: logits s, any shape.
-        target: logits t, the shape of `input`.
+        input: logits, any shape.
+        target: the other logits, of the shape of `input`.
         activation: "softmax", "sigmoid", or any elementwise non-decreasing function of a tensor (then D >= 0).
         dim: the class dimension of softmax; not used otherwise.
-        temperature: T > 0, divides both sets of logits.
-        mask: boolean, True = valid, broadcast to `input`. A masked cell adds 0 and gets gradient 0 whatever stands in it.
+        temperature: T, between 1e-18 and 1e18, divides both sets of logits.
+        mask: boolean, True = valid, broadcast to `input`. A masked cell adds 0 and gets gradient 0 whatever it holds.
         reduction: "none" gives the terms, shape of `input`, each >= 0; "sum" adds them; "mean" divides by the number of
             distributions (softmax: slices along `dim` with a valid entry; else: valid cells); "batchmean" divides by
             the size of dimension 0. An empty or fully masked input gives 0.
 
     Returns:
-        A scalar, or the terms. float16 and bfloat16 are computed and returned in float32, as torch's losses under autocast.
-        Finite for every finite input: logits are bounded at the dtype's maximum / (4 * number of elements), so that
-        neither a difference nor the sum overflows.
+        A scalar, or the terms. Half precision is computed and returned in float32, as torch's losses under autocast.
+        With softmax and sigmoid, value and gradient are finite for every finite input: logits over T stop at
+        max * min(T, 1) / (4 * number of elements), max the dtype's largest number, beyond which a sum could overflow.
 
     Raises:
         TypeError: logits not floating point, or mask not boolean.
-        ValueError: shapes differ, mask does not broadcast, unknown activation or reduction, temperature <= 0.
+        ValueError: shapes differ, mask does not broadcast, unknown activation or reduction, temperature out of range.
+        IndexError: softmax, and `input` has no dimension `dim`.
 
     Source: eq-symmetric-kl-logits (softmax) in the chapter "Symmetric KL at the logits"; Su 2022 for sigmoid.
     """
-    s, t, mask = _prepare(input, target, temperature, mask, reduction)
+    s, t, mask = _prepare(input, target, activation, temperature, mask, reduction)
     if activation == "softmax":
-        s, t = _keep_valid(s, t, mask, dim)
-        u = _log_ratio(s, t, dim)
-        total = torch.softmax(s, dim) + torch.softmax(t, dim)
-        terms = total * torch.tanh(u / 2) * u
-    elif activation == "sigmoid":
-        disagree = torch.sigmoid(s) * torch.sigmoid(-t) + torch.sigmoid(t) * torch.sigmoid(-s)
-        gap = s - t
-        terms = disagree * torch.tanh(gap / 2) * gap
+        p, q, u = _distributions(s, t, dim)
+        terms = (p + q) * torch.tanh(u / 2) * u
+        return _reduce(terms, mask, dim, reduction)
+    if activation == "sigmoid":  # p - q is p(1 - q) less q(1 - p), and the log of their ratio is s - t
+        disagree = torch.sigmoid(s) * torch.sigmoid(-t) + torch.sigmoid(-s) * torch.sigmoid(t)
+        terms = disagree * torch.tanh((s - t) / 2) * (s - t)
     elif callable(activation):
         terms = (activation(s) - activation(t)) * (s - t)
     else:
-        raise _unknown(activation, "or a function of a tensor")
-    return _reduce(terms, mask, activation == "softmax", dim, reduction)
+        raise _unknown(activation, or_function=True)
+    return _reduce(terms, mask, None, reduction)
 
 
 def kl_divergence(
@@ -99,17 +101,16 @@ def kl_divergence(
     mask: Tensor | None = None,
     reduction: str = "sum",
 ) -> Tensor:
-    """KL(p || q) with p = f(s/T) from `input` and q = f(t/T) from `target`, both given as logits.
+    """KL(p || q) = sum_i p_i log(p_i / q_i), both distributions given as logits: p from `input`, q from `target`.
 
     The expectation is under `input`. (torch.nn.functional.kl_div takes them the other way round: it computes
     KL(target || input), from a log-probability and a probability.) Arguments, reductions and errors are those of
-    `symmetric_kl`; each term of "none" is p log(p/q) - p + q >= 0, for sigmoid the KL of one pair of Bernoullis.
+    `symmetric_kl`, without a function for `activation`; each term of "none" is p log(p/q) - p + q >= 0, for sigmoid the
+    KL of two Bernoullis.
 
     Source: Kullback and Leibler 1951.
     """
-    s, t, mask = _prepare(input, target, temperature, mask, reduction)
-    terms = _bregman_terms(s, t, mask, activation, dim)
-    return _reduce(terms, mask, activation == "softmax", dim, reduction)
+    return _pairwise(_kl_terms, input, target, activation, dim, temperature, mask, reduction)
 
 
 def jensen_shannon(
@@ -122,48 +123,69 @@ def jensen_shannon(
     mask: Tensor | None = None,
     reduction: str = "sum",
 ) -> Tensor:
-    """(KL(p || m) + KL(q || m)) / 2 with m = (p + q) / 2: symmetric and at most log 2 per distribution.
+    """(KL(p || m) + KL(q || m)) / 2 with m = (p + q) / 2: symmetric, and at most log 2 for each pair of distributions.
 
-    Arguments, reductions and errors are those of `symmetric_kl`.
+    Arguments, reductions and errors are those of `symmetric_kl`, without a function for `activation`.
 
     Source: Lin 1991.
     """
-    s, t, mask = _prepare(input, target, temperature, mask, reduction)
-    softmax = activation == "softmax"
-    if softmax:
-        s, t = _keep_valid(s, t, mask, dim)
-        terms = _jensen_shannon_terms(s, t, dim)
-    elif activation == "sigmoid":
-        terms = _jensen_shannon_terms(_two_classes(s), _two_classes(t), -1).sum(-1)
-    else:
-        raise _unknown(activation)
-    return _reduce(terms, mask, softmax, dim, reduction)
+    return _pairwise(_jensen_shannon_terms, input, target, activation, dim, temperature, mask, reduction)
+
+
+def _pairwise(
+    term: Callable[[Tensor, Tensor, Tensor], Tensor],
+    input: Tensor,
+    target: Tensor,
+    activation: Literal["softmax", "sigmoid"],
+    dim: int,
+    temperature: float,
+    mask: Tensor | None,
+    reduction: str,
+) -> Tensor:
+    """Sum `term(p, q, log(p / q))` over the classes of each pair of distributions, then reduce."""
+    s, t, mask = _prepare(input, target, activation, temperature, mask, reduction)
+    if activation == "softmax":
+        return _reduce(term(*_distributions(s, t, dim)), mask, dim, reduction)
+    if activation == "sigmoid":
+        terms = term(*_distributions(_two_classes(s), _two_classes(t), -1)).sum(-1)
+        return _reduce(terms, mask, None, reduction)
+    raise _unknown(activation)
 
 
 def _prepare(
-    input: Tensor, target: Tensor, temperature: float, mask: Tensor | None, reduction: str
+    input: Tensor, target: Tensor, activation: Activation, temperature: float, mask: Tensor | None, reduction: str
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Checked logits over T in working precision, masked cells set to 0 on both sides, sizes bounded; and the full mask."""
+    """Check the arguments; return s, t and the full mask.
+
+    Masked cells are made equal in s and t, for softmax below every valid logit: their terms are 0 by the formulas.
+    """
     check_floating("input", input)
     check_floating("target", target)
-    check_same_shape(input, target)
+    check_same_shape("target", target, input)
     check_temperature(temperature)
     check_reduction(reduction)
     mask = expand_mask(mask, input)
-    s, t = working_dtype(input), working_dtype(target)
-    if mask is not None:
-        s, t = s.masked_fill(~mask, 0), t.masked_fill(~mask, 0)
-    limit = torch.finfo(s.dtype).max / (4 * max(s.numel(), 1))
-    return (s / temperature).clamp(-limit, limit), (t / temperature).clamp(-limit, limit), mask
+
+    def ready(x: Tensor) -> Tensor:
+        x = at_least_float32(x) / temperature
+        largest = torch.finfo(x.dtype).max
+        limit = largest * min(temperature, 1) / (4 * max(x.numel(), 1))
+        x = x.clamp(-limit, limit)
+        return x if mask is None else x.masked_fill(~mask, -largest / 2 if activation == "softmax" else 0)
+
+    return ready(input), ready(target), mask
 
 
-def _keep_valid(s: Tensor, t: Tensor, mask: Tensor | None, dim: int) -> tuple[Tensor, Tensor]:
-    """Take masked classes out of both softmaxes: far below every other logit, on both sides alike."""
-    if mask is None:
-        return s, t
-    absent = ~mask & mask.any(dim, keepdim=True)
-    low = torch.finfo(s.dtype).min / 2
-    return s.masked_fill(absent, low), t.masked_fill(absent, low)
+def _distributions(s: Tensor, t: Tensor, dim: int) -> tuple[Tensor, Tensor, Tensor]:
+    """p = softmax(s), q = softmax(t) and u = log(p / q), u to all its digits even where p and q hardly differ.
+
+    u is s - t less a constant, the difference of two logsumexp, whose rounding error is the same for every class. The
+    differences p - q must add up to 0; what they add up to instead is that error, to first order, and is taken off.
+    """
+    p, q = torch.softmax(s, dim), torch.softmax(t, dim)
+    u = (s - t) - (torch.logsumexp(s, dim, keepdim=True) - torch.logsumexp(t, dim, keepdim=True))
+    excess = ((p + q) * torch.tanh(u / 2)).sum(dim, keepdim=True)
+    return p, q, u - excess.detach()
 
 
 def _two_classes(x: Tensor) -> Tensor:
@@ -171,60 +193,34 @@ def _two_classes(x: Tensor) -> Tensor:
     return torch.stack([x, torch.zeros_like(x)], -1)
 
 
-def _log_ratio(s: Tensor, t: Tensor, dim: int) -> Tensor:
-    """u = log p - log q, with all its digits when s and t are close: then u = g - log(1 + sum_j q_j (e^g_j - 1)).
-
-    A constant added to g leaves u as it is; taking sum_j q_j g_j off first keeps the sum near 0 and its digits whole.
-    """
-    log_p, log_q = torch.log_softmax(s, dim), torch.log_softmax(t, dim)
-    q = log_q.exp()
-    g = s - t
-    g = g - (q * g).sum(dim, keepdim=True).detach()
-    close = (g.detach().square() <= 1).all(dim, keepdim=True)
-    near = g - torch.log1p((q * torch.expm1(g.clamp(-1, 1))).sum(dim, keepdim=True))
-    return torch.where(close, near, log_p - log_q)
-
-
-def _kl_terms(s: Tensor, t: Tensor, dim: int) -> Tensor:
-    """p log(p/q) - p + q for each class: p (u - 1 + e^-u), a series in u where that would cancel."""
-    u = _log_ratio(s, t, dim)
-    p, q = torch.softmax(s, dim), torch.softmax(t, dim)
+def _kl_terms(p: Tensor, q: Tensor, u: Tensor) -> Tensor:
+    """p log(p/q) - p + q for each class: p (e^v - 1 - v) with v = -u, as a series where that would cancel."""
     small = u.detach().square() <= 0.25
     v = -u.masked_fill(~small, 0)
     series = torch.zeros_like(v)
-    for k in range(16, 1, -1):  # e^v - 1 - v = v^2/2! + v^3/3! + ..., Horner's way; v^17/17! < 1e-19
-        series = (series + 1 / math.factorial(k)) * v if k > 2 else (series + 0.5) * v * v
-    return torch.where(small, p * series, p * u - p + q)
+    for k in range(14, 1, -1):  # v^2/2! + v^3/3! + ... by Horner's rule; at v = 1/2 the rest is below 1e-16 of the sum
+        series = 1 / math.factorial(k) + v * series
+    return torch.where(small, p * v.square() * series, p * u - p + q)
 
 
-def _bregman_terms(s: Tensor, t: Tensor, mask: Tensor | None, activation: str, dim: int) -> Tensor:
-    if activation == "softmax":
-        return _kl_terms(*_keep_valid(s, t, mask, dim), dim)
-    if activation == "sigmoid":
-        return _kl_terms(_two_classes(s), _two_classes(t), -1).sum(-1)
-    raise _unknown(activation)
+def _jensen_shannon_terms(p: Tensor, q: Tensor, u: Tensor) -> Tensor:
+    """(p log(p/m) + q log(q/m)) / 2 for each class, which is m (h tanh h - log cosh h) with h = u / 2."""
+    h = u * u.detach().sign() / 2  # the formula is even in u
+    small = h.detach() <= 1
+    near = h.masked_fill(~small, 0)
+    near = near * torch.tanh(near) - torch.log1p(2 * torch.sinh(near / 2).square())
+    far = math.log(2) - 2 * h * torch.sigmoid(-2 * h) - torch.nn.functional.softplus(-2 * h)
+    return (p + q) / 2 * torch.where(small, near, far)
 
 
-def _jensen_shannon_terms(s: Tensor, t: Tensor, dim: int) -> Tensor:
-    """Per class: (p log(p/m) + q log(q/m)) / 2 with m = (p + q)/2, which is m (log 2 - h(sigmoid(u))), h binary entropy."""
-    u = _log_ratio(s, t, dim)
-    size = u * torch.sign(u.detach())
-    small = size.detach() <= 1
-    half = u.masked_fill(~small, 0) / 2
-    near = half * torch.tanh(half) - torch.log1p(2 * torch.sinh(half / 2).square())  # log 2 cancelled by hand
-    far = math.log(2) - size * torch.sigmoid(-size) - torch.nn.functional.softplus(-size)
-    return (torch.softmax(s, dim) + torch.softmax(t, dim)) / 2 * torch.where(small, near, far)
+def _reduce(terms: Tensor, mask: Tensor | None, dim: int | None, reduction: str) -> Tensor:
+    """Reduce; `dim` is the class dimension, or None where every cell is a distribution of its own."""
+    if reduction != "mean":
+        return reduce(terms, reduction)
+    valid = torch.ones_like(terms, dtype=torch.bool) if mask is None else mask
+    return terms.sum() / (valid if dim is None else valid.any(dim)).sum().clamp(min=1)
 
 
-def _reduce(terms: Tensor, mask: Tensor | None, per_slice: bool, dim: int, reduction: str) -> Tensor:
-    count: Tensor | int
-    if mask is not None:
-        terms = terms.masked_fill(~mask, 0)
-        count = (mask.any(dim) if per_slice else mask).sum()
-    else:
-        count = terms.numel() // max(terms.shape[dim], 1) if per_slice else terms.numel()
-    return reduce(terms, reduction, count)
-
-
-def _unknown(activation: object, also: str = "") -> ValueError:
-    return ValueError(f'activation must be "softmax", "sigmoid"{", " + also if also else ""}, got {activation!r}')
+def _unknown(activation: object, *, or_function: bool = False) -> ValueError:
+    wanted = '"softmax", "sigmoid" or a function of a tensor' if or_function else '"softmax" or "sigmoid"'
+    return ValueError(f"activation must be {wanted}, got {activation!r}")

@@ -56,8 +56,21 @@ def span_mask(attention_mask: Tensor) -> Tensor:
     return (real[:, None, :, None] & real[:, None, None, :]).triu()
 
 
+def token_mask(attention_mask: Tensor | None, shape: tuple[int, int], device: torch.device) -> Tensor:
+    """Boolean (B, L), True = a real token; without an attention_mask every token is.
+
+    Raises:
+        ValueError: attention_mask is not of that shape.
+    """
+    if attention_mask is None:
+        return torch.ones(shape, dtype=torch.bool, device=device)
+    if attention_mask.shape != shape:
+        raise ValueError(f"attention_mask must have shape {shape}, got {tuple(attention_mask.shape)}")
+    return attention_mask.bool()
+
+
 class _SpanHead(nn.Module):
-    """What both heads share: checked input, the one mask, the scale."""
+    """What both heads share: checked sizes and input, the scaled product of queries and keys, the one mask."""
 
     def __init__(self, hidden_size: int, num_types: int, head_size: int, rotary: bool) -> None:
         super().__init__()
@@ -68,21 +81,27 @@ class _SpanHead(nn.Module):
             raise ValueError(f"head_size must be even for rotary position, got {head_size}")
         self.hidden_size, self.num_types, self.head_size, self.rotary = hidden_size, num_types, head_size, rotary
 
-    def _check(self, hidden_states: Tensor) -> None:
+    def _clean(self, hidden_states: Tensor, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Hidden states, 0 on padding (NaN there would reach every gradient as 0 * NaN), and the token mask."""
         check_floating("hidden_states", hidden_states)
         if hidden_states.ndim != 3 or hidden_states.shape[-1] != self.hidden_size:
             raise ValueError(
                 f"hidden_states must have shape (batch, L, {self.hidden_size}), got {tuple(hidden_states.shape)}"
             )
+        batch, length, _ = hidden_states.shape
+        real = token_mask(attention_mask, (batch, length), hidden_states.device)
+        return hidden_states.masked_fill(~real[..., None], 0), real
 
-    def _finish(self, logits: Tensor, attention_mask: Tensor | None) -> Tensor:
-        """Put the dtype's lowest number where no span is: below every threshold, equal in two views, no NaN in s - t."""
-        batch, _, length, _ = logits.shape
-        if attention_mask is None:
-            attention_mask = torch.ones(batch, length, dtype=torch.bool, device=logits.device)
-        elif attention_mask.shape != (batch, length):
-            raise ValueError(f"attention_mask must have shape {(batch, length)}, got {tuple(attention_mask.shape)}")
-        return logits.masked_fill(~span_mask(attention_mask), torch.finfo(logits.dtype).min)
+    def _scores(self, query: Tensor, key: Tensor) -> Tensor:
+        """(..., L, d) twice -> (..., L, L): q_i . k_j / sqrt(d), divided first, for half precision overflows early."""
+        if self.rotary:
+            query, key = rotary_embedding(query), rotary_embedding(key)
+        return torch.matmul(query / self.head_size**0.5, key.transpose(-1, -2))
+
+    @staticmethod
+    def _finish(logits: Tensor, real: Tensor) -> Tensor:
+        """The dtype's lowest number where no span is: below every threshold, equal in two views, no NaN in s - t."""
+        return logits.masked_fill(~span_mask(real), torch.finfo(logits.dtype).min)
 
 
 class GlobalPointer(_SpanHead):
@@ -107,16 +126,17 @@ class GlobalPointer(_SpanHead):
     def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Hidden states (B, L, hidden_size), attention_mask (B, L) with 1 = real -> logits (B, H, L, L).
 
-        Cells that are no span hold the dtype's lowest number. Raises ValueError on other shapes.
+        Cells that are no span hold the dtype's lowest number.
+
+        Raises:
+            TypeError: hidden_states not floating point.
+            ValueError: hidden_states or attention_mask of another shape.
         """
-        self._check(hidden_states)
+        hidden_states, real = self._clean(hidden_states, attention_mask)
         batch, length, _ = hidden_states.shape
         qk = self.projection(hidden_states).view(batch, length, 2, self.num_types, self.head_size)
         query, key = qk.permute(2, 0, 3, 1, 4)  # each (B, H, L, d)
-        if self.rotary:
-            query, key = rotary_embedding(query), rotary_embedding(key)
-        logits = query @ key.transpose(-1, -2) / self.head_size**0.5
-        return self._finish(logits, attention_mask)
+        return self._finish(self._scores(query, key), real)
 
 
 class EfficientGlobalPointer(_SpanHead):
@@ -136,13 +156,15 @@ class EfficientGlobalPointer(_SpanHead):
     def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Hidden states (B, L, hidden_size), attention_mask (B, L) with 1 = real -> logits (B, H, L, L).
 
-        Cells that are no span hold the dtype's lowest number. Raises ValueError on other shapes.
+        Cells that are no span hold the dtype's lowest number.
+
+        Raises:
+            TypeError: hidden_states not floating point.
+            ValueError: hidden_states or attention_mask of another shape.
         """
-        self._check(hidden_states)
+        hidden_states, real = self._clean(hidden_states, attention_mask)
         qk = self.projection(hidden_states)
         query, key = qk.chunk(2, -1)  # each (B, L, d)
         start, end = self.typing(qk).transpose(1, 2).chunk(2, 1)  # each (B, H, L)
-        if self.rotary:
-            query, key = rotary_embedding(query), rotary_embedding(key)
-        spans = query @ key.transpose(-1, -2) / self.head_size**0.5  # (B, L, L)
-        return self._finish(spans[:, None] + start[..., :, None] + end[..., None, :], attention_mask)
+        spans = self._scores(query, key)[:, None]  # (B, 1, L, L)
+        return self._finish(spans + start[..., :, None] + end[..., None, :], real)

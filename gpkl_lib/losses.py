@@ -7,12 +7,10 @@ Both logarithms are a logsumexp with one extra class of score 0, the threshold t
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
-from gpkl_lib._checks import check_floating, check_reduction, expand_mask, reduce, working_dtype
+from gpkl_lib._checks import at_least_float32, check_floating, check_reduction, check_same_shape, expand_mask, reduce
 
 
 def multilabel_cross_entropy(
@@ -25,24 +23,33 @@ def multilabel_cross_entropy(
         target: True or 1 at the positives, 0 elsewhere; the shape of `input`.
         class_dims: how many trailing dimensions of `input` are the classes of one row.
         mask: boolean, True = valid, broadcast to `input`. A masked class takes no part; a fully masked row gives 0.
-        reduction: "none" gives one loss a row, "sum" adds them, "mean" (as "batchmean") divides by the number of rows.
+        reduction: "none" gives one loss a row, "sum" adds them, "mean" divides by the number of rows, "batchmean" by
+            the size of dimension 0.
 
     Returns:
         A scalar, or a tensor of shape `rows`; nats. Half precision is computed and returned in float32.
 
     Raises:
         TypeError: logits not floating point, mask not boolean.
-        ValueError: shapes differ, a label other than 0 and 1, a positive label on a masked position (its index is named),
-            unknown reduction.
+        ValueError: shapes differ, class_dims or reduction unknown, and with its index a label other than 0 and 1 or a
+            positive label on a masked cell.
 
     Source: eq-multilabel; Su 2020, "Generalising softmax + cross-entropy to multi-label classification".
     """
-    check_floating("input", input)
-    if target.shape != input.shape:
-        raise ValueError(f"target must have the shape of input {tuple(input.shape)}, got {tuple(target.shape)}")
+    _check(input, class_dims, reduction)
+    check_same_shape("target", target, input)
+    mask = expand_mask(mask, input)
     positive = target.bool()
-    if target.dtype != torch.bool and not torch.equal(positive.to(target.dtype), target):
-        raise ValueError("target must hold 0 and 1 only; soft labels have no place in this loss")
+    unclear = target != positive
+    wrong = unclear if mask is None else unclear | positive & ~mask
+    if wrong.any():  # the one point where a GPU is waited for
+        index = wrong.nonzero()[0].tolist()
+        label = target[tuple(index)].item()
+        raise ValueError(
+            f"target{index} = {label:g}, which is neither 0 nor 1; soft labels have no place in this loss"
+            if unclear[tuple(index)]
+            else f"target{index} is positive, but mask rules the cell out"
+        )
     return _cross_entropy(input, positive, class_dims, mask, reduction)
 
 
@@ -56,7 +63,7 @@ def sparse_multilabel_cross_entropy(
     Args:
         input: logits s of shape (*rows, *classes).
         positives: int64 of shape (P, input.ndim): the index of each positive cell in `input`, in any order. There is no
-            padding value, so the cell (0, ..., 0) is an index like any other. P = 0 is an empty batch of positives.
+            padding value, so the cell (0, ..., 0) is an index like any other. P = 0 means that nothing is positive.
         class_dims, mask, reduction: as in `multilabel_cross_entropy`.
 
     Returns:
@@ -64,47 +71,58 @@ def sparse_multilabel_cross_entropy(
 
     Raises:
         TypeError: positives not int64; else as `multilabel_cross_entropy`.
-        ValueError: positives of another shape, an index out of range or given twice (the row of `positives` is named).
+        ValueError: positives of another shape, and with its row an index out of range, given twice or on a masked cell;
+            else as `multilabel_cross_entropy`.
 
     Source: eq-multilabel; the sparse form of Su 2022 without its subtraction.
     """
-    check_floating("input", input)
+    _check(input, class_dims, reduction)
     if positives.dtype != torch.long:
         raise TypeError(f"positives must be int64, got dtype {positives.dtype}")
     if positives.ndim != 2 or positives.shape[1] != input.ndim:
         raise ValueError(f"positives must have shape (P, {input.ndim}), got {tuple(positives.shape)}")
-    size = torch.tensor(input.shape, device=positives.device)
-    outside = ((positives < 0) | (positives >= size)).any(1).nonzero()
-    if len(outside):
-        row = int(outside[0])
-        raise ValueError(
-            f"positives[{row}] = {positives[row].tolist()} lies outside logits of shape {tuple(input.shape)}"
-        )
-    positive = torch.zeros(input.shape, dtype=torch.bool, device=input.device)
-    positive[positives.unbind(1)] = True
-    if int(positive.sum()) != len(positives):
-        distinct, inverse, count = torch.unique(positives, dim=0, return_inverse=True, return_counts=True)
-        row = int((count[inverse] > 1).nonzero()[0])
-        raise ValueError(f"positives[{row}] = {positives[row].tolist()} is given more than once")
+    mask = expand_mask(mask, input)
+    cell, outside = positives.new_zeros(len(positives)), positives.new_zeros(len(positives), dtype=torch.bool)
+    for index, size in zip(positives.unbind(1), input.shape, strict=True):
+        outside |= (index < 0) | (index >= size)
+        cell = cell * size + index
+    flat = torch.zeros(input.numel() + 1, dtype=torch.bool, device=input.device)
+    flat[cell.masked_fill(outside, input.numel())] = True  # one cell more, at the end, takes what lies outside
+    positive = flat[:-1].view(input.shape)
+    wrong = positive.sum() != len(positives)
+    if mask is not None:
+        wrong |= (positive & ~mask).any()
+    if wrong:  # the one point where a GPU is waited for
+        _refuse_misplaced(positives, input, mask)
     return _cross_entropy(input, positive, class_dims, mask, reduction)
 
 
-def _cross_entropy(input: Tensor, positive: Tensor, class_dims: int, mask: Tensor | None, reduction: str) -> Tensor:
+def _check(input: Tensor, class_dims: int, reduction: str) -> None:
+    check_floating("input", input)
     check_reduction(reduction)
     if not 1 <= class_dims <= input.ndim:
         raise ValueError(f"class_dims must be between 1 and {input.ndim}, got {class_dims}")
-    mask = expand_mask(mask, input)
-    s = working_dtype(input)
-    negative = ~positive
-    if mask is not None:
-        misplaced = (positive & ~mask).nonzero()
-        if len(misplaced):
-            raise ValueError(f"a positive label stands on the masked position {misplaced[0].tolist()}")
-        negative = negative & mask
-    rows = input.shape[: input.ndim - class_dims]
-    threshold = s.new_zeros((*rows, 1))
-    flat = (*rows, math.prod(input.shape[input.ndim - class_dims :]))
-    neg = s.masked_fill(~negative, -math.inf).reshape(flat)
-    pos = (-s).masked_fill(~positive, -math.inf).reshape(flat)
-    loss = torch.logsumexp(torch.cat([neg, threshold], -1), -1) + torch.logsumexp(torch.cat([pos, threshold], -1), -1)
-    return reduce(loss, "mean" if reduction == "batchmean" else reduction, loss.numel())
+
+
+def _refuse_misplaced(positives: Tensor, input: Tensor, mask: Tensor | None) -> None:
+    """Raise ValueError at the first row of `positives` that is wrong, and say how."""
+    seen: set[tuple[int, ...]] = set()
+    for row, place in enumerate(map(tuple, positives.tolist())):
+        name = f"positives[{row}] = {list(place)}"
+        if not all(0 <= index < size for index, size in zip(place, input.shape, strict=True)):
+            raise ValueError(f"{name} lies outside input of shape {tuple(input.shape)}")
+        if place in seen:
+            raise ValueError(f"{name} is given more than once")
+        if mask is not None and not mask[place]:
+            raise ValueError(f"{name} is positive, but mask rules the cell out")
+        seen.add(place)
+
+
+def _cross_entropy(input: Tensor, positive: Tensor, class_dims: int, mask: Tensor | None, reduction: str) -> Tensor:
+    negative = ~positive if mask is None else mask & ~positive
+    s, negative, positive = (x.flatten(-class_dims) for x in (at_least_float32(input), negative, positive))
+    nothing = torch.finfo(s.dtype).min  # e^nothing = 0; with -inf a row without positives would have gradient NaN
+    threshold = s.new_zeros(())
+    false_alarm = torch.logsumexp(s.masked_fill(~negative, nothing), -1)
+    miss = torch.logsumexp((-s).masked_fill(~positive, nothing), -1)
+    return reduce(torch.logaddexp(false_alarm, threshold) + torch.logaddexp(miss, threshold), reduction)

@@ -15,20 +15,26 @@ import math
 import torch
 from torch import Tensor
 
-from gpkl_lib._checks import check_floating, check_temperature, expand_mask, working_dtype
+from gpkl_lib._checks import at_least_float32, check_floating, check_temperature, expand_mask
 
 
-def _over_temperature(input: Tensor, dim: int, temperature: float, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return ((x - m)/T with -inf where masked, m), m the largest valid logit along `dim` (0 where none is valid)."""
+def _over_temperature(
+    input: Tensor, dim: int, temperature: float, mask: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Shift each slice along `dim` by its largest valid logit m and divide by T, so that no exponential overflows.
+
+    Returns ((x - m) / T with -inf where masked, m without gradient, whether the slice has no valid logit). Such an
+    empty slice holds m = -inf and zeros, which keep NaN out of its gradient.
+    """
     check_floating("input", input)
     check_temperature(temperature)
-    x = working_dtype(input)
+    x = at_least_float32(input)
     mask = expand_mask(mask, x)
     if mask is not None:
         x = x.masked_fill(~mask, -math.inf)
     m = x.detach().amax(dim, keepdim=True)
-    m = m.masked_fill(m == -math.inf, 0)
-    return (x - m) / temperature, m
+    empty = m == -math.inf
+    return ((x - m) / temperature).masked_fill(empty, 0), m, empty
 
 
 def logsumexp(
@@ -36,13 +42,14 @@ def logsumexp(
 ) -> Tensor:
     """T log sum_i exp(x_i / T): the smooth maximum of x along `dim`.
 
-    max(x) < result <= max(x) + T log n, and the gradient is `softmax(input, temperature=T)`.
+    max(x) <= result <= max(x) + T log n, and the gradient is `softmax(input, temperature=T)`.
 
     Args:
         input: logits, any shape.
         dim: the dimension that is summed over.
-        temperature: T > 0, in the units of the logits.
-        mask: boolean, True = valid, broadcast to `input`; masked logits take no part. A slice with none valid gives -inf.
+        temperature: T, between 1e-18 and 1e18, in the units of the logits.
+        mask: boolean, True = valid, broadcast to `input`; masked logits take no part. A slice with none valid
+            gives -inf.
         keepdim: keep `dim` with size 1.
 
     Returns:
@@ -50,11 +57,12 @@ def logsumexp(
 
     Raises:
         TypeError: `input` is not floating point, or `mask` not boolean.
-        ValueError: temperature <= 0, or `mask` does not broadcast.
+        ValueError: temperature out of range, or `mask` does not broadcast.
+        IndexError: `input` has no dimension `dim`, or one of size 0.
 
     Source: eq-lse-temperature in the chapter "Smooth maximum".
     """
-    scaled, m = _over_temperature(input, dim, temperature, mask)
+    scaled, m, _ = _over_temperature(input, dim, temperature, mask)
     result = m + temperature * torch.logsumexp(scaled, dim, keepdim=True)
     return (result if keepdim else result.squeeze(dim)).to(input.dtype)
 
@@ -65,20 +73,20 @@ def softmax(input: Tensor, *, dim: int = -1, temperature: float = 1.0, mask: Ten
     Args:
         input: logits, any shape.
         dim: the dimension that sums to 1.
-        temperature: T > 0; T to 0 gives the one-hot of argmax, T to infinity the uniform distribution.
+        temperature: T, between 1e-18 and 1e18; T to 0 gives the one-hot of argmax, T to infinity the uniform
+            distribution.
         mask: boolean, True = valid; masked entries get exactly 0, a slice with none valid is all 0.
 
     Returns:
         Probabilities, shape and dtype of `input`.
 
     Raises:
-        TypeError, ValueError: as `logsumexp`.
+        TypeError, ValueError, IndexError: as `logsumexp`.
 
     Source: eq-softmax-gradient in the chapter "Smooth maximum".
     """
-    scaled, _ = _over_temperature(input, dim, temperature, mask)
-    empty = (scaled == -math.inf).all(dim, keepdim=True)
-    return torch.softmax(scaled.masked_fill(empty, 0), dim).masked_fill(empty, 0).to(input.dtype)
+    scaled, _, empty = _over_temperature(input, dim, temperature, mask)
+    return torch.softmax(scaled, dim).masked_fill(empty, 0).to(input.dtype)
 
 
 def entropy(input: Tensor, *, dim: int = -1, temperature: float = 1.0, mask: Tensor | None = None) -> Tensor:
@@ -87,38 +95,43 @@ def entropy(input: Tensor, *, dim: int = -1, temperature: float = 1.0, mask: Ten
     Args:
         input: logits, any shape.
         dim: the dimension that p sums to 1 along.
-        temperature: T > 0.
+        temperature: T, between 1e-18 and 1e18.
         mask: boolean, True = valid; a slice with none valid has entropy 0.
 
     Returns:
         A tensor without `dim`, in the dtype of `input`.
 
     Raises:
-        TypeError, ValueError: as `logsumexp`.
+        TypeError, ValueError, IndexError: as `logsumexp`.
 
     Source: eq-lse-entropy in the chapter "Smooth maximum".
     """
-    scaled, _ = _over_temperature(input, dim, temperature, mask)
-    absent = scaled == -math.inf
-    log_p = torch.log_softmax(scaled.masked_fill(absent.all(dim, keepdim=True), 0), dim).masked_fill(absent, 0)
-    return -(log_p.exp().masked_fill(absent, 0) * log_p).sum(dim).to(input.dtype)
+    scaled, _, empty = _over_temperature(input, dim, temperature, mask)
+    log_p = torch.log_softmax(scaled, dim)
+    terms = log_p.exp() * log_p.masked_fill(log_p == -math.inf, 0)  # 0 log 0 = 0
+    return -terms.masked_fill(empty, 0).sum(dim).to(input.dtype)
 
 
 def logsumexp_bounds(
     input: Tensor, *, dim: int = -1, temperature: float = 1.0, mask: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The interval (max(x), max(x) + T log n] that T logsumexp(x/T) lies in; n counts the valid entries.
+    """The interval [max(x), max(x) + T log n] that T logsumexp(x / T) lies in; n counts the valid entries.
+
+    Args:
+        input, dim, temperature, mask: as in `logsumexp`.
 
     Returns:
-        (lower, upper), each without `dim`. Raises as `logsumexp`.
+        (lower, upper), each without `dim` and without gradient, in the dtype of `input`; -inf where none is valid.
+
+    Raises:
+        TypeError, ValueError, IndexError: as `logsumexp`.
 
     Source: eq-lse-bounds in the chapter "Smooth maximum".
     """
-    _, m = _over_temperature(input, dim, temperature, mask)
-    mask = expand_mask(mask, input)
-    n = torch.ones_like(m, dtype=torch.long) * input.shape[dim] if mask is None else mask.sum(dim, keepdim=True)
-    lower = m.masked_fill(n == 0, -math.inf)
-    upper = lower + temperature * n.clamp(min=1).to(m.dtype).log()
+    _, lower, _ = _over_temperature(input, dim, temperature, mask)
+    valid = torch.ones_like(input, dtype=torch.bool) if mask is None else mask.expand(input.shape)
+    n = valid.sum(dim, keepdim=True).clamp(min=1)
+    upper = lower + temperature * n.to(lower.dtype).log()
     return lower.squeeze(dim).to(input.dtype), upper.squeeze(dim).to(input.dtype)
 
 

@@ -5,13 +5,13 @@ A span is (type, start, end) with `end` exclusive. Cell (h, i, j) of a score mat
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
 
-from gpkl_lib.global_pointer import span_mask
+from gpkl_lib.global_pointer import span_mask, token_mask
 
 Span = tuple[str, int, int]
 
@@ -31,15 +31,14 @@ def decode_spans(
         One list a row of the batch, sorted by start, then end, then type.
 
     Raises:
-        ValueError: logits of another shape, types of another length, a NaN among the scores.
+        ValueError: logits or attention_mask of another shape, types of another length, NaN as the score
+            of a span.
     """
     if logits.ndim != 4 or logits.shape[-1] != logits.shape[-2]:
         raise ValueError(f"logits must have shape (batch, types, L, L), got {tuple(logits.shape)}")
     if len(types) != logits.shape[1]:
         raise ValueError(f"types must name all {logits.shape[1]} heads, got {len(types)} names")
-    if attention_mask is None:
-        attention_mask = torch.ones(logits.shape[0], logits.shape[-1], dtype=torch.bool, device=logits.device)
-    valid = span_mask(attention_mask)
+    valid = span_mask(token_mask(attention_mask, (logits.shape[0], logits.shape[-1]), logits.device))
     if (logits.isnan() & valid).any():
         raise ValueError("logits hold NaN; the model has diverged or a mask is missing")
     found: list[list[Span]] = [[] for _ in range(logits.shape[0])]
@@ -77,12 +76,15 @@ class SpanScores:
         return 2 * self.correct / total if total else 0.0
 
     def __add__(self, other: SpanScores) -> SpanScores:
-        types = {name: SpanScores() for name in sorted({*self.by_type, *other.by_type})}
+        zero = SpanScores()
         return SpanScores(
             self.correct + other.correct,
             self.predicted + other.predicted,
             self.gold + other.gold,
-            {name: self.by_type.get(name, zero) + other.by_type.get(name, zero) for name, zero in types.items()},
+            {
+                name: self.by_type.get(name, zero) + other.by_type.get(name, zero)
+                for name in sorted({*self.by_type, *other.by_type})
+            },
         )
 
 
@@ -99,13 +101,15 @@ def span_scores(predicted: Iterable[Iterable[Span]], gold: Iterable[Iterable[Spa
     Raises:
         ValueError: the two have different numbers of sentences.
     """
-    scores: dict[str, SpanScores] = {}
-    rows = [(set(p), set(g)) for p, g in zip(list(predicted), list(gold), strict=True)]
-    for p, g in rows:
-        for kind, spans in (("predicted", p), ("gold", g), ("correct", p & g)):
-            for name, _, _ in spans:
-                entry = scores.setdefault(name, SpanScores())
-                setattr(entry, kind, getattr(entry, kind) + 1)
-    total = sum(scores.values(), SpanScores())
-    total.by_type = dict(sorted(scores.items()))
-    return total
+    guesses, truths = [set(spans) for spans in predicted], [set(spans) for spans in gold]
+    if len(guesses) != len(truths):
+        raise ValueError(f"predicted and gold must hold one list a sentence, got {len(guesses)} and {len(truths)}")
+    correct = Counter(name for guess, truth in zip(guesses, truths, strict=True) for name, _, _ in guess & truth)
+    guessed = Counter(name for guess in guesses for name, _, _ in guess)
+    true = Counter(name for truth in truths for name, _, _ in truth)
+    return SpanScores(
+        correct.total(),
+        guessed.total(),
+        true.total(),
+        {name: SpanScores(correct[name], guessed[name], true[name]) for name in sorted({*guessed, *true})},
+    )
