@@ -1,0 +1,18 @@
+"""Explorables: pictures that the reader plays with, live in a notebook and on the page without a kernel.
+
+Each is one Python class and one ES module over a shared `math.js` (all the maths) and `kit.js` (all the drawing aids).
+"""
+
+try:
+    import anywidget as _anywidget  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        "gpkl_lib.explore needs anywidget, which is in the extra 'book': pip install 'gpkl-lib[book]'"
+    ) from error
+
+from gpkl_lib.explore.base import MODULES, STATIC, Explorable, css, esm
+from gpkl_lib.explore.quiz import Quiz
+from gpkl_lib.explore.softmax_logsumexp import SoftmaxLogsumexp
+from gpkl_lib.explore.two_views import TwoViews
+
+__all__ = ["MODULES", "STATIC", "Explorable", "Quiz", "SoftmaxLogsumexp", "TwoViews", "css", "esm"]

@@ -1,0 +1,101 @@
+"""What every explorable shares: one ES module for two hosts, its state, and a picture for where no script runs."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from pathlib import Path
+from typing import Any, ClassVar
+
+import anywidget
+import traitlets
+
+STATIC = Path(__file__).parent
+MODULES = ("softmax-logsumexp", "two-views", "quiz")
+
+_IMPORT = re.compile(r'^import\s*\{[^}]*\}\s*from\s*"\./([\w-]+)\.js";\n', re.M)
+_TOP_LEVEL = re.compile(r"^(?:export )?(?:async )?(?:function\*?|const|let|var|class) +(\w+)", re.M)
+
+
+def esm(name: str) -> str:
+    """Return the module `name` as one self-contained text: NAME.js with the files that it imports put before it.
+
+    anywidget and the page both import a module from a Blob, where "./math.js" would not resolve.
+
+    Raises:
+        FileNotFoundError: there is no such module.
+        ValueError: two of the files declare the same top-level name.
+    """
+    sources: dict[str, str] = {}
+    _collect(name, sources)
+    owner: dict[str, str] = {}
+    for file, source in sources.items():
+        for declared in _TOP_LEVEL.findall(source):
+            if declared in owner:
+                raise ValueError(f"{file}.js and {owner[declared]}.js both declare {declared!r} at top level")
+            owner[declared] = file
+    return "".join(sources.values())
+
+
+def _collect(name: str, sources: dict[str, str]) -> None:
+    if name in sources:
+        return
+    source = (STATIC / f"{name}.js").read_text("utf8")
+    for imported in _IMPORT.findall(source):
+        _collect(imported, sources)
+    sources[name] = _IMPORT.sub("", source)
+
+
+def css() -> str:
+    """Return the style sheet of all explorables."""
+    return (STATIC / "explore.css").read_text("utf8")
+
+
+class Explorable(anywidget.AnyWidget):
+    """An anywidget that also lives without a kernel.
+
+    Beside the widget's own mime type its output carries text/html: `<gpkl-explorable>` with the module's name, the
+    state, and `still()`, which is what print and a reader without JavaScript see. Front ends of Jupyter show the
+    widget, the book's page takes the HTML and runs the same module on it.
+    """
+
+    module: ClassVar[str]
+    _css = css()
+
+    def state(self) -> dict[str, Any]:
+        """The traits that the picture depends on, ready for JSON."""
+        inherited = set(anywidget.AnyWidget.class_trait_names())
+        names = self.trait_names(sync=True)
+        return {name: getattr(self, name) for name in names if name not in inherited and not name.startswith("_")}
+
+    def still(self) -> str:
+        """The present state as static HTML or SVG, drawn in Python."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+        data["text/plain"] = f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.state().items())})"
+        state = html.escape(json.dumps(self.state(), ensure_ascii=False))
+        data["text/html"] = (
+            f'<gpkl-explorable module="{self.module}" state="{state}">'
+            f'<div class="gpkl-still">{self.still()}</div></gpkl-explorable>'
+        )
+        return data, metadata
+
+
+def check_logits(name: str, values: list[float]) -> list[float]:
+    """Raise `TraitError` unless there are 2 to 6 finite logits; return them."""
+    if not 2 <= len(values) <= 6:
+        raise traitlets.TraitError(f"{name} must hold 2 to 6 logits, got {len(values)}")
+    for value in values:
+        if not abs(value) <= 1e6:
+            raise traitlets.TraitError(f"{name} must hold finite logits of size at most 1e6, got {value}")
+    return values
+
+
+def check_range(name: str, value: float, low: float, high: float) -> float:
+    """Raise `TraitError` unless low <= value <= high; return the value."""
+    if not low <= value <= high:
+        raise traitlets.TraitError(f"{name} must lie between {low:g} and {high:g}, got {value}")
+    return value

@@ -1,0 +1,92 @@
+// All the maths of the explorables: pure functions of numbers, without a page. Names and forms follow the Python library,
+// whose values the tests compare with these in a browser. x, s, t are arrays of logits, T > 0 a temperature, nats throughout.
+
+export const sum = (values) => values.reduce((a, b) => a + b, 0);
+export const max = (values) => values.reduce((a, b) => (b > a ? b : a), -Infinity);
+
+// indices of the largest logit; more than one if they tie
+export const argmax = (x) => x.map((_, i) => i).filter((i) => x[i] === max(x));
+
+// T logsumexp(x/T) - max(x), in (0, T log n]: log1p keeps the digits when one logit is far above the rest
+export function smoothGap(x, T = 1) {
+  const m = max(x), top = x.indexOf(m);
+  return T * Math.log1p(sum(x.map((v, i) => (i === top ? 0 : Math.exp((v - m) / T)))));
+}
+
+export const logsumexp = (x, T = 1) => max(x) + smoothGap(x, T);
+
+export function logSoftmax(x, T = 1) {
+  const m = max(x), gap = smoothGap(x, T);
+  return x.map((v) => (v - m - gap) / T);
+}
+
+export function softmax(x, T = 1) {
+  const m = max(x), e = x.map((v) => Math.exp((v - m) / T)), z = sum(e);
+  return e.map((v) => v / z);
+}
+
+// the limit of softmax(x/T) as T goes to 0: one over the number of winners
+export function hardmax(x) {
+  const winners = argmax(x);
+  return x.map((_, i) => (winners.includes(i) ? 1 / winners.length : 0));
+}
+
+export function entropy(x, T = 1) {
+  const logP = logSoftmax(x, T);
+  return -sum(logP.map((l) => Math.exp(l) * l));
+}
+
+// [lower, upper] with lower < T logsumexp(x/T) <= upper
+export const logsumexpBounds = (x, T = 1) => [max(x), max(x) + T * Math.log(x.length)];
+
+export const sigmoid = (x) => 1 / (1 + Math.exp(-x));
+
+// u = log p - log q, with all its digits when s and t are close (up to a constant)
+function logRatio(s, t) {
+  const logP = logSoftmax(s), logQ = logSoftmax(t), q = logQ.map(Math.exp);
+  const mean = sum(s.map((_, i) => q[i] * (s[i] - t[i])));
+  const g = s.map((_, i) => s[i] - t[i] - mean);
+  if (g.every((v) => Math.abs(v) <= 1)) {
+    const shift = Math.log1p(sum(g.map((v, i) => q[i] * Math.expm1(v))));
+    return g.map((v) => v - shift);
+  }
+  return logP.map((l, i) => l - logQ[i]);
+}
+
+// D(s, t) class by class, each term >= 0: (p - q)(log p - log q) with p - q = (p + q) tanh(u/2), nothing cancels
+export function symmetricKlTerms(s, t, activation) {
+  if (activation === "sigmoid") {
+    return s.map((a, i) => {
+      const b = t[i], gap = a - b;
+      return (sigmoid(a) * sigmoid(-b) + sigmoid(b) * sigmoid(-a)) * Math.tanh(gap / 2) * gap;
+    });
+  }
+  const p = softmax(s), q = softmax(t);
+  return logRatio(s, t).map((u, i) => (p[i] + q[i]) * Math.tanh(u / 2) * u);
+}
+
+// e^v - 1 - v, by its series where the subtraction would cancel
+function expm1MinusV(v) {
+  if (Math.abs(v) > 0.5) return Math.expm1(v) - v;
+  let series = 0;
+  for (let k = 18; k > 2; k -= 1) series = ((series + 1) * v) / k;
+  return ((series + 1) * v * v) / 2;
+}
+
+// KL(p || q) class by class: p log(p/q) - p + q, each term >= 0
+function bregmanTerms(s, t) {
+  const p = softmax(s), q = softmax(t);
+  return logRatio(s, t).map((u, i) => (Math.abs(u) <= 0.5 ? p[i] * expm1MinusV(-u) : p[i] * u - p[i] + q[i]));
+}
+
+export function klTerms(s, t, activation) {
+  if (activation === "sigmoid") return s.map((a, i) => sum(bregmanTerms([a, 0], [t[i], 0])));
+  return bregmanTerms(s, t);
+}
+
+export const symmetricKl = (s, t, activation) => sum(symmetricKlTerms(s, t, activation));
+export const klDivergence = (s, t, activation) => sum(klTerms(s, t, activation));
+
+// what is decided: the classes above 0 (sigmoid), or the largest (softmax)
+export const decode = (x, activation) =>
+  activation === "sigmoid" ? x.map((_, i) => i).filter((i) => x[i] > 0) : argmax(x);
