@@ -1,0 +1,80 @@
+# The book and its library: every command a person needs, from a fresh clone on.
+# PYTHON names the interpreter for the virtual environment, for example: make book PYTHON=python3.12
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+DONE   := $(VENV)/.done
+PIP    := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+WHAT_IS_INSTALLED := requirements.txt constraints.txt pyproject.toml
+
+# Threads that spin while they wait make two processes on two cores many times slower than one.
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.DEFAULT_GOAL := help
+.PHONY: help book serve lab test lint constraints clean distclean
+
+help:
+	@echo 'A fresh clone needs Python 3.11 or newer, git and make. Each command installs what it needs into $(VENV) first.'
+	@echo
+	@echo '  make book         run every notebook and build the site, strictly: a warning is an error   _build/html/index.html'
+	@echo '  make serve        the same, and show the site on a free port of this computer'
+	@echo '  make lab          JupyterLab; a double click on a chapter opens it as a notebook'
+	@echo '  make test         linters and all tests; browser tests need a Chromium and otherwise say so in one line'
+	@echo '  make lint         ruff and mypy only'
+	@echo '  make constraints  write down the versions that are installed now'
+	@echo '  make clean        remove everything built; distclean: the virtual environment as well'
+	@echo
+	@echo 'Another interpreter:      make book PYTHON=python3.12     (after make distclean)'
+	@echo 'While writing a chapter:  $(BIN)/jupyter-book build . -W --keep-going --path-output /tmp/draft'
+	@echo 'Some tests only:          $(BIN)/pytest tests/book -k r-drop'
+
+$(BIN)/python:
+	@command -v $(PYTHON) > /dev/null || { \
+	  echo 'There is no $(PYTHON) here. Name an interpreter, 3.11 or newer:  make $(MAKECMDGOALS) PYTHON=python3.12' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another:  make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo 'The virtual environment was not made. Debian and Ubuntu keep that part of Python in a package of its own, python3-venv.' >&2; \
+	  rm -rf $(VENV); exit 1; }
+
+$(DONE)/book: $(WHAT_IS_INSTALLED) | $(BIN)/python
+	@echo 'Installing the book'\''s environment into $(VENV) (only when its requirements change) ...'
+	@$(PIP) --requirement requirements.txt
+	@mkdir -p $(DONE) && touch $@
+
+$(DONE)/test: $(DONE)/book
+	@echo 'Installing what the tests need ...'
+	@$(PIP) --editable '.[lab,test]'
+	@touch $@
+
+book: $(DONE)/book
+	@$(BIN)/python book/_ext/build_book.py
+
+serve: book
+	@$(BIN)/python book/_ext/serve_book.py
+
+lab: $(DONE)/book
+	JUPYTER_CONFIG_PATH=$(CURDIR)/book/_ext/lab $(BIN)/jupyter lab --ServerApp.root_dir='$(CURDIR)' --LabApp.default_url=/lab/tree/book/index.md
+
+lint: $(DONE)/test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Two workers; each test process and each kernel keeps to one thread, so that they do not wait for one another.
+test: lint book
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Versions without a local part such as +cpu, which a stranger's index does not have.
+constraints: $(DONE)/test
+	@{ echo '# The versions that were tested, written by `make constraints`. They bind only what is installed anyway.'; \
+	  $(BIN)/python -m pip freeze --disable-pip-version-check --exclude-editable | sed -e 's/+[A-Za-z0-9.]*$$//' | grep -Ev '^(nvidia|cuda|triton)|@ '; } > constraints.new
+	@mv constraints.new constraints.txt && touch $(DONE)/book $(DONE)/test && wc -l constraints.txt
+
+clean:
+	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist gpkl_lib.egg-info
+	find book gpkl_lib tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)

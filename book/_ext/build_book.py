@@ -1,0 +1,93 @@
+"""Build the book as `make book` does: strictly, and only when something changed since the last build that succeeded.
+
+Strict means that Sphinx's warnings are errors. A build that failed leaves no environment behind: with it, the next one would
+find nothing out of date, repeat no warning, and pass.
+"""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from gpkl_book.paths import ROOT, digest  # noqa: E402
+
+SITE = ROOT / "_build" / "html"
+STATE = ROOT / "_build" / "built-from"
+LOG = ROOT / "_build" / "build.log"
+SETTINGS = ("GPKL_REPOSITORY_URL", "GPKL_BASE_URL")
+
+
+def sources() -> list[Path]:
+    """Return every file that the site is made from."""
+    named = [ROOT / name for name in ("_config.yml", "_toc.yml", "requirements.txt", "constraints.txt")]
+    found = [path for folder in ("book", "gpkl_lib") for path in (ROOT / folder).rglob("*") if path.is_file()]
+    kept = [path for path in found if not {"__pycache__", ".ipynb_checkpoints"} & set(path.parts)]
+    return [*(path for path in named if path.exists()), *kept]
+
+
+def state() -> str:
+    """Return what identifies the site that the present sources and settings give."""
+    return " ".join([digest(sources()), *(f"{name}={os.environ.get(name, '')}" for name in SETTINGS)])
+
+
+def is_current() -> bool:
+    """Say whether the site was built from what lies here now."""
+    return (SITE / "index.html").is_file() and STATE.is_file() and STATE.read_text("utf-8") == state()
+
+
+@contextmanager
+def only_one() -> Iterator[None]:
+    """Let one process at a time build."""
+    STATE.parent.mkdir(exist_ok=True)
+    with (STATE.parent / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def build(*, quiet: bool = False) -> float:
+    """Build if needed and return the seconds it took.
+
+    Raises:
+        subprocess.CalledProcessError: the build failed; its output is in ``_build/build.log`` where it was not shown.
+    """
+    begin = time.monotonic()
+    with only_one():
+        if is_current():
+            return time.monotonic() - begin
+        started_from = state()
+        STATE.unlink(missing_ok=True)
+        command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(ROOT), "-W", "--keep-going"]
+        with LOG.open("w") as log:
+            done = subprocess.run(
+                command, cwd=ROOT, stdout=log if quiet else None, stderr=subprocess.STDOUT if quiet else None
+            )
+        if done.returncode:
+            shutil.rmtree(ROOT / "_build" / ".doctrees", ignore_errors=True)
+            raise subprocess.CalledProcessError(done.returncode, command)
+        STATE.write_text(started_from, "utf-8")
+    return time.monotonic() - begin
+
+
+def main() -> int:
+    """Build, and say where to look."""
+    try:
+        seconds = build()
+    except subprocess.CalledProcessError as error:
+        print(
+            f"\nThe book was not built (exit status {error.returncode}): each warning above is an error.",
+            file=sys.stderr,
+        )
+        return 1
+    print(f"\nThe book is built ({seconds:.0f} s). Open {SITE / 'index.html'}\nor run `make serve`.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

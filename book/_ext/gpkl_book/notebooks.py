@@ -1,0 +1,175 @@
+"""Every chapter as a notebook to download: no outputs, plain Markdown, a first cell that installs what is missing."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from pybtex.database import parse_file
+from sphinx.application import Sphinx
+from sphinx.util import logging
+
+from .launch import NOTEBOOK_BRANCH
+from .plain_markdown import References, to_plain
+
+log = logging.getLogger(__name__)
+NEEDED = ("gpkl_lib", "anywidget", "matplotlib", "myst_nb", "sympy")
+RECORD = "application/papermill.record/text/plain"
+FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
+
+SET_UP = """\
+# Set-up: does nothing where the book's packages are installed already.
+import importlib.util
+
+missing = [name for name in {needed!r} if importlib.util.find_spec(name) is None]
+if missing:
+{install}
+"""
+CLONE = """\
+    import os, subprocess, sys
+
+    copy = ["git", "clone", "--quiet", "--depth=1", "--branch={branch}", "{repository}", "gpkl-book"]
+    subprocess.run(copy, check=True)
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "./gpkl-book[book]"], check=True)
+    os.chdir("gpkl-book/{folder}")
+    importlib.invalidate_caches()"""
+REFUSE = """\
+    raise ModuleNotFoundError(f"{missing}: run `pip install '.[book]'` in a copy of the book's repository first")"""
+
+
+def set_up_cell(repository: str, docname: str) -> str:
+    """Return the first cell's source; without a known repository it can only say what to do."""
+    folder = docname.rpartition("/")[0]
+    install = CLONE.format(branch=NOTEBOOK_BRANCH, repository=repository, folder=folder) if repository else REFUSE
+    return SET_UP.format(needed=list(NEEDED), install=install).rstrip("\n")
+
+
+def strip(
+    notebook: nbformat.NotebookNode, docname: str, repository: str, references: References
+) -> nbformat.NotebookNode:
+    """Return the notebook to hand out: outputs dropped, text plain, folded cells folded, the set-up cell first."""
+    shared = nbformat.v4.new_notebook()
+    shared.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    shared.cells.append(nbformat.v4.new_code_cell(set_up_cell(repository, docname), id="set-up"))
+    for number, cell in enumerate(notebook.cells):
+        name = f"cell-{number}"
+        if cell.cell_type == "code":
+            new = nbformat.v4.new_code_cell(cell.source, id=name)
+            tags = cell.metadata.get("tags", [])
+            if tags:
+                new.metadata["tags"] = list(tags)
+            if FOLDED.intersection(tags):
+                new.metadata["jupyter"] = {"source_hidden": True}
+        else:
+            new = nbformat.v4.new_markdown_cell(to_plain(cell.source, references), id=name)
+        shared.cells.append(new)
+    return shared
+
+
+def glued_values(notebook: nbformat.NotebookNode) -> dict[str, str]:
+    """Return what the cells glued, by name, as the text that Python shows."""
+    values = {}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
+            if name:
+                values[name] = output["data"].get(RECORD, output["data"].get("text/plain", ""))
+    return values
+
+
+def show_glued(reference: str, values: dict[str, str]) -> str:
+    """Return the value for ``name`` or ``name:format``, as myst-nb shows it."""
+    name, _, wanted = reference.partition(":")
+    if name not in values:
+        return f"[{name}]"
+    value = values[name].strip()
+    if wanted:
+        return format(float(value), wanted)
+    return value[1:-1] if re.fullmatch(r"'.*'|\".*\"", value, re.S) else value
+
+
+class Lookup:
+    """Finds what a page's roles refer to, in Sphinx's environment."""
+
+    def __init__(self, app: Sphinx, docname: str, values: dict[str, str]) -> None:
+        self.app, self.docname, self.values = app, docname, values
+
+    def references(self) -> References:
+        """Return them as the converter wants them."""
+        return References(self.equation, self.citation, self.target, self.glued, self.include)
+
+    def equation(self, label: str) -> str:
+        """Return the number that the page shows, with the page's title where it is another."""
+        docname, number = self.app.env.get_domain("math").equations.get(label, (None, None))
+        if docname is None:
+            return "?"
+        numbers = self.app.env.toc_fignumbers.get(docname, {}).get("displaymath", {}).get(f"equation-{label}")
+        shown = ".".join(map(str, numbers)) if numbers else str(number)
+        return shown if docname == self.docname else f"{shown} of “{self.app.env.titles[docname].astext()}”"
+
+    def citation(self, key: str, textual: bool) -> str:
+        """Return author and year."""
+        entry = bibliography(self.app).get(key)
+        if entry is None:
+            return key
+        people = [" ".join([*person.prelast_names, *person.last_names]) for person in entry.persons.get("author", [])]
+        people = people or [entry.fields.get("title", key)]
+        who = people[0] if len(people) == 1 else " and ".join(people) if len(people) == 2 else f"{people[0]} et al."
+        year = entry.fields.get("year", "n. d.")
+        return re.sub(r"[{}]", "", f"{who} ({year})" if textual else f"{who} {year}")
+
+    def target(self, label: str) -> str:
+        """Return the title of what the label marks."""
+        standard = self.app.env.get_domain("std")
+        if label in standard.labels:
+            return str(standard.labels[label][2])
+        page = (Path("/") / self.docname).parent / label if not label.startswith("/") else Path(label)
+        titles = self.app.env.titles
+        found = titles.get(str(page).lstrip("/").removesuffix(".md"))
+        return found.astext() if found is not None else label
+
+    def glued(self, reference: str) -> str:
+        """Return a glued value."""
+        return show_glued(reference, self.values)
+
+    def include(self, path: str) -> str:
+        """Return the text of a file of the repository."""
+        return (Path(self.app.srcdir) / self.docname).parent.joinpath(path).read_text("utf-8").rstrip("\n")
+
+
+def bibliography(app: Sphinx) -> dict[str, Any]:
+    """Return the entries of all bibliography files, read once for a build."""
+    if not hasattr(app, "gpkl_bibliography"):
+        entries: dict[str, Any] = {}
+        for file in app.config.bibtex_bibfiles:
+            entries.update(parse_file(Path(app.srcdir) / file).entries)
+        app.gpkl_bibliography = entries  # type: ignore[attr-defined]
+    return app.gpkl_bibliography  # type: ignore[attr-defined,no-any-return]
+
+
+def hand_out(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Write the page's notebook beside its source, and name it to the theme's download menu."""
+    executed = Path(app.outdir).parent / "jupyter_execute" / f"{pagename}.ipynb"
+    if doctree is None or not executed.is_file() or "kernelspec" not in app.env.metadata.get(pagename, {}):
+        return
+    notebook = nbformat.read(executed, as_version=4)
+    references = Lookup(app, pagename, glued_values(notebook)).references()
+    shared = strip(notebook, pagename, app.config.gpkl_repository, references)
+    for problem in sorted(set(references.problems)):
+        log.warning(
+            "%s has no plain form for the notebook", problem, location=pagename, type="gpkl", subtype="notebook"
+        )
+    target = Path(app.outdir) / "_sources" / f"{pagename}.ipynb"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(shared, target)
+    context["ipynb_source"] = f"{pagename}.ipynb"
+
+
+def setup(app: Sphinx) -> None:
+    """Connect to Sphinx."""
+    app.connect("html-page-context", hand_out, priority=420)

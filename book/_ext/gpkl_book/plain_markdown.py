@@ -1,0 +1,221 @@
+"""MyST Markdown to the Markdown that every notebook front end shows: no directives, no roles, formulas in dollars.
+
+A downloaded chapter is opened in JupyterLab, Colab or VS Code, where ``{eq}`` and fences of ``{math}`` would stand as
+they were typed. A directive or role without a plain form is reported, so that the strict build stops at it.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+FENCE = re.compile(
+    r"^(?P<indent> *)(?P<marks>`{3,}|:{3,}|~{3,})(?:\{(?P<name>[\w:-]+)\}(?P<argument>.*)|(?P<info>[^`]*))$"
+)
+ROLE = re.compile(r"\{(?P<name>[a-zA-Z][\w:.-]*)\}`(?P<text>[^`]+)`")
+CODE_SPAN = re.compile(r"(?<!\})(`+)(?!`).+?(?<!`)\1(?!`)", re.S)
+OPTION = re.compile(r"^:([\w-]+):[ \t]*(.*)$")
+TARGET = re.compile(r"^\([\w.:-]+\)=\s*$", re.M)
+COMMENT = re.compile(r"^%.*\n?", re.M)
+LABELLED_DOLLARS = re.compile(r"\$\$(?P<body>(?:(?!\$\$).)+)\$\$ *\((?P<label>[\w.:-]+)\)", re.S)
+PAGE_LINK = re.compile(r"(\]\((?!\w+:)[^)\s#]*)\.md(#[^)\s]*)?\)")
+TITLED = re.compile(r"^(?P<title>.*?)\s*<(?P<target>[^<>]+)>$", re.S)
+NAMES_OF_CODE = {
+    "func",
+    "class",
+    "meth",
+    "mod",
+    "attr",
+    "data",
+    "exc",
+    "obj",
+    "file",
+    "code",
+    "kbd",
+    "py:func",
+    "py:class",
+    "py:meth",
+}
+BOXES = {
+    "note": "Note",
+    "tip": "Tip",
+    "hint": "Hint",
+    "warning": "Warning",
+    "caution": "Caution",
+    "important": "Important",
+}
+BOXES |= {"attention": "Attention", "danger": "Danger", "seealso": "See also", "margin": "", "sidebar": "", "topic": ""}
+LEFT_OUT = {"tableofcontents", "toctree", "contents", "raw", "index", "bibliography"}
+
+
+@dataclass
+class References:
+    """What roles refer to, as text, and where to report what has no plain form."""
+
+    equation: Callable[[str], str]
+    citation: Callable[[str, bool], str]
+    target: Callable[[str], str]
+    glued: Callable[[str], str]
+    include: Callable[[str], str]
+    problems: list[str] = field(default_factory=list)
+
+
+def to_plain(text: str, references: References) -> str:
+    """Return the Markdown of one cell without directives and roles."""
+    plain, lines, at = [], text.split("\n"), 0
+    prose: list[str] = []
+    while at < len(lines):
+        fence = FENCE.match(lines[at])
+        if fence is None:
+            prose.append(lines[at])
+            at += 1
+            continue
+        plain.append(_prose("\n".join(prose), references))
+        prose = []
+        end = _closing(lines, at, fence["marks"])
+        inner = [line.removeprefix(fence["indent"]) for line in lines[at + 1 : end]]
+        if fence["name"] is None:
+            plain.append("\n".join(lines[at : end + 1]))
+        else:
+            shown = _directive(fence["name"], fence["argument"].strip(), inner, references)
+            plain.append("\n".join((fence["indent"] + line).rstrip() for line in shown.split("\n")))
+        at = end + 1
+    plain.append(_prose("\n".join(prose), references))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(plain)).strip("\n")
+
+
+def _closing(lines: list[str], start: int, marks: str) -> int:
+    """Return the line that closes the fence, or the one after the last."""
+    for at in range(start + 1, len(lines)):
+        line = lines[at].strip()
+        if len(line) >= len(marks) and set(line) == {marks[0]}:
+            return at
+    return len(lines)
+
+
+def _options(lines: list[str]) -> tuple[dict[str, str], list[str]]:
+    """Split a directive's options from its body."""
+    options: dict[str, str] = {}
+    if lines and lines[0].strip() == "---" and "---" in (line.strip() for line in lines[1:]):
+        end = next(at for at, line in enumerate(lines) if at and line.strip() == "---")
+        for line in lines[1:end]:
+            key, _, value = line.partition(":")
+            options[key.strip()] = value.strip().strip("'\"")
+        return options, lines[end + 1 :]
+    while lines and (option := OPTION.match(lines[0])):
+        options[option[1]] = option[2].strip()
+        lines = lines[1:]
+    return options, lines
+
+
+def _directive(name: str, argument: str, lines: list[str], references: References) -> str:
+    options, body = _options(lines)
+    text = "\n".join(body).strip("\n")
+    if name == "math":
+        return display(
+            "\n".join(filter(None, [argument, text])),
+            references.equation(options["label"]) if "label" in options else "",
+        )
+    if name == "admonition" or name in BOXES:
+        title = argument if name in ("admonition", "sidebar", "topic") else BOXES[name]
+        if name not in ("admonition", "sidebar", "topic") and argument:
+            text = f"{argument}\n\n{text}"
+        return _box(_prose(title, references), to_plain(text, references), "dropdown" in options.get("class", ""))
+    if name == "dropdown":
+        return _box(_prose(argument, references), to_plain(text, references), folded=True)
+    if name in ("code-block", "code", "sourcecode"):
+        return f"```{argument}\n{text}\n```"
+    if name == "literalinclude":
+        return f"```{options.get('language', 'python')}\n{references.include(argument)}\n```"
+    if name in ("figure", "image"):
+        return f"![{options.get('alt', '')}]({argument})" + (f"\n\n*{_prose(text, references)}*" if text else "")
+    if name in ("table", "div", "container", "epigraph", "grid", "grid-item", "card", "tab-set", "tab-item"):
+        heading = (
+            f"**{_prose(argument, references)}**\n\n" if argument and name in ("table", "card", "tab-item") else ""
+        )
+        return heading + to_plain(text, references)
+    if name == "list-table":
+        return _table(argument, text, references)
+    if name in LEFT_OUT:
+        return ""
+    references.problems.append(f"directive {{{name}}}")
+    return to_plain(text, references)
+
+
+def display(body: str, number: str) -> str:
+    """Return a displayed formula, aligned and split where Sphinx would, numbered by hand."""
+    body = re.sub(r"\n\s*\n", "\n", body.strip())
+    environment = re.match(r"\\begin\{(align|gather|equation|multline|alignat|flalign)\*?\}", body)
+    if "\\\\" in body and not re.match(r"\\begin\{", body):
+        body = f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+    tag = f" \\tag{{{number}}}" if number and not environment else ""
+    return f"$$\n{body}{tag}\n$$"
+
+
+def _box(title: str, text: str, folded: bool) -> str:
+    if folded:
+        return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
+    quoted = [f"**{title}**", ""] if title else []
+    return "\n".join(f"> {line}".rstrip() for line in [*quoted, *text.split("\n")])
+
+
+def _table(caption: str, text: str, references: References) -> str:
+    """Return a list-table as a pipe table; its first row is the head."""
+    rows: list[list[str]] = []
+    for line in text.split("\n"):
+        if re.match(r"[*-] [*-] ?", line):
+            rows.append([line[4:].strip()])
+        elif re.match(r"  [*-]( |$)", line) and rows:
+            rows[-1].append(line[4:].strip())
+        elif line.strip() and rows:
+            rows[-1][-1] += f" {line.strip()}"
+    if not rows:
+        return ""
+    shown = ["| " + " | ".join(_prose(cell, references) for cell in row) + " |" for row in rows]
+    shown.insert(1, "|" + " --- |" * len(rows[0]))
+    return (f"**{_prose(caption, references)}**\n\n" if caption else "") + "\n".join(shown)
+
+
+def _prose(text: str, references: References) -> str:
+    """Convert what stands inside lines (roles, labelled dollars, targets, comments, links to pages), not in code spans."""
+    if not text.strip():
+        return text
+    text = COMMENT.sub("", TARGET.sub("", text))
+    text = LABELLED_DOLLARS.sub(lambda found: display(found["body"], references.equation(found["label"])), text)
+    done, at = [], 0
+    for span in CODE_SPAN.finditer(text):
+        done += [_roles(text[at : span.start()], references), span[0]]
+        at = span.end()
+    done.append(_roles(text[at:], references))
+    return "".join(done)
+
+
+def _roles(text: str, references: References) -> str:
+    text = PAGE_LINK.sub(r"\1.ipynb\2)", text)
+    return ROLE.sub(lambda found: _role(found["name"], found["text"], references), text)
+
+
+def _role(name: str, text: str, references: References) -> str:
+    titled = TITLED.match(text)
+    title, target = (titled["title"], titled["target"]) if titled else ("", text)
+    if name in ("eq", "math:numref"):
+        return f"({references.equation(target)})"
+    if name in ("cite", "cite:p", "cite:ps", "cite:alp"):
+        return f"({'; '.join(references.citation(key.strip(), False) for key in text.split(','))})"
+    if name in ("cite:t", "cite:ts", "cite:alt"):
+        return ", ".join(references.citation(key.strip(), True) for key in text.split(","))
+    if name in ("glue", "glue:text", "glue:md"):
+        return references.glued(text)
+    if name == "math":
+        return f"${text}$"
+    if name in ("ref", "doc", "numref", "term", "any", "std:ref", "std:doc", "myst"):
+        return title or references.target(target)
+    if name in ("download", "nb-download"):
+        return title or target
+    if name in NAMES_OF_CODE:
+        return f"`{title or target}`"
+    if name in ("sub", "sup", "kbd"):
+        return f"<{name}>{text}</{name}>"
+    if name == "abbr":
+        return text
+    references.problems.append(f"role {{{name}}}")
+    return text
