@@ -53,7 +53,7 @@ class Equation:
         return latex(self.shows)
 
     def check(self) -> str:
-        """Run the check; return its verdict, one line. Raises AssertionError (or the check's own error) where it fails."""
+        """Run the check; return its verdict, one line. Raises AssertionError (or the check's own error)."""
         verdict = self.function()
         if not isinstance(verdict, str) or not verdict.strip() or "\n" in verdict:
             raise TypeError(f"the check of {self.label} must return its verdict in one line, got {verdict!r}")

@@ -1,0 +1,214 @@
+"""A derivation: steps that show themselves as aligned LaTeX and prove themselves, each from the one before.
+
+    derivation = Derivation("...", [Step(a, "definition"), Step(b, "the terms cancel")], given=[(p[i], exp(s[i]) / Z)])
+    derivation            # in a notebook: the formulas and the reasons
+    derivation.check()    # the proof, or a DerivationError that names the step and a point where it fails
+
+The expressions that are shown and those that are proven are the same objects.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import sympy as sp
+from mpmath import mp, mpf
+
+from gpkl_lib.derivations.notation import Definition, Winner, latex
+from gpkl_lib.derivations.numeric import DIGITS, Evaluator, Point, apart, points
+from gpkl_lib.derivations.proof import NotProven, prove
+
+_RELATIONS = {"=": "=", ">=": r"\ge"}
+_prove = lru_cache(maxsize=1024)(prove)
+
+
+class DerivationError(AssertionError):
+    """A step that does not follow. `step` counts from 0; `point` is where it fails (None: it was only not proven)."""
+
+    def __init__(self, message: str, step: int, point: Point | None) -> None:
+        super().__init__(message)
+        self.step, self.point = step, point
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line: an expression, why it follows from the line before, and the relation to it ("=" or ">=")."""
+
+    expr: sp.Expr
+    why: str
+    relation: str = "="
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """A chain of steps over definitions.
+
+    Args:
+        title: what is derived, in a few words.
+        steps: the first is the starting point, each other follows from the one before.
+        given: definitions (left, right) in the order in which they are shown; they may use one another.
+    """
+
+    title: str
+    steps: tuple[Step, ...]
+    given: tuple[Definition, ...] = ()
+
+    def __init__(self, title: str, steps: Sequence[Step], given: Sequence[Definition] = ()) -> None:
+        if len(steps) < 2:
+            raise ValueError(f"a derivation needs at least two steps, {title!r} has {len(steps)}")
+        for step in steps:
+            if step.relation not in _RELATIONS:
+                raise ValueError(f'relation must be "=" or ">=", got {step.relation!r} in {title!r}')
+        object.__setattr__(self, "title", title)
+        object.__setattr__(self, "steps", tuple(steps))
+        object.__setattr__(self, "given", tuple(given))
+
+    def check(self) -> Verdict:
+        """Prove every step: numerically at random and extreme points first, then symbolically.
+
+        Raises:
+            DerivationError: naming the step, with a point and both values where the numbers differ.
+        """
+        at, largest = self.points(), mpf(0)
+        evaluate = Evaluator(self.given)
+        for point in at:
+            values = [evaluate(step.expr, point) for step in self.steps]
+            for number in range(1, len(self.steps)):
+                largest = max(largest, self._compare(number, values[number - 1], values[number], point))
+        ways = [self._prove(number) for number in range(1, len(self.steps))]
+        return Verdict(self, tuple(ways), len(at), largest)
+
+    def points(self) -> list[Point]:
+        """The points at which `check` compares values."""
+        defined = {left.base if left.is_Indexed else left for left, _ in self.given}
+        expressions = [step.expr for step in self.steps] + [right for _, right in self.given]
+        free = set().union(*(_needed(e) for e in expressions)) - defined
+        free -= {left.indices[0] for left, _ in self.given if left.is_Indexed} - {
+            x for step in self.steps for x in _needed(step.expr)
+        }
+        return list(points(free, distinct=any(isinstance(right, Winner) for _, right in self.given)))
+
+    def with_step(self, number: int, expr: sp.Expr) -> Derivation:
+        """The same derivation with another expression at step `number` (what a mutation test does)."""
+        steps = list(self.steps)
+        steps[number] = replace(steps[number], expr=expr)
+        return Derivation(self.title, steps, self.given)
+
+    def claim(self, *numbers: int) -> Claim:
+        """The statement that the steps `numbers` (default: first and last) are equal, to show under a label."""
+        return Claim(self, numbers or (0, -1))
+
+    def latex(self) -> str:
+        """Aligned LaTeX, each reason on the line below its formula."""
+        lines = []
+        for number, step in enumerate(self.steps):
+            sign = "" if number == 0 else _RELATIONS[step.relation]
+            lines.append(rf"&{sign} {latex(step.expr)} \\ &\quad\scriptstyle\text{{{step.why}}}")
+        body = " \\\\[4pt]\n".join(lines)
+        return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+
+    def _repr_latex_(self) -> str:
+        return f"$$\n{self.latex()}\n$$"
+
+    def _repr_html_(self) -> str:
+        return _html(self, ("",) * len(self.steps), "")
+
+    def _compare(self, number: int, before: mpf, after: mpf, point: Point) -> mpf:
+        step = self.steps[number]
+        if step.relation == "=":
+            distance = apart(before, after)
+            holds = distance <= mpf(10) ** -DIGITS
+        else:
+            distance, holds = mpf(0), before - after >= -(mpf(10) ** -DIGITS)
+        if not holds:
+            raise DerivationError(
+                f"{self.title}: step {number} ({step.why}) is false: {mp.nstr(before, 12)} {step.relation} "
+                f"{mp.nstr(after, 12)} does not hold at {point} ({point.kind})",
+                number,
+                point,
+            )
+        return distance
+
+    def _prove(self, number: int) -> str:
+        step = self.steps[number]
+        try:
+            return _prove(self.steps[number - 1].expr, step.expr, step.relation, self.given)
+        except NotProven as error:
+            raise DerivationError(
+                f"{self.title}: step {number} ({step.why}) holds at every point tried but is not proven: {error}",
+                number,
+                None,
+            ) from error
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Some steps of a derivation read as one statement, A = B; its check is the derivation's."""
+
+    derivation: Derivation
+    numbers: tuple[int, ...]
+
+    def latex(self) -> str:
+        """The steps joined by the relation that holds between them."""
+        steps = [self.derivation.steps[number] for number in self.numbers]
+        text = latex(steps[0].expr)
+        for step in steps[1:]:
+            text += f" {_RELATIONS[step.relation]} {latex(step.expr)}"
+        return text
+
+    def check(self) -> Verdict:
+        """The verdict of the whole derivation."""
+        return self.derivation.check()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What `check` found: how each step was proven, at how many points it was compared, and the largest difference."""
+
+    derivation: Derivation
+    ways: tuple[str, ...]
+    points: int
+    largest: mpf
+
+    def __str__(self) -> str:
+        ways = ", ".join(f"{self.ways.count(way)} for {way}" for way in dict.fromkeys(self.ways))
+        return (
+            f"{len(self.ways)} steps proven ({ways}); equal to {DIGITS} digits at {self.points} points, "
+            f"largest relative difference {mp.nstr(self.largest, 2)}"
+        )
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return _html(self.derivation, ("", *(f" (proven for {way})" for way in self.ways)), str(self))
+
+
+def _needed(e: sp.Expr) -> set[sp.Expr]:
+    """Symbols and bases of `e` that need a value: not those bound by a sum or a limit, nor a base's own label."""
+    bases: set[sp.Expr] = e.atoms(sp.IndexedBase)
+    bound = {limit[0] for x in e.atoms(sp.Sum) for limit in x.limits} | {x.args[1] for x in e.atoms(sp.Limit)}
+    symbols: set[sp.Expr] = e.atoms(sp.Symbol) - bound - {base.label for base in bases}
+    return symbols | bases
+
+
+def _html(derivation: Derivation, marks: tuple[str, ...], verdict: str) -> str:
+    """Formula, then its reason as ordinary text that wraps; math in the markup that Sphinx and Jupyter both typeset."""
+    lines = []
+    for number, (step, mark) in enumerate(zip(derivation.steps, marks, strict=True)):
+        sign = _RELATIONS[step.relation] if number else ""
+        lines.append(
+            f'<div class="math notranslate nohighlight" style="margin:.2em 0;overflow-x:auto">'
+            f"\\[{html.escape(f'{sign} {latex(step.expr)}')}\\]</div>"
+            f'<p style="margin:0 0 .6em 1.5em;font-size:.9em">{html.escape(step.why + mark)}</p>'
+        )
+    given = ", ".join(
+        f'<span class="math notranslate nohighlight">\\({html.escape(f"{latex(left)} = {latex(right)}")}\\)</span>'
+        for left, right in derivation.given
+    )
+    where = f'<p style="margin:.3em 0;font-size:.9em">where {given}</p>' if given else ""
+    title = f'<p style="margin:.3em 0"><strong>{html.escape(derivation.title)}</strong></p>'
+    end = f'<p style="margin:.3em 0">{html.escape(verdict)}</p>' if verdict else ""
+    return f'<div class="gpkl-derivation">{title}{"".join(lines)}{where}{end}</div>'

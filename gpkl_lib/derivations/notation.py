@@ -1,0 +1,97 @@
+"""The symbols of the book's derivations, three expressions that SymPy lacks, and how all of them are printed.
+
+Indices run from 1 to n. A `Definition` (left, right) says what a symbol stands for; a left side that carries an index,
+as in (p[i], exp(s[i]) / Z), defines every entry.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+from sympy.printing.latex import LatexPrinter
+
+Definition = tuple[sp.Expr, sp.Expr]
+
+n = sp.Symbol("n", integer=True, positive=True)
+i, j, k, l = sp.symbols("i j k l", integer=True, positive=True)  # noqa: E741  (l is the field's second free index)
+s, t, h = (sp.IndexedBase(name, real=True) for name in "sth")
+T = sp.Symbol("T", positive=True)
+c, tau, epsilon = sp.symbols(r"c \tau \varepsilon", real=True)
+
+
+def total(term: sp.Expr, index: sp.Symbol = i) -> sp.Sum:
+    """The sum of `term` over index = 1, ..., n, with `term` left as written."""
+    result = sp.Expr.__new__(sp.Sum, term, sp.Tuple(index, sp.S.One, n))
+    result.is_commutative = True
+    return result
+
+
+def name(text: str) -> sp.Symbol:
+    """A real number known by its name, written in LaTeX."""
+    return sp.Symbol(text, real=True)
+
+
+class Partial(sp.Expr):  # type: ignore[misc]
+    """Partial(f, x, y): the derivative of f by x and y, which may be entries of an IndexedBase. Stays as written."""
+
+    @property
+    def is_commutative(self) -> bool:
+        """A derivative of numbers is a number."""
+        return True
+
+    def _latex(self, printer: LatexPrinter) -> str:
+        f, *variables = self.args
+        d = r"\partial" if any(isinstance(x, sp.Indexed) for x in variables) else "d"
+        power = f"^{{{len(variables)}}}" if len(variables) > 1 else ""
+        below = r"\, ".join(f"{d} {printer.doprint(x)}" for x in variables)
+        if f.is_Symbol or isinstance(f, sp.Indexed):
+            return rf"\frac{{{d}{power} {printer.doprint(f)}}}{{{below}}}"
+        inner = printer.doprint(f)
+        return rf"\frac{{{d}{power}}}{{{below}}} " + (rf"\left({inner}\right)" if f.is_Add else inner)
+
+
+class AtEqual(sp.Expr):  # type: ignore[misc]
+    """AtEqual(f, t, s): f where the vector t has become the vector s, taken after any derivative in f."""
+
+    @property
+    def is_commutative(self) -> bool:
+        """A value is a number."""
+        return True
+
+    def _latex(self, printer: LatexPrinter) -> str:
+        f, old, new = self.args
+        return rf"\left. {printer.doprint(f)} \right|_{{{printer.doprint(old)} = {printer.doprint(new)}}}"
+
+
+class Winner(sp.Expr):  # type: ignore[misc]
+    """Winner(s): the index of the largest entry of s, which is taken to be the only one."""
+
+    def _latex(self, printer: LatexPrinter) -> str:
+        return rf"\operatorname{{argmax}}_{{i}} {printer.doprint(self.args[0])}_{{i}}"
+
+
+class _Printer(LatexPrinter):  # type: ignore[misc]
+    """SymPy's printer in the book's hand: log without brackets round a name, e^x, sums kept in the order written."""
+
+    def _print_log(self, expr: sp.Expr, exp: str | None = None) -> str:
+        inner = self._print(expr.args[0])
+        simple = expr.args[0].is_Symbol or isinstance(expr.args[0], sp.Indexed | sp.Sum)
+        body = rf"\log {inner}" if simple else rf"\log\left({inner}\right)"
+        return body if exp is None else rf"\left({body}\right)^{{{exp}}}"
+
+    def _print_Indexed(self, expr: sp.Indexed) -> str:
+        return f"{self._print(expr.base)}_{{{self._print(expr.indices[0])}}}"
+
+    def _print_ExpBase(self, expr: sp.Expr, exp: str | None = None) -> str:
+        power = _Printer({"order": "none", "fold_short_frac": True}).doprint(expr.args[0])
+        return f"e^{{{power}}}" if exp is None else rf"\left(e^{{{power}}}\right)^{{{exp}}}"
+
+    def _print_KroneckerDelta(self, expr: sp.Expr, exp: str | None = None) -> str:
+        return rf"\delta_{{{self._print(expr.args[0])}{self._print(expr.args[1])}}}"
+
+
+def latex(expr: Any) -> str:
+    """LaTeX of a SymPy expression, or of anything with a `latex` method of its own (a claim)."""
+    own = getattr(expr, "latex", None)
+    return str(own() if callable(own) else _Printer({"order": "none", "fold_short_frac": False}).doprint(expr))

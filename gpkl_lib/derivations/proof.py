@@ -1,0 +1,237 @@
+"""Proof that two expressions are equal, by SymPy: for every n where sums have a normal form, else for n = 2..5.
+
+The normal form of a sum over i splits it into terms, takes out of each what does not depend on i, replaces a delta by
+its index, and gives what is left a symbol, the same for the same summand. Two expressions are equal for every n if
+their difference is then zero as a rational function of these symbols.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from math import factorial
+
+import sympy as sp
+
+from gpkl_lib.derivations.notation import AtEqual, Definition, Partial, Winner, n
+
+SIZES = (2, 3, 4, 5)
+
+
+class NotProven(ValueError):
+    """No rule here decides the expression."""
+
+
+def prove(a: sp.Expr, b: sp.Expr, relation: str, definitions: tuple[Definition, ...]) -> str:
+    """How `a relation b` was proven: "every n" or "n = 2, 3, 4, 5".
+
+    Args:
+        a, b: expressions over the definitions.
+        relation: "=", or ">=" (then b must be 0).
+
+    Raises:
+        NotProven: neither way leads to an answer, or the answer is no.
+    """
+    a, b = unfold(a, definitions), unfold(b, definitions)
+    if relation == ">=":
+        if b != 0 or not _is_nonnegative(a):
+            raise NotProven(f"{a} is not seen to be at least {b}")
+        return "every n"
+    winners = {right.args[0]: left for left, right in definitions if isinstance(right, Winner)}
+    if _equal_for_every_n(a, b):
+        return "every n"
+    for size in SIZES:
+        for places in _placements((a, b), winners, size):
+            x, y = (_calculate(_write_out(e, size, places), winners, places) for e in (a, b))
+            if not is_zero(x - y):
+                raise NotProven(f"the difference does not simplify to 0 for n = {size}")
+    return "n = " + ", ".join(map(str, SIZES))
+
+
+def unfold(e: sp.Expr, definitions: tuple[Definition, ...]) -> sp.Expr:
+    """`e` with every defined symbol replaced by its definition, and evaluated as SymPy would have built it."""
+    entries = {left.base: (left.indices[0], right) for left, right in definitions if left.is_Indexed}
+    symbols = {left: right for left, right in definitions if not left.is_Indexed and not isinstance(right, Winner)}
+
+    def visit(x: sp.Expr) -> sp.Expr:
+        if x.is_Indexed and x.base in entries:
+            index, right = entries[x.base]
+            return visit(_fresh(right).xreplace({index: x.indices[0]}))
+        if x in symbols:
+            return visit(_fresh(symbols[x]))
+        return x.func(*map(visit, x.args)) if x.args and not x.is_Indexed else x
+
+    return visit(e)
+
+
+def _fresh(e: sp.Expr) -> sp.Expr:
+    """`e` with its summation indices renamed, so that an index put into it is not caught."""
+    return e.xreplace({index: sp.Dummy(index.name, integer=True, positive=True) for index in _bound(e)})
+
+
+def _bound(e: sp.Expr) -> set[sp.Symbol]:
+    return {limit[0] for x in e.atoms(sp.Sum) for limit in x.limits}
+
+
+def _placements(
+    pair: tuple[sp.Expr, sp.Expr], winners: dict[sp.Expr, sp.Symbol], size: int
+) -> list[dict[sp.Symbol, int]]:
+    """Values of the free indices: all, except that a winner may be called 1 and a second one 1 or 2 by symmetry."""
+    free = set().union(*((e.free_symbols - _bound(e)) for e in pair))
+    indices = sorted((x for x in free if x.is_Symbol and x.is_integer and x != n), key=str)
+    names = list(winners.values())
+    ranges = [range(1, 2 + names.index(x)) if x in names else range(1, size + 1) for x in indices]
+    return [dict(zip(indices, places, strict=True)) for places in product(*ranges)]
+
+
+def _write_out(e: sp.Expr, size: int, places: dict[sp.Symbol, int]) -> sp.Expr:
+    """`e` for n = size, every sum written out."""
+
+    def visit(x: sp.Expr) -> sp.Expr:
+        if isinstance(x, sp.Sum):
+            index = x.limits[0][0]
+            return sp.Add(*(visit(x.function.xreplace({index: sp.Integer(place)})) for place in range(1, size + 1)))
+        return x.func(*map(visit, x.args)) if x.args else x
+
+    return visit(e.xreplace({n: sp.Integer(size), **{x: sp.Integer(place) for x, place in places.items()}}))
+
+
+def _calculate(e: sp.Expr, winners: dict[sp.Expr, sp.Symbol], places: dict[sp.Symbol, int]) -> sp.Expr:
+    """`e` with its derivatives and limits worked out, innermost first, and tanh written by exponentials."""
+    if not e.args or e.is_Indexed:
+        return e
+    e = e.func(*(_calculate(x, winners, places) for x in e.args))
+    if isinstance(e, Partial):
+        return e.args[0].diff(*e.args[1:])
+    if isinstance(e, AtEqual):
+        f, old, new = e.args
+        return f.xreplace({old: new})
+    if isinstance(e, sp.tanh):
+        square = sp.exp(sp.expand_log(2 * e.args[0], force=True))
+        return (square - 1) / (square + 1)
+    if isinstance(e, sp.Limit):
+        f, x, to, _ = e.args
+        if to == sp.oo:
+            f, to = f.xreplace({x: 1 / x}), sp.S.Zero
+        if any(power.args[0].has(1 / x) for power in f.atoms(sp.exp)):
+            return _cold(f, x, {v: places[winner] for v, winner in winners.items()})
+        return _taylor(f, x)
+    return e
+
+
+def _taylor(f: sp.Expr, x: sp.Symbol) -> sp.Expr:
+    """The limit of g(x) / x^m at 0 for regular g: the m-th Taylor coefficient, once those before are seen to vanish."""
+    m = -int(f.as_powers_dict().get(x, 0))
+    g = f * x**m
+    for _ in range(m):
+        if not is_zero(Normal()(g.xreplace({x: sp.S.Zero}))):
+            raise NotProven(f"a term of order below {x}^{m} does not vanish")
+        g = g.diff(x)
+    return g.xreplace({x: sp.S.Zero}) / factorial(m)
+
+
+def _cold(f: sp.Expr, x: sp.Symbol, winners: dict[sp.Expr, int]) -> sp.Expr:
+    """The limit x to 0+ of a rational function of e^(s_i/x): divided by the winner's, every other one goes to 0.
+
+    Each s_i is written as the winner's entry less a positive margin. Winners: which entry of each vector leads.
+    """
+    back: dict[sp.Expr, sp.Expr] = {}
+    entries: dict[sp.Expr, sp.Expr] = {}
+    for entry in f.atoms(sp.Indexed):
+        if entry.base not in winners:
+            raise NotProven(f"no winner of {entry.base} is named")
+        lead = entry.base[winners[entry.base]]
+        margin = sp.Dummy("m", positive=True)
+        back[margin] = lead - entry
+        entries[entry] = lead - margin if entry != lead else lead
+    small: dict[sp.Expr, sp.Expr] = {}
+
+    def power(e: sp.exp) -> sp.Expr:
+        result = sp.S.One
+        for term in sp.Add.make_args(sp.expand(e.args[0] * x)):
+            count, what = term.as_coeff_Mul()
+            symbol = small.setdefault(what, sp.Dummy("e", positive=True))
+            result *= symbol**count if what not in back else symbol ** (-count)
+        return result
+
+    g = f.xreplace(entries)
+    g = g.xreplace({e: power(e) for e in g.atoms(sp.exp)})
+    g = g.replace(lambda e: e.is_Pow and e.base.is_Add, lambda e: sp.factor_terms(e.base) ** e.exp)
+    g = sp.expand(sp.expand_power_base(g, force=True))
+    g = g.xreplace({symbol: sp.S.Zero for what, symbol in small.items() if what in back}).xreplace(back)
+    if g.has(x) or g.has(sp.nan, sp.zoo):
+        raise NotProven(f"{x} stays in the limit")
+    return g
+
+
+class Normal:
+    """Normal(): expression to expression without sums. One object for both sides, so that equal sums share a symbol."""
+
+    def __init__(self) -> None:
+        self._table: dict[sp.Expr, sp.Dummy] = {}
+        self._open: list[sp.Symbol] = []
+
+    def __call__(self, e: sp.Expr) -> sp.Expr:
+        """`e` with every sum in normal form."""
+        if not e.args or e.is_Indexed:
+            return e
+        return self._sum(e) if isinstance(e, sp.Sum) else e.func(*map(self, e.args))
+
+    def _sum(self, e: sp.Sum) -> sp.Expr:
+        index = e.limits[0][0]
+        self._open.append(index)
+        terms = sp.Add.make_args(sp.expand(_logs(self(e.function))))
+        self._open.pop()
+        return sp.Add(*(self._term(term, index) for term in terms))
+
+    def _term(self, term: sp.Expr, index: sp.Symbol) -> sp.Expr:
+        outside, inside = term.as_independent(index, as_Add=False)
+        for delta in sp.Mul.make_args(inside):
+            if isinstance(delta, sp.KroneckerDelta):
+                other = next(x for x in delta.args if x != index)
+                return outside * (inside / delta).xreplace({index: other})
+        if inside == 1:
+            return outside * n
+        key = inside.xreplace({index: sp.Symbol("_", integer=True, positive=True)})
+        if any(key.has(x) for x in self._open):
+            raise NotProven(f"the sum of {inside} over {index} depends on an index outside it")
+        return outside * self._table.setdefault(key, sp.Dummy("S", real=True, positive=key.is_positive))
+
+
+def _equal_for_every_n(a: sp.Expr, b: sp.Expr) -> bool:
+    normal = Normal()
+    try:
+        a, b = _calculate(a, {}, {}), _calculate(b, {}, {})
+        one, other = _one_sum(a), _one_sum(b)
+        if one is not None and other is not None and is_zero(one - other):
+            return True
+        return is_zero(normal(a) - normal(b))
+    except NotProven:
+        return False
+
+
+def _one_sum(e: sp.Expr) -> sp.Expr | None:
+    """The summand, over one common index, of a sum or of several added up; None if `e` is something else."""
+    sums = sp.Add.make_args(e)
+    if not all(isinstance(x, sp.Sum) for x in sums):
+        return None
+    common = sp.Symbol("_", integer=True, positive=True)
+    return sp.Add(*(x.function.xreplace({x.limits[0][0]: common}) for x in sums))
+
+
+def is_zero(e: sp.Expr) -> bool:
+    """Whether `e` vanishes as a rational function of its exponentials, logarithms and symbols (no: not seen to)."""
+    return bool(sp.expand(sp.numer(sp.together(sp.expand(_logs(e))))) == 0)
+
+
+def _logs(e: sp.Expr) -> sp.Expr:
+    """Logarithms of products and quotients written as sums (every argument here is positive)."""
+    return e.replace(sp.log, lambda x: sp.expand_log(sp.log(sp.factor(sp.together(x))), force=True))
+
+
+def _is_nonnegative(e: sp.Expr) -> bool:
+    """A sum whose every term is a product of squares and positive factors."""
+    e = _calculate(e, {}, {})
+    if not isinstance(e, sp.Sum):
+        return bool(e.is_nonnegative)
+    inner = {x: sp.Dummy(real=True, positive=x.function.is_positive) for x in e.function.atoms(sp.Sum)}
+    return bool(e.function.xreplace(inner).is_nonnegative)
