@@ -73,7 +73,7 @@ export function scheduler(draw) {
   return { now, soon: () => (asked ||= requestAnimationFrame(now)), stop: () => cancelAnimationFrame(asked) };
 }
 
-// The frame: title and reset, plots, readouts, controls, the line of Python, and what a screen reader is told.
+// The frame: title and reset, plots, controls, readouts, the line of Python, and what a screen reader is told.
 export function frame(el, { kind, title, onReset }) {
   const part = (name, tag = "div", attrs = {}) => h(tag, { class: `gpkl-${name}`, ...attrs });
   const reset = h("button", { type: "button", class: "gpkl-button", ...KEYS }, "Reset");
@@ -90,16 +90,16 @@ export function frame(el, { kind, title, onReset }) {
     setTimeout(() => (copy.textContent = "Copy"), 1600);
   });
   const plots = part("plots"), readouts = part("readouts", "dl"), controls = part("controls");
-  const root = h(
+  el.append(h(
     "div",
     { class: `gpkl gpkl-${kind}`, role: "group", "aria-labelledby": heading },
-    h("div", { class: "gpkl-head" }, h("span", { id: heading, class: "gpkl-title" }, title), reset),
-    plots, readouts, controls,
-    h("div", { class: "gpkl-python" }, h("span", { class: "gpkl-label" }, "In Python"), code, copy),
-    status,
-  );
-  el.append(root);
-  return { root, plots, readouts, controls, code, say };
+    h("div", { class: "gpkl-body" },
+      h("div", { class: "gpkl-head" }, h("span", { id: heading, class: "gpkl-title" }, title), reset),
+      plots, controls, readouts,
+      h("div", { class: "gpkl-python" }, h("span", { class: "gpkl-label" }, "In Python"), code, copy),
+      status),
+  ));
+  return { plots, readouts, controls, code, say };
 }
 
 async function copyText(node) {
@@ -203,6 +203,22 @@ export function handle(parent, { name, shape, tone, width, get, put, spec, speak
     const { min, max } = spec(), value = get();
     set(node, { transform: `translate(0 ${y})`, "aria-valuemin": min, "aria-valuemax": max, "aria-valuenow": value, "aria-valuetext": minus(speak(value)) });
   };
+}
+
+// Dragging anywhere across a plot, for a control that has its own native slider; `move` gets the share of the width.
+export function dragAcross(svg, move) {
+  const at = (event) => {
+    const box = svg.getBoundingClientRect();
+    move((event.clientX - box.left) / box.width);
+  };
+  svg.classList.add("gpkl-across");
+  svg.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    svg.setPointerCapture(event.pointerId);
+    at(event);
+    event.preventDefault();
+  });
+  svg.addEventListener("pointermove", (event) => svg.hasPointerCapture(event.pointerId) && at(event));
 }
 
 const field = (label, control, extra = []) =>

@@ -92,7 +92,7 @@ def _logits(x: torch.Tensor) -> Iterator[str]:
 
 def _probabilities(x: torch.Tensor, p: torch.Tensor) -> Iterator[str]:
     n, winners = len(p), x == x.max()
-    yield svg.text(192, 16, "softmax and argmax (dashed)", "ink", "start")
+    yield svg.text(192, 16, "*p* (dashed: argmax)", "ink", "start")
     yield svg.line(192, 172, 352, 172)
     for i, (at, value) in enumerate(zip(_columns(192, 160, n), p.tolist(), strict=True)):
         wide = 100 / n

@@ -1,8 +1,8 @@
 // "Two views": how far apart are two sets of logits, and would anyone decide differently? One shift c tells two divergences apart.
 import { decode, klDivergence, klTerms, max, sum, symmetricKl } from "./math.js";
-import { ceiling, choice, clamp, columns, follow, frame, grid, handle, label, num, pattern, plot, presets, put, py, pyTensor, readout, round, same, set, slider, sub, ticks, v } from "./kit.js";
+import { ceiling, choice, clamp, columns, dragAcross, follow, frame, grid, h, handle, label, num, pattern, plot, presets, put, py, pyTensor, readout, rich, round, same, set, slider, sub, ticks, v } from "./kit.js";
 
-const HEIGHT = 216, INSET = [22, 8, 74, 46], CURVE = 132;
+const HEIGHT = 216, INSET = [22, 8, 74, 46], CURVE = 132, REACH = 4;
 const TRAITS = ["s", "t", "shift", "activation"];
 const STARTS = [
   ["two dropout views", { s: [2.4, 0.6, -1.2, -2.6], t: [1.7, 1.1, -1.8, -1.9], shift: 0 }],
@@ -12,36 +12,37 @@ const STARTS = [
 ];
 const shifted = (t, c) => t.map((value) => value + c);
 const named = (indices) => (indices.length ? `{${indices.map((i) => i + 1).join(", ")}}` : "∅");
+const toX = (c) => (50 * (c + REACH)) / REACH;
 const differ = (s, t) => s.filter((a, i) => a > 0 !== t[i] > 0).length;
 
 // two handles a class, the threshold, and below them what each view decides
 function logitsPlot(parent, model) {
-  const svg = plot(parent, { caption: "logits *s* (circles) and *t* + *c* (diamonds): drag them", height: HEIGHT, label: "Logits of both views", inset: INSET });
+  const svg = plot(parent, { caption: "logits *s* ● and *t* + *c* ◆: drag them", height: HEIGHT, label: "Logits of both views", inset: INSET });
   const lines = v("g"), zone = v("rect", { x: "0%", width: "100%", y: 0, height: HEIGHT / 2, class: "gpkl-zone" });
-  const threshold = label("> 0", { x: "100%", dx: -4, y: HEIGHT / 2 - 6, class: "gpkl-text gpkl-vermilion gpkl-end" });
+  const threshold = label("above 0: decided", { x: "100%", dx: -6, y: 17, class: "gpkl-text gpkl-vermilion gpkl-end" });
   const rows = [["*s*", "gpkl-blue"], ["*t* + *c*", "gpkl-vermilion"]].map(([text, tone], k) =>
     label(text, { x: 0, dx: -8, y: HEIGHT + 44 + 22 * k, class: `gpkl-text gpkl-end ${tone}` }));
   const stage = v("g");
   svg.append(zone, lines, threshold, ...rows, stage);
-  let reach = 4, parts = [];
-  const toY = (value) => (HEIGHT * (2 * reach - value)) / (4 * reach);
+  let reach = 6, parts = [];
+  const toY = (value) => (HEIGHT * (reach - value)) / (2 * reach);
   const change = (name, i, value) => put(model, { [name]: model.get(name).map((old, j) => (j === i ? value : old)) });
   const column = (group, i) => {
     const link = v("line", { class: "gpkl-link" });
     group.append(link, label(String(i + 1), { y: HEIGHT + 20, "text-anchor": "middle" }));
-    const spec = (c) => () => ({ min: round(c() - reach, 0.1), max: round(c() + reach, 0.1), step: 0.1, pixels: HEIGHT / (4 * reach) });
+    const spec = () => ({ min: -reach, max: reach, step: 0.1, pixels: HEIGHT / (2 * reach) });
     const at = (x, make) => {
       const holder = v("svg", { x, class: "gpkl-column" });
       group.append(holder);
       return make(holder);
     };
     const s = at(-13, (holder) => handle(holder, {
-      name: `s${sub(i + 1)}`, shape: "circle", tone: "blue", width: 26, spec: spec(() => 0),
+      name: `s${sub(i + 1)}`, shape: "circle", tone: "blue", width: 26, spec,
       get: () => model.get("s")[i], put: (value) => change("s", i, value),
     }));
     const t = at(13, (holder) => handle(holder, {
-      name: `t${sub(i + 1)} + c`, shape: "diamond", tone: "vermilion", width: 26, spec: spec(() => model.get("shift")),
-      get: () => model.get("t")[i] + model.get("shift"), put: (value) => change("t", i, round(value - model.get("shift"), 0.1)),
+      name: `t${sub(i + 1)} + c`, shape: "diamond", tone: "vermilion", width: 26, spec,
+      get: () => round(model.get("t")[i] + model.get("shift"), 1e-9), put: (value) => change("t", i, round(value - model.get("shift"), 1e-9)),
     }));
     const marks = [["circle", "blue"], ["diamond", "vermilion"]].map(([shape, tone], k) => {
       const mark = v("g", { class: `gpkl-mark gpkl-${tone}`, transform: `translate(0 ${HEIGHT + 40 + 22 * k})` },
@@ -54,8 +55,8 @@ function logitsPlot(parent, model) {
     return { link, s, t, marks, unequal };
   };
   const draw = (s, t, decided, activation) => {
-    reach = Math.max(reach, Math.ceil(max([...s, ...model.get("t"), model.get("shift")].map(Math.abs))));
-    grid(lines, ticks(-2 * reach, 2 * reach, 5), toY);
+    reach = Math.max(reach, Math.ceil(max([...s, ...t].map(Math.abs))));
+    grid(lines, ticks(-reach, reach, 6), toY);
     for (const node of [zone, threshold]) set(node, { visibility: activation === "sigmoid" ? "visible" : "hidden" });
     if (parts.length !== s.length) parts = columns(stage, s.length, column);
     parts.forEach((part, i) => {
@@ -66,7 +67,7 @@ function logitsPlot(parent, model) {
       set(part.unequal, { visibility: decided[0].includes(i) === decided[1].includes(i) ? "hidden" : "visible" });
     });
   };
-  return { draw, reach: () => reach };
+  return draw;
 }
 
 // one stack a class: its part of KL(p||q) and of KL(q||p), together its part of D
@@ -98,49 +99,53 @@ function partsPlot(parent) {
 
 // D as the shift c runs: flat for softmax, a valley for sigmoid; below it how many decisions "> 0" differ
 function shiftPlot(parent, model) {
-  const svg = plot(parent, { caption: "the same logits, *t* shifted by *c*: *D* with softmax, *D* with sigmoid", height: CURVE + 46, label: "Divergence against the shift", wide: true, inset: [14, 12, 22, 46] });
-  const lines = v("g"), strip = v("g"), axis = v("g"), cursor = v("line", { y1: 0, y2: CURVE + 32, class: "gpkl-cursor" });
+  const svg = plot(parent, { caption: "", height: CURVE + 84, label: "Divergence against the shift", wide: true, inset: [20, 12, 0, 46] });
+  const lines = v("g"), strip = v("g"), cursor = v("line", { y1: -6, y2: CURVE + 76, class: "gpkl-cursor" });
+  const place = label("", { y: -10, "text-anchor": "middle" });
   const stage = v("svg", { width: "100%", height: CURVE, viewBox: `0 0 100 ${CURVE}`, preserveAspectRatio: "none", class: "gpkl-column" });
+  const caption = svg.previousSibling;
+  caption.append(...rich("*D* as *t* moves by *c*: "));
   const kinds = ["softmax", "sigmoid"].map((name, k) => {
-    const tone = k ? "gpkl-purple" : "gpkl-green";
-    const curve = v("path", { class: `gpkl-curve ${tone}` });
+    const tone = k ? "gpkl-purple" : "gpkl-green", curve = v("path", { class: `gpkl-curve ${tone}` });
     const dot = k ? v("rect", { x: -5, width: 10, height: 10, class: `gpkl-dot ${tone}` }) : v("circle", { r: 5.5, class: `gpkl-dot ${tone}` });
-    const text = label("", { class: `gpkl-text ${tone}` });
+    const value = h("data", { "data-key": name });
+    caption.append(h("span", { class: `gpkl-key ${tone}` }, `${k ? "■" : "●"} ${name} `, value));
     stage.append(curve);
-    return { name, curve, dot, holder: v("svg", { class: "gpkl-column" }, dot), text };
+    return { name, curve, dot, value, holder: v("svg", { class: "gpkl-column" }, dot) };
   });
-  svg.append(lines, strip, axis, label("differ", { x: 0, dx: -6, y: CURVE + 26, class: "gpkl-tick gpkl-end" }), stage, cursor,
-    ...kinds.flatMap((kind) => [kind.holder, kind.text]));
-  return (s, t, c, reach) => {
-    const grain = reach / 30, cs = Array.from({ length: 61 }, (_, i) => round((i - 30) * grain, 1e-9));
+  const axis = ticks(-REACH, REACH, 4).map((tick) =>
+    v("text", { x: `${toX(tick)}%`, y: CURVE + 18, "text-anchor": "middle", class: "gpkl-tick" }, String(tick).replace("-", "−")));
+  svg.append(v("rect", { width: "100%", height: CURVE + 84, class: "gpkl-ground" }), lines, strip, stage, cursor, place, ...axis,
+    label("how many decisions “> 0” then differ", { x: 0, y: CURVE + 46, class: "gpkl-tick" }), ...kinds.map((kind) => kind.holder));
+  dragAcross(svg, (share) => put(model, { shift: round(clamp(REACH * (2 * share - 1), -REACH, REACH), 0.1) }));
+  return (s, t, c) => {
+    const cs = Array.from({ length: 61 }, (_, i) => (REACH * (i - 30)) / 30);
     const curves = kinds.map(({ name }) => cs.map((value) => symmetricKl(s, shifted(t, value), name)));
-    const top = ceiling(Math.max(...curves.flat(), 0.1));
-    const toX = (value) => (50 * (value + reach)) / reach, toY = (value) => CURVE * (1 - value / top);
+    const top = ceiling(Math.max(...curves.flat(), 0.1)), toY = (value) => CURVE * (1 - value / top);
     grid(lines, [0, top / 2, top], toY, { digits: top < 10 ? 1 : 0 });
-    axis.replaceChildren(...ticks(-reach, reach, 4).map((tick) =>
-      v("text", { x: `${toX(tick)}%`, y: CURVE + 58, "text-anchor": "middle", class: "gpkl-tick" }, tick === 0 ? "c = 0" : String(tick).replace("-", "−"))));
     set(cursor, { x1: `${toX(c)}%`, x2: `${toX(c)}%` });
-    const now = kinds.map(({ name }) => symmetricKl(s, shifted(t, c), name));
-    kinds.forEach(({ curve, dot, holder, text, name }, k) => {
-      set(curve, { d: curves[k].map((value, i) => `${i ? "L" : "M"}${toX(cs[i]).toFixed(2)} ${toY(value).toFixed(2)}`).join("") });
+    set(place, { x: `${toX(c)}%` });
+    place.replaceChildren(...rich(`*c* = ${num(c, 1)}`, v));
+    kinds.forEach(({ name, curve, dot, value, holder }, k) => {
+      const now = symmetricKl(s, shifted(t, c), name);
+      set(curve, { d: curves[k].map((y, i) => `${i ? "L" : "M"}${toX(cs[i]).toFixed(2)} ${toY(y).toFixed(2)}`).join("") });
       set(holder, { x: `${toX(c)}%` });
-      set(dot, k ? { y: toY(now[k]) - 5 } : { cy: toY(now[k]) });
-      const above = now[k] >= now[1 - k] && (k || now[0] !== now[1]);
-      set(text, { x: `${toX(c)}%`, dx: c > 0 ? -10 : 10, "text-anchor": c > 0 ? "end" : "start", y: clamp(toY(now[k]) + (above ? -8 : 18), 10, CURVE - 6) });
-      text.textContent = `${name} ${num(now[k], 3)}`;
+      set(dot, k ? { y: toY(now) - 5 } : { cy: toY(now) });
+      set(value, { value: now });
+      value.textContent = num(now);
     });
-    drawStrip(strip, s, t, reach, toX);
+    drawStrip(strip, s, t);
   };
 }
 
 // c cut where some t_i + c crosses 0, each piece with the number of decisions that differ
-function drawStrip(strip, s, t, reach, toX) {
-  const cuts = [-reach, ...t.map((value) => -value).filter((c) => Math.abs(c) < reach).sort((a, b) => a - b), reach];
-  strip.replaceChildren(...cuts.slice(1).flatMap((right, i) => {
-    const left = cuts[i], count = differ(s, shifted(t, (left + right) / 2)), width = toX(right) - toX(left);
-    if (width <= 0) return [];
-    const cell = v("rect", { x: `${toX(left)}%`, width: `${width}%`, y: CURVE + 14, height: 18, class: "gpkl-cell", "fill-opacity": (0.7 * count) / s.length });
-    const text = v("text", { x: `${toX((left + right) / 2)}%`, y: CURVE + 27, "text-anchor": "middle", class: "gpkl-tick gpkl-count" }, String(count));
+function drawStrip(strip, s, t) {
+  const cuts = [-REACH, ...t.map((value) => -value).filter((c) => Math.abs(c) < REACH).sort((a, b) => a - b), REACH];
+  const pieces = cuts.slice(1).map((right, i) => ({ left: cuts[i], right, count: differ(s, shifted(t, (cuts[i] + right) / 2)) }));
+  strip.replaceChildren(...pieces.filter(({ left, right }) => right > left).flatMap(({ left, right, count }) => {
+    const width = toX(right) - toX(left);
+    const cell = v("rect", { x: `${toX(left)}%`, width: `${width}%`, y: CURVE + 54, height: 20, class: "gpkl-cell", "fill-opacity": (0.7 * count) / s.length });
+    const text = v("text", { x: `${toX((left + right) / 2)}%`, y: CURVE + 68, "text-anchor": "middle", class: "gpkl-tick" }, String(count));
     return width > 4 ? [cell, text] : [cell];
   }));
 }
@@ -153,10 +158,10 @@ function render({ model, el }) {
     forward: readout(ui.readouts, "forward", "KL(*p* ‖ *q*)", "gpkl-fill-blue"),
     backward: readout(ui.readouts, "backward", "KL(*q* ‖ *p*)", "gpkl-fill-vermilion"),
     total: readout(ui.readouts, "total", "*D*(*s*, *t* + *c*), their sum"),
-    decided: readout(ui.readouts, "decided", "decided: *s* | *t* + *c*"),
+    decided: readout(ui.readouts, "decided", "decided by *s* | by *t* + *c*"),
   };
-  const f = choice(ui.controls, { caption: "*f* =", options: ["softmax", "sigmoid"], put: (value) => put(model, { activation: value }) });
-  const c = slider(ui.controls, { caption: "shift *c* of *t*", min: -4, max: 4, step: 0.1, show: (value) => num(value, 1), put: (value) => put(model, { shift: value }) });
+  const f = choice(ui.controls, { caption: "decision *f*", options: ["softmax", "sigmoid"], put: (value) => put(model, { activation: value }) });
+  const c = slider(ui.controls, { caption: "shift *c* of *t*", min: -REACH, max: REACH, step: 0.1, show: (value) => num(value, 1), put: (value) => put(model, { shift: value }) });
   const start = presets(ui.controls, { caption: "start from", entries: STARTS, put: (state) => put(model, state) });
 
   return follow(model, TRAITS, () => {
@@ -164,9 +169,9 @@ function render({ model, el }) {
     if (s.length !== t0.length) return;
     const t = shifted(t0, shift), decided = [decode(s, activation), decode(t, activation)];
     const forward = klTerms(s, t, activation), backward = klTerms(t, s, activation), total = symmetricKl(s, t, activation);
-    logits.draw(s, t, decided, activation);
+    logits(s, t, decided, activation);
     parts(forward, backward);
-    curves(s, t0, shift, logits.reach());
+    curves(s, t0, shift);
     show.forward(sum(forward));
     show.backward(sum(backward));
     show.total(total);
