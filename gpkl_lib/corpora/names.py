@@ -65,19 +65,13 @@ def make_names(split: str, seed: int) -> Names:
     shared = _invent(SHARED_ENDINGS, 160, generator, taken)
     surname = _invent(SURNAME_ENDINGS, 60, generator, taken)
     place = _invent(PLACE_ENDINGS, 60, generator, taken)
-    parts: dict[str, dict[str, list[str]]] = {}
-    for number, name in enumerate(SPLITS):
-        mine = [
-            [*words[: len(words) // 2]] if number == 0 else words[len(words) // 2 :][number - 1 :: 2]
-            for words in (first, shared, surname, place)
-        ]
-        parts[name] = {
-            "first": mine[0],
-            "surname": mine[1] + mine[2],
-            "place": mine[1] + mine[3],
-            "company": mine[1],
-        }
-    return Names(parts["train"], parts[split])
+    shares = {"train": slice(0, None, 2), "dev": slice(1, None, 4), "test": slice(3, None, 4)}
+
+    def lists(part: slice) -> dict[str, list[str]]:
+        roots = shared[part]
+        return {"first": first[part], "surname": roots + surname[part], "place": roots + place[part], "company": roots}
+
+    return Names(lists(shares["train"]), lists(shares[split]))
 
 
 def _invent(endings: list[str], count: int, generator: random.Random, taken: set[str]) -> list[str]:
