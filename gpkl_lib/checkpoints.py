@@ -1,0 +1,124 @@
+"""Files that outlive a kill: written beside their place, flushed to the disk, renamed. Safetensors and JSON, no pickle.
+
+A checkpoint is ONE safetensors file; everything that is no tensor stands as JSON in its header, so that the two can
+never come from different moments. The one before it stays as `previous.safetensors`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+CURRENT, PREVIOUS = "state.safetensors", "previous.safetensors"
+
+
+class CheckpointError(RuntimeError):
+    """A file of a run or of a saved tagger cannot be read, cannot be written, or belongs to something else."""
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace `path` by `text` (UTF-8) in one step. If the disk refuses: CheckpointError, and `path` is as before."""
+    partial = _partial(path)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        _publish(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise CheckpointError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Replace `path` by a safetensors file with these tensors and a checksum, in one step. Errors as `write_text`."""
+    partial = _partial(path)
+    plain = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    try:
+        save_file(plain, partial, metadata={**metadata, "crc32": _checksum(plain)})
+        _publish(partial, path)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise CheckpointError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a file of `write_tensors`; CheckpointError if it is missing, cut short or altered."""
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing")
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (no iterator)
+            metadata = dict(file.metadata() or {})
+    except (OSError, SafetensorError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged or no safetensors file: {error}") from error
+    if metadata.get("crc32", "") != _checksum(tensors):
+        raise CheckpointError(f"{path} is damaged: its contents do not match their checksum")
+    return tensors, metadata
+
+
+def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+    """Write a checkpoint; the last one becomes the previous one. A kill at any moment leaves one of the two whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    current, fresh = folder / CURRENT, folder / "next.safetensors"
+    write_tensors(fresh, tensors, {"state": json.dumps(state, allow_nan=False)})
+    if current.exists():
+        os.replace(current, folder / PREVIOUS)
+    _publish(fresh, current)
+
+
+def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """The newest whole checkpoint as (tensors, state), None if there is none yet.
+
+    A damaged newest one is passed over with a warning. Raises CheckpointError if all there are are damaged.
+    """
+    present = [path for path in (folder / CURRENT, folder / PREVIOUS) if path.exists()]
+    faults = []
+    for path in present:
+        try:
+            tensors, metadata = read_tensors(path)
+            state = json.loads(metadata["state"])
+        except (CheckpointError, KeyError) as error:
+            faults.append(str(error) if isinstance(error, CheckpointError) else f"{path} holds no training state")
+            continue
+        if faults:
+            warnings.warn(f"{faults[0]}; going back to {path}, step {state.get('step')}", stacklevel=2)
+        return tensors, state
+    if faults:
+        raise CheckpointError("; ".join(faults) + "; no checkpoint is left, start the run again in an empty folder")
+    return None
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(path.name + ".partial")
+
+
+def _publish(partial: Path, path: Path) -> None:
+    """Rename, after the contents have reached the disk and before the name has been reported as there."""
+    _flush(partial)
+    os.replace(partial, path)
+    if os.name == "posix":
+        _flush(path.parent)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    value = 0
+    for name in sorted(tensors):
+        value = zlib.crc32(name.encode(), value)
+        value = zlib.crc32(tensors[name].contiguous().view(-1).view(torch.uint8).numpy().data, value)
+    return f"{value:08x}"
