@@ -5,8 +5,10 @@
 const SVG = "http://www.w3.org/2000/svg";
 // JupyterLab keeps the arrow keys for itself unless the focused element says this.
 export const KEYS = { "data-lm-suppress-shortcuts": "true" };
+// Each module brings its own copy of this file, so a count alone would give two elements of a page the same id.
+const COPY = Math.random().toString(36).slice(2, 8);
 let serial = 0;
-export const uid = (stem) => `gpkl-${stem}-${(serial += 1)}`;
+export const uid = (stem) => `gpkl-${stem}-${COPY}-${(serial += 1)}`;
 
 function build(node, attrs, children) {
   for (const [name, value] of Object.entries(attrs)) if (value !== undefined) node.setAttribute(name, value);

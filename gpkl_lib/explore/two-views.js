@@ -111,14 +111,14 @@ function shiftPlot(parent, model) {
     const value = h("data", { "data-key": name });
     caption.append(h("span", { class: `gpkl-key ${tone}` }, `${k ? "■" : "●"} ${name} `, value));
     stage.append(curve);
-    return { name, curve, dot, value, holder: v("svg", { class: "gpkl-column" }, dot) };
+    return { name, curve, dot, value, key: value.parentElement, holder: v("svg", { class: "gpkl-column" }, dot) };
   });
   const axis = ticks(-REACH, REACH, 4).map((tick) =>
     v("text", { x: `${toX(tick)}%`, y: CURVE + 18, "text-anchor": "middle", class: "gpkl-tick" }, String(tick).replace("-", "−")));
   svg.append(v("rect", { width: "100%", height: CURVE + 84, class: "gpkl-ground" }), lines, strip, stage, cursor, place, ...axis,
     label("how many decisions “> 0” then differ", { x: 0, y: CURVE + 46, class: "gpkl-tick" }), ...kinds.map((kind) => kind.holder));
   dragAcross(svg, (share) => put(model, { shift: round(clamp(REACH * (2 * share - 1), -REACH, REACH), 0.1) }));
-  return (s, t, c) => {
+  return (s, t, c, activation) => {
     const cs = Array.from({ length: 61 }, (_, i) => (REACH * (i - 30)) / 30);
     const curves = kinds.map(({ name }) => cs.map((value) => symmetricKl(s, shifted(t, value), name)));
     const top = ceiling(Math.max(...curves.flat(), 0.1)), toY = (value) => CURVE * (1 - value / top);
@@ -126,11 +126,12 @@ function shiftPlot(parent, model) {
     set(cursor, { x1: `${toX(c)}%`, x2: `${toX(c)}%` });
     set(place, { x: `${toX(c)}%` });
     place.replaceChildren(...rich(`*c* = ${num(c, 1)}`, v));
-    kinds.forEach(({ name, curve, dot, value, holder }, k) => {
+    kinds.forEach(({ name, curve, dot, value, key, holder }, k) => {
       const now = symmetricKl(s, shifted(t, c), name);
       set(curve, { d: curves[k].map((y, i) => `${i ? "L" : "M"}${toX(cs[i]).toFixed(2)} ${toY(y).toFixed(2)}`).join("") });
       set(holder, { x: `${toX(c)}%` });
       set(dot, k ? { y: toY(now) - 5 } : { cy: toY(now) });
+      key.classList.toggle("gpkl-chosen", name === activation);
       set(value, { value: now });
       value.textContent = num(now);
     });
@@ -171,7 +172,7 @@ function render({ model, el }) {
     const forward = klTerms(s, t, activation), backward = klTerms(t, s, activation), total = symmetricKl(s, t, activation);
     logits(s, t, decided, activation);
     parts(forward, backward);
-    curves(s, t0, shift);
+    curves(s, t0, shift, activation);
     show.forward(sum(forward));
     show.backward(sum(backward));
     show.total(total);
