@@ -11,7 +11,7 @@ How a file is understood, from the file alone:
 - `#` alone never makes a comment, because tokens begin with it (hashtags). A line is a comment only where it cannot be
   a token line: in a file with token numbers, if it begins with `#`; in others, if it begins with `# ` and a word,
   stands before the first token of a sentence, and either has another number of columns than the file or holds `=` and
-  ends in no tag (`# text = ...`, `# id 12 domain=news`).
+  ends in no tag (`# text = ...`, `# id 12 domain=news`). `# O` is a token line whatever the separator.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def _is_comment(line: str, separator: str, width: int, numbered: bool, inside: b
     """The rule of the module's docstring; `inside` says that the sentence already has a token."""
     if numbered:
         return line.startswith("#")
-    if inside or not COMMENT.match(line):
+    if inside or not COMMENT.match(line) or is_tag(line[1:].strip()):
         return False
     cells = _cells(line, separator)
     return len(cells) != width or ("=" in line and not is_tag(cells[-1]))
