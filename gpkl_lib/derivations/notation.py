@@ -45,7 +45,7 @@ class Partial(sp.Expr):  # type: ignore[misc]
         d = r"\partial" if any(isinstance(x, sp.Indexed) for x in variables) else "d"
         power = f"^{{{len(variables)}}}" if len(variables) > 1 else ""
         below = r"\, ".join(f"{d} {printer.doprint(x)}" for x in variables)
-        if f.is_Symbol or isinstance(f, sp.Indexed):
+        if f.is_Symbol or isinstance(f, sp.Indexed | sp.Function):
             return rf"\frac{{{d}{power} {printer.doprint(f)}}}{{{below}}}"
         inner = printer.doprint(f)
         return rf"\frac{{{d}{power}}}{{{below}}} " + (rf"\left({inner}\right)" if f.is_Add else inner)
@@ -79,6 +79,18 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
         simple = expr.args[0].is_Symbol or isinstance(expr.args[0], sp.Indexed | sp.Sum)
         body = rf"\log {inner}" if simple else rf"\log\left({inner}\right)"
         return body if exp is None else rf"\left({body}\right)^{{{exp}}}"
+
+    def _print_Add(self, expr: sp.Expr, order: str | None = None) -> str:
+        text = ""
+        for place, term in enumerate(expr.args):
+            negative = term.is_Mul and term.args[0].is_Number and term.args[0].is_negative
+            shown = self._print(-term if negative else term)
+            if place:
+                text += " - " if negative else " + "
+            elif negative:
+                text = "- "
+            text += rf"\left({shown}\right)" if term.is_Add or (negative and (-term).is_Add) else shown
+        return text
 
     def _print_Indexed(self, expr: sp.Indexed) -> str:
         return f"{self._print(expr.base)}_{{{self._print(expr.indices[0])}}}"

@@ -14,7 +14,7 @@ from operator import mul
 from typing import Any
 
 import sympy as sp
-from mpmath import mp, mpf
+from mpmath import mp, mpc, mpf
 
 from gpkl_lib.derivations.notation import AtEqual, Definition, Partial, Winner, tau
 from gpkl_lib.derivations.notation import n as size
@@ -105,9 +105,13 @@ class Evaluator:
         self._symbols = {left: right for left, right in definitions if not left.is_Indexed}
 
     def __call__(self, expr: sp.Expr, point: Point) -> mpf:
-        """The value of `expr` at `point`, good to more than 50 digits."""
+        """The value of `expr` at `point`, good to more than 50 digits; nan where it has no real value."""
         with mp.workdps(_WORKING):
-            return +mpf(self._value(expr, dict(point.values)))
+            try:
+                value = self._value(expr, dict(point.values))
+            except ZeroDivisionError:
+                return mpf("nan")
+            return mpf("nan") if isinstance(value, mpc) else +mpf(value)
 
     def _value(self, e: sp.Expr, at: dict[sp.Expr, Any]) -> Any:
         if e.is_Rational:
@@ -171,7 +175,7 @@ class Evaluator:
 
 
 def apart(a: mpf, b: mpf) -> mpf:
-    """Relative difference of two values; 0 where both are below 1e-100."""
+    """Relative difference of two values; 0 where both are below 1e-100, nan where one is not a real number."""
     with mp.workdps(_WORKING):
         scale = max(abs(a), abs(b))
         return mpf(0) if scale < _FLOOR else abs(a - b) / max(scale, _FLOOR * mpf(10) ** DIGITS)

@@ -30,7 +30,8 @@ with sp.evaluate(False):
     at_the_logits = Derivation(
         "From two KL divergences to an inner product of differences",
         [
-            Step(KL_pq + KL_qp, "the symmetric divergence, by definition"),
+            Step(D, "the divergence of two views, from their logits"),
+            Step(KL_pq + KL_qp, "by definition: both directions, added"),
             Step(total(p[i] * log(p[i] / q[i])) + total(q[i] * log(q[i] / p[i])), "definition of KL"),
             Step(total((p[i] - q[i]) * (log(p[i]) - log(q[i]))), "log of a ratio; collect the two sums"),
             Step(
@@ -44,6 +45,7 @@ with sp.evaluate(False):
             Step(D_LOGITS, "p and q both sum to 1, so the last sum is 0"),
         ],
         [
+            (D, KL_pq + KL_qp),
             (KL_pq, total(p[i] * log(p[i] / q[i]))),
             (KL_qp, total(q[i] * log(q[i] / p[i]))),
             *SOFTMAX,
@@ -114,14 +116,15 @@ with sp.evaluate(False):
     )
 
     u, v, not_u, not_v = (sp.IndexedBase(letter, positive=True) for letter in ("u", "v", r"\bar{u}", r"\bar{v}"))
+    D_sigmoid = name(r"D_{\sigma}(s, t)")
+    binary = total(u[i] * log(u[i] / v[i]) + not_u[i] * log(not_u[i] / not_v[i])) + total(
+        v[i] * log(v[i] / u[i]) + not_v[i] * log(not_v[i] / not_u[i])
+    )
     sigmoid = Derivation(
         "With sigmoid for softmax: one binary divergence for each logit",
         [
-            Step(
-                total(u[i] * log(u[i] / v[i]) + not_u[i] * log(not_u[i] / not_v[i]))
-                + total(v[i] * log(v[i] / u[i]) + not_v[i] * log(not_v[i] / not_u[i])),
-                "KL both ways for each pair of Bernoullis, u = σ(s) and v = σ(t)",
-            ),
+            Step(D_sigmoid, "each logit decides on its own between two outcomes"),
+            Step(binary, "KL both ways for each pair of Bernoullis, u = σ(s) and v = σ(t)"),
             Step(
                 total((u[i] - v[i]) * (log(u[i] / not_u[i]) - log(v[i] / not_v[i]))),
                 "collect the sums; the complements differ by v - u",
@@ -129,6 +132,7 @@ with sp.evaluate(False):
             Step(total((u[i] - v[i]) * (s[i] - t[i])), "the log odds of a sigmoid are its logit"),
         ],
         [
+            (D_sigmoid, binary),
             (u[i], 1 / (1 + exp(-s[i]))),
             (not_u[i], 1 / (1 + exp(s[i]))),
             (v[i], 1 / (1 + exp(-t[i]))),
