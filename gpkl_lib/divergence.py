@@ -68,6 +68,7 @@ def symmetric_kl(
         A scalar, or the terms. Half precision is computed and returned in float32, as torch's losses under autocast.
         With softmax and sigmoid, value and gradient are finite for every finite input: logits over T stop at
         max * min(T, 1) / (4 * number of elements), max the dtype's largest number, beyond which a sum could overflow.
+        (Only a gradient handed back in float16 may do so, at a temperature below 1.)
 
     Raises:
         TypeError: logits not floating point, or mask not boolean.
