@@ -122,7 +122,10 @@ def _cross_entropy(input: Tensor, positive: Tensor, class_dims: int, mask: Tenso
     negative = ~positive if mask is None else mask & ~positive
     s, negative, positive = (x.flatten(-class_dims) for x in (at_least_float32(input), negative, positive))
     nothing = torch.finfo(s.dtype).min  # e^nothing = 0; with -inf a row without positives would have gradient NaN
-    threshold = s.new_zeros(())
     false_alarm = torch.logsumexp(s.masked_fill(~negative, nothing), -1)
     miss = torch.logsumexp((-s).masked_fill(~positive, nothing), -1)
-    return reduce(torch.logaddexp(false_alarm, threshold) + torch.logaddexp(miss, threshold), reduction)
+    return reduce(_log_1_plus_exp(false_alarm) + _log_1_plus_exp(miss), reduction)
+
+
+def _log_1_plus_exp(x: Tensor) -> Tensor:
+    return torch.nn.functional.softplus(x, threshold=40)  # from 40 on it is x, to the last digit of float64
