@@ -36,7 +36,7 @@ class Point:
 
     def __str__(self) -> str:
         def show(x: Any) -> str:
-            return mp.nstr(x, 17) if isinstance(x, mpf) else str(x)
+            return mp.nstr(x, 12) if isinstance(x, mpf) else str(x)
 
         texts = {
             key: "[" + ", ".join(map(show, x)) + "]" if isinstance(x, list) else show(x)
