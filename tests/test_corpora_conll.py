@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpkl_lib.corpora import Corpus, CorpusError, Sentence, read_corpus
@@ -245,12 +245,14 @@ def flat_spans(draw) -> tuple[list[Span], int]:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
+@settings(deadline=None)
 @given(flat_spans())
 def test_flat_spans_come_back_from_tags(scheme: str, case: tuple[list[Span], int]):
     spans, length = case
     assert decode_tags(encode(spans, length, scheme), scheme) == (spans, [])
 
 
+@settings(deadline=None)
 @given(flat_spans(), flat_spans())
 def test_nested_spans_come_back_through_layers(outer: tuple[list[Span], int], inner: tuple[list[Span], int]):
     length = max(outer[1], inner[1], 1)

@@ -87,7 +87,7 @@ def _row(row: Any) -> tuple[list[str], list[Span], str]:
 
 def _span(value: Any, length: int) -> Span:
     match value:
-        case [int(start), int(end), str(kind)] if 0 <= start < end <= length and kind:
+        case [int(start), int(end), str(kind)] if 0 <= start < end <= length and kind and not _boolean(start, end):
             return kind, start, end
     raise CorpusError(
         f"expected a span [start, end, type] with 0 <= start < end <= {length} (end exclusive), found {_short(value)}"
@@ -102,7 +102,7 @@ def _cluener(label: Any, text: str) -> list[Span]:
         for surface, places in surfaces.items():
             for place in places if isinstance(places, list) else [places]:
                 match place:
-                    case [int(start), int(end)] if 0 <= start <= end < len(text):
+                    case [int(start), int(end)] if 0 <= start <= end < len(text) and not _boolean(start, end):
                         found = text[start : end + 1]
                         if found != surface:
                             raise CorpusError(
@@ -115,6 +115,11 @@ def _cluener(label: Any, text: str) -> list[Span]:
                             f"for {kind} {surface!r}, found {_short(place)}"
                         )
     return spans
+
+
+def _boolean(*values: int) -> bool:
+    """Whether one is true or false, which Python counts among the integers."""
+    return any(isinstance(value, bool) for value in values)
 
 
 def _short(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Sequence
 
@@ -12,6 +13,7 @@ SEVERAL = re.compile(r"[,|]([BIMESLU]-|O$)")  # B-person,B-group: the labels of 
 GOES_ON, ENDS, BEGINS = "IMEL", "ESLU", "BSU"
 
 
+@functools.cache
 def is_tag(text: str) -> bool:
     """Whether `text` is O or a prefix, a hyphen and a type."""
     return TAG.fullmatch(text) is not None and SEVERAL.search(text) is None

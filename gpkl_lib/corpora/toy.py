@@ -18,7 +18,7 @@ from gpkl_lib.corpora.grammar import GRAMMAR, TYPES
 from gpkl_lib.corpora.names import SPLITS, make_names
 from gpkl_lib.spans import Span
 
-SIZES = {"train": 250, "dev": 250, "test": 500}
+SIZES = {"train": 200, "dev": 200, "test": 400}
 MAX_DEPTH, SHORTEST, LONGEST = 3, 8, 25
 PIECES = re.compile(r"\[([^\]]+)\]|\{([^}]+)\}|([^\s\[\]{}]+)")
 CHOICE = re.compile(r"\(([^()]*)\)")
@@ -31,7 +31,7 @@ def toy_corpus(size: int | None = None, *, split: str = "train", seed: int = 0, 
     label noise changes spans only: what a smaller rate damages, a larger one damages too.
 
     Args:
-        size: how many sentences; 250 (train, dev) or 500 (test) where not given.
+        size: how many sentences; 200 (train, dev) or 400 (test) where not given.
         split: "train", "dev" or "test". Half of the names in dev and in test are their own; patterns and words that
             training never shows they have in common.
         seed: of the names (shared by the splits of a seed) and the sentences.
