@@ -1,0 +1,135 @@
+"""Decoding and scores, against loops over every span."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+import torch
+
+from gpkl_lib import decode_spans, span_scores
+from gpkl_lib.spans import Span, SpanScores
+
+TYPES = ("loc", "org")
+
+
+def test_nested_and_overlapping_spans_come_out_alike() -> None:
+    logits = torch.full((2, 2, 5, 5), -3.0)
+    for place in ((0, 1, 0, 4), (0, 0, 2, 3), (0, 0, 0, 2), (0, 1, 0, 2), (0, 0, 0, 0)):
+        logits[place] = 0.5
+    assert decode_spans(logits, TYPES) == [
+        [("loc", 0, 1), ("loc", 0, 3), ("org", 0, 3), ("org", 0, 5), ("loc", 2, 4)],
+        [],
+    ]
+
+
+def test_decoding_is_a_loop_over_real_spans() -> None:
+    logits = torch.randn(3, 2, 6, 6, generator=torch.Generator().manual_seed(0))
+    mask = torch.tensor([[1] * 6, [1, 1, 1, 0, 0, 0], [0] * 6])
+    for threshold in (-0.5, 0.0, 1.0):
+        wanted = [
+            sorted(
+                (
+                    (TYPES[h], i, j + 1)
+                    for h in range(2)
+                    for i in range(6)
+                    for j in range(i, 6)
+                    if mask[b, i] and mask[b, j] and logits[b, h, i, j] > threshold
+                ),
+                key=lambda span: (span[1], span[2], span[0]),
+            )
+            for b in range(3)
+        ]
+        assert decode_spans(logits, TYPES, mask, threshold=threshold) == wanted
+        assert decode_spans(logits.half(), TYPES, mask.bool(), threshold=threshold) == wanted
+
+
+def test_the_threshold_itself_is_not_above_the_threshold() -> None:
+    logits = torch.zeros(1, 1, 1, 1)
+    assert decode_spans(logits, ["x"]) == [[]]
+    assert decode_spans(logits + 1e-6, ["x"]) == [[("x", 0, 1)]]
+    assert decode_spans(logits[:0], ["x"]) == []
+
+
+def test_wrong_logits_are_refused() -> None:
+    for shape in ((2, 5, 5), (1, 2, 4, 5)):
+        with pytest.raises(ValueError, match=r"logits must have shape \(batch, types, L, L\), got"):
+            decode_spans(torch.zeros(shape), TYPES)
+    with pytest.raises(ValueError, match="types must name all 3 heads, got 2 names"):
+        decode_spans(torch.zeros(1, 3, 2, 2), TYPES)
+    with pytest.raises(ValueError, match=r"attention_mask must have shape \(1, 4\), got \(2, 4\)"):
+        decode_spans(torch.zeros(1, 2, 4, 4), TYPES, torch.ones(2, 4))
+    logits = torch.zeros(1, 2, 3, 3)
+    logits[0, 1, 2, 0] = math.nan  # below the diagonal: never looked at
+    assert decode_spans(logits, TYPES) == [[]]
+    logits[0, 1, 0, 2] = math.nan
+    with pytest.raises(ValueError, match="logits hold NaN"):
+        decode_spans(logits, TYPES)
+    assert decode_spans(logits, TYPES, torch.tensor([[1, 1, 0]])) == [[]]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def corpus(seed: int) -> list[list[Span]]:
+    rng = random.Random(seed)
+
+    def span() -> Span:
+        start = rng.randrange(3)
+        return rng.choice("abc"), start, start + rng.randrange(1, 3)
+
+    return [[span() for _ in range(rng.randrange(5))] for _ in range(200)]
+
+
+def test_scores_are_micro_averages_over_the_corpus() -> None:
+    predicted, gold = corpus(1), corpus(2)
+    flat_p = {(n, s) for n, spans in enumerate(predicted) for s in spans}  # a span given twice is one
+    flat_g = {(n, s) for n, spans in enumerate(gold) for s in spans}
+    scores = span_scores(iter(predicted), (tuple(spans) for spans in gold))
+    assert (scores.correct, scores.predicted, scores.gold) == (len(flat_p & flat_g), len(flat_p), len(flat_g))
+    assert scores.precision == len(flat_p & flat_g) / len(flat_p)
+    assert scores.recall == len(flat_p & flat_g) / len(flat_g)
+    harmonic = 2 / (1 / scores.precision + 1 / scores.recall)
+    assert scores.f1 == pytest.approx(harmonic)
+    assert list(scores.by_type) == ["a", "b", "c"]
+    for name, part in scores.by_type.items():
+        p, g = ({x for x in flat if x[1][0] == name} for flat in (flat_p, flat_g))
+        assert (part.correct, part.predicted, part.gold) == (len(p & g), len(p), len(g))
+
+
+def test_duplicates_count_once() -> None:
+    twice = [[("a", 0, 1), ("a", 0, 1)]]
+    assert span_scores(twice, twice) == SpanScores(1, 1, 1, {"a": SpanScores(1, 1, 1)})
+
+
+def test_type_and_both_ends_must_match() -> None:
+    gold = [[("a", 1, 3)]]
+    for wrong in (("b", 1, 3), ("a", 0, 3), ("a", 1, 2)):
+        assert span_scores([[wrong]], gold).f1 == 0
+    assert span_scores([[], [("a", 1, 3)]], [[("a", 1, 3)], []]).correct == 0
+    assert span_scores(gold, gold).f1 == 1
+
+
+def test_nothing_over_nothing_is_zero() -> None:
+    nothing = span_scores([[], []], [[], []])
+    assert nothing == span_scores([], []) == SpanScores()
+    assert (nothing.precision, nothing.recall, nothing.f1) == (0, 0, 0)
+    missed = span_scores([[]], [[("a", 0, 1)]])
+    assert (missed.precision, missed.recall, missed.f1) == (0, 0, 0)
+    invented = span_scores([[("a", 0, 1)]], [[]])
+    assert (invented.precision, invented.recall, invented.f1) == (0, 0, 0)
+    assert invented.by_type == {"a": SpanScores(0, 1, 0)}
+
+
+def test_batches_add_up_to_the_corpus_and_a_mean_of_batches_does_not() -> None:
+    predicted, gold = corpus(3), corpus(4)
+    parts = [span_scores(predicted[i : i + 7], gold[i : i + 7]) for i in range(0, 200, 7)]
+    whole = span_scores(predicted, gold)
+    assert sum(parts, SpanScores()) == whole
+    assert abs(sum(part.f1 for part in parts) / len(parts) - whole.f1) > 1e-4
+
+
+def test_different_numbers_of_sentences_are_refused() -> None:
+    with pytest.raises(ValueError, match="predicted and gold must hold one list a sentence, got 1 and 2"):
+        span_scores([[]], [[], []])
