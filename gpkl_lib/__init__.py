@@ -6,12 +6,16 @@ from gpkl_lib.global_pointer import EfficientGlobalPointer, GlobalPointer, span_
 from gpkl_lib.losses import multilabel_cross_entropy, sparse_multilabel_cross_entropy
 from gpkl_lib.smoothing import entropy, logsumexp, softmax
 from gpkl_lib.spans import decode_spans, span_scores
+from gpkl_lib.tagger import Tagger
+from gpkl_lib.training import fit
 
 __all__ = [
     "EfficientGlobalPointer",
     "GlobalPointer",
+    "Tagger",
     "decode_spans",
     "entropy",
+    "fit",
     "jensen_shannon",
     "kl_divergence",
     "logsumexp",
