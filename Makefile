@@ -12,7 +12,7 @@ WHAT_IS_INSTALLED := requirements.txt constraints.txt pyproject.toml
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve lab test lint constraints clean distclean
+.PHONY: help book serve lab test lint links constraints clean distclean
 
 help:
 	@echo 'A fresh clone needs Python 3.11 or newer, git and make. Each command installs what it needs into $(VENV) first.'
@@ -22,6 +22,7 @@ help:
 	@echo '  make lab          JupyterLab; a double click on a chapter opens it as a notebook'
 	@echo '  make test         linters and all tests; browser tests need a Chromium and otherwise say so in one line'
 	@echo '  make lint         ruff and mypy only'
+	@echo '  make links        visit every address outside the book that it names (needs the network)'
 	@echo '  make constraints  write down the versions that are installed now'
 	@echo '  make clean        remove everything built; distclean: the virtual environment as well'
 	@echo
@@ -65,6 +66,9 @@ lint: $(DONE)/test
 # Two workers; each test process and each kernel keeps to one thread, so that they do not wait for one another.
 test: lint book
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+links: $(DONE)/book
+	$(BIN)/jupyter-book build . --builder linkcheck --path-output _build/links
 
 # Versions without a local part such as +cpu, which a stranger's index does not have.
 constraints: $(DONE)/test

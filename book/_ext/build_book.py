@@ -1,7 +1,7 @@
 """Build the book as `make book` does: strictly, and only when something changed since the last build that succeeded.
 
-Strict means that Sphinx's warnings are errors. A build that failed leaves no environment behind: with it, the next one would
-find nothing out of date, repeat no warning, and pass.
+Strict means that Sphinx's warnings are errors. A build that failed leaves no environment behind: with it, the next one
+would find nothing out of date, repeat no warning, and pass.
 """
 
 import fcntl
@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from gpkl_book.paths import ROOT, digest  # noqa: E402
+from gpkl_book.paths import ROOT, digest
 
 SITE = ROOT / "_build" / "html"
 STATE = ROOT / "_build" / "built-from"

@@ -1,5 +1,4 @@
-"""Show the built site on this computer: a free port of localhost, the site's own 404 page, nothing written to the terminal
-for each request."""
+"""Show the built site on this computer: a free port of localhost, the site's own 404 page, a quiet terminal."""
 
 import sys
 from functools import partial

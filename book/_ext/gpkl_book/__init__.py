@@ -6,10 +6,10 @@ Each task is a file of its own, with a ``setup`` that connects it:
 assets          MathJax, icons and style sheets from the project's own files
 explorables     the explorables' modules on the page, run by ``static/gpkl-host.js``
 folding         folded admonitions as native ``<details>``
+front_pages     the 404 page, and the root that leads to the first page
 freshness       notebooks run again when the library or a recorded result changes
 launch          the repository's address; repository, Colab and Binder buttons
 notebooks       every chapter as an ``.ipynb`` without outputs
-not_found       the 404 page
 social          Open Graph tags and their picture
 ==============  =====================================================================
 """
@@ -19,7 +19,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from . import assets, explorables, folding, freshness, launch, not_found, notebooks, social
+from . import assets, explorables, folding, freshness, front_pages, launch, notebooks, social
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -27,6 +27,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     os.environ.setdefault("OMP_NUM_THREADS", "2")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     app.add_config_value("comments_config", {}, "html")  # Jupyter Book sets it whether sphinx_comments is loaded or not
-    for part in (freshness, assets, explorables, folding, launch, notebooks, social, not_found):
+    for part in (freshness, assets, explorables, folding, launch, notebooks, social, front_pages):
         part.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -23,8 +23,12 @@ from .paths import EXTENSION, LIBRARY, STATIC, digest
 MATHJAX = "sphinx-mathjax-offline"
 THEME = Path(pydata_sphinx_theme.__file__).parent / "theme" / "pydata_sphinx_theme" / "static"
 ON_EVERY_PAGE = ("icons.css", "site.css")
-# the fold-outs of myst-nb are named otherwise than they read (WCAG 2.5.3): the visible text is the better name
-MISNAMED = '<summary aria-label="Toggle hidden content">'
+MENDED = {
+    # the fold-outs of myst-nb are named otherwise than they read (WCAG 2.5.3): the visible text is the better name
+    '<summary aria-label="Toggle hidden content">': "<summary>",
+    # a role that ARIA 1.2 has withdrawn; the entries are children of a list
+    'role="doc-biblioentry"': 'role="listitem"',
+}
 
 
 def watch(app: Sphinx, config: Config) -> None:
@@ -70,8 +74,9 @@ def copy_mathjax(target: Path) -> None:
 
 def finish_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
     """Mend the page's body."""
-    if context.get("body"):
-        context["body"] = context["body"].replace(MISNAMED, "<summary>")
+    for wrong, right in MENDED.items():
+        if context.get("body"):
+            context["body"] = context["body"].replace(wrong, right)
 
 
 def drop_unused(app: Sphinx, exception: Exception | None) -> None:

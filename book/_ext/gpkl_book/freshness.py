@@ -1,8 +1,8 @@
 """Run a chapter again when anything it shows has changed, not only its own text.
 
 jupyter-cache compares a notebook's cells and nothing else: without this, a change in ``gpkl_lib`` leaves the old
-numbers in the page. So the digest of the library's source and of the recorded results is part of the cache's path, and a
-configuration value on which every page's environment depends.
+numbers in the page. So the digest of the library's source and of the recorded results is part of the cache's path, and
+a configuration value on which every page's environment depends.
 """
 
 from pathlib import Path

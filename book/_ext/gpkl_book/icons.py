@@ -68,7 +68,7 @@ def style_sheet(theme_static: Path) -> str:
     """Return the rules for both of the theme's icon families."""
     css = (theme_static / "styles" / "pydata-sphinx-theme.css").read_text("utf-8")
     fonts = theme_static / "vendor" / "fontawesome" / "webfonts"
-    named = [int(point, 16) for point in re.findall(r'--pst-icon-[\w-]+:"\\([0-9a-f]+)"', css)]
+    named = [ord(glyph) for glyph in re.findall(r'--pst-icon-[\w-]+:"(.)"', css)]
     return font_face(
         "Font Awesome 6 Free", 900, fonts / "fa-solid-900.ttf", named + code_points(css, SOLID)
     ) + font_face("Font Awesome 6 Brands", 400, fonts / "fa-brands-400.ttf", code_points(css, BRANDS))

@@ -1,6 +1,6 @@
 """The repository's address, read in one place, and the buttons that lead to it.
 
-The address comes from the environment (the deploy workflow knows its own) or from ``repository.url`` in ``_config.yml``.
+The address comes from the environment (the deploy workflow knows it) or from ``repository.url`` in ``_config.yml``.
 Colab and Binder open the chapter as a notebook from a branch of its own, which the deploy workflow writes.
 """
 
@@ -17,7 +17,7 @@ GITHUB = "https://github.com/"
 
 
 def read_addresses(app: Sphinx, config: Config) -> None:
-    """Let the environment's addresses replace the configured ones; offer the repository's buttons where there is one."""
+    """Let the environment's addresses replace the configured ones; no repository, no buttons that lead to it."""
     options = config.html_theme_options
     url = (
         (os.environ.get("GPKL_REPOSITORY_URL") or options.get("repository_url") or "").removesuffix(".git").rstrip("/")

@@ -17,31 +17,46 @@ NEEDED = ("gpkl_lib", "anywidget", "matplotlib", "myst_nb", "sympy")
 RECORD = "application/papermill.record/text/plain"
 FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 
+FILES = re.compile(r"_results|_checks")  # folders of the book that a chapter's code may read
+
 SET_UP = """\
-# Set-up: does nothing where the book's packages are installed already.
-import importlib.util
+# Set-up: does nothing where the book's packages{and_files} are at hand already.
+import importlib.util{imports}
 
 missing = [name for name in {needed!r} if importlib.util.find_spec(name) is None]
-if missing:
+{look}if missing{or_away}:
 {install}
 """
+LOOK = "away = not any((one / 'references.bib').is_file() for one in (Path.cwd(), *Path.cwd().parents))\n"
 CLONE = """\
     import os, subprocess, sys
 
-    copy = ["git", "clone", "--quiet", "--depth=1", "--branch={branch}", "{repository}", "gpkl-book"]
-    subprocess.run(copy, check=True)
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "./gpkl-book[book]"], check=True)
+    if not os.path.isdir("gpkl-book"):
+        copy = ["git", "clone", "--quiet", "--depth=1", "--branch={branch}", "{repository}", "gpkl-book"]
+        subprocess.run(copy, check=True)
+    if missing:
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "./gpkl-book[book]"], check=True)
     os.chdir("gpkl-book/{folder}")
     importlib.invalidate_caches()"""
 REFUSE = """\
     raise ModuleNotFoundError(f"{missing}: run `pip install '.[book]'` in a copy of the book's repository first")"""
 
 
-def set_up_cell(repository: str, docname: str) -> str:
-    """Return the first cell's source; without a known repository it can only say what to do."""
+def set_up_cell(repository: str, docname: str, code: str) -> str:
+    """Return the source of the first cell, for a chapter with this code.
+
+    It brings what is missing by a copy of the repository; where the repository is not known it can only say what to do.
+    """
     folder = docname.rpartition("/")[0]
-    install = CLONE.format(branch=NOTEBOOK_BRANCH, repository=repository, folder=folder) if repository else REFUSE
-    return SET_UP.format(needed=list(NEEDED), install=install).rstrip("\n")
+    reads = bool(repository) and FILES.search(code) is not None
+    return SET_UP.format(
+        needed=list(NEEDED),
+        and_files=" and files" if reads else "",
+        imports="\nfrom pathlib import Path" if reads else "",
+        look=LOOK if reads else "",
+        or_away=" or away" if reads else "",
+        install=CLONE.format(branch=NOTEBOOK_BRANCH, repository=repository, folder=folder) if repository else REFUSE,
+    ).rstrip("\n")
 
 
 def strip(
@@ -55,7 +70,8 @@ def strip(
             "language_info": {"name": "python"},
         }
     )
-    shared.cells.append(nbformat.v4.new_code_cell(set_up_cell(repository, docname), id="set-up"))
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    shared.cells.append(nbformat.v4.new_code_cell(set_up_cell(repository, docname, code), id="set-up"))
     for number, cell in enumerate(notebook.cells):
         name = f"cell-{number}"
         if cell.cell_type == "code":

@@ -176,7 +176,7 @@ def _table(caption: str, text: str, references: References) -> str:
 
 
 def _prose(text: str, references: References) -> str:
-    """Convert what stands inside lines (roles, labelled dollars, targets, comments, links to pages), not in code spans."""
+    """Convert what stands inside lines (roles, labelled dollars, targets, links to pages), not in code spans."""
     if not text.strip():
         return text
     text = COMMENT.sub("", TARGET.sub("", text))
