@@ -183,7 +183,7 @@ class Verdict:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return _html(self.derivation, ("", *(f" (proven for {way})" for way in self.ways)), str(self))
+        return _html(self.derivation, ("", *(f" · proven for {way}" for way in self.ways)), str(self))
 
 
 def _needed(e: sp.Expr) -> set[sp.Expr]:
@@ -194,21 +194,32 @@ def _needed(e: sp.Expr) -> set[sp.Expr]:
     return symbols | bases
 
 
+_ROW = '<div style="display:flex;flex-wrap:wrap;align-items:center;gap:0 1.5em;margin:.4em 0">'
+_FORMULA = '<div class="math notranslate nohighlight" style="flex:1 1 auto;max-width:100%;margin:0">'
+_REASON = '<div style="flex:0 1 15em;font-size:.9em">'
+
+
 def _html(derivation: Derivation, marks: tuple[str, ...], verdict: str) -> str:
-    """Formula, then its reason as ordinary text that wraps; math in the markup that Sphinx and Jupyter both typeset."""
-    lines = []
-    for number, (step, mark) in enumerate(zip(derivation.steps, marks, strict=True)):
-        sign = _RELATIONS[step.relation] if number else ""
-        lines.append(
-            f'<div class="math notranslate nohighlight" style="margin:.2em 0;overflow-x:auto">'
-            f"\\[{html.escape(f'{sign} {latex(step.expr)}')}\\]</div>"
-            f'<p style="margin:0 0 .6em 1.5em;font-size:.9em">{html.escape(step.why + mark)}</p>'
-        )
+    """Formula and reason side by side, or below each other on a phone; in markup that Sphinx and Jupyter typeset."""
+
+    def typeset(formula: str) -> str:
+        return html.escape(rf"\(\displaystyle {formula}\)")
+
+    rows = [
+        f"{_ROW}{_FORMULA}{typeset(f'{_sign(number, step)} {latex(step.expr)}')}</div>"
+        f"{_REASON}{html.escape(step.why + mark)}</div></div>"
+        for number, (step, mark) in enumerate(zip(derivation.steps, marks, strict=True))
+    ]
     given = ", ".join(
         f'<span class="math notranslate nohighlight">\\({html.escape(f"{latex(left)} = {latex(right)}")}\\)</span>'
         for left, right in derivation.given
     )
-    where = f'<p style="margin:.3em 0;font-size:.9em">where {given}</p>' if given else ""
     title = f'<p style="margin:.3em 0"><strong>{html.escape(derivation.title)}</strong></p>'
-    end = f'<p style="margin:.3em 0">{html.escape(verdict)}</p>' if verdict else ""
-    return f'<div class="gpkl-derivation">{title}{"".join(lines)}{where}{end}</div>'
+    where = f'<p style="margin:.3em 0;font-size:.9em">where {given}</p>' if given else ""
+    end = f'<p style="margin:.3em 0;font-size:.9em">{html.escape(verdict)}</p>' if verdict else ""
+    return f'<div class="gpkl-derivation">{title}{"".join(rows)}{where}{end}</div>'
+
+
+def _sign(number: int, step: Step) -> str:
+    """The relation before a formula, and its width before the first, so that all start in one line."""
+    return _RELATIONS[step.relation] if number else r"\phantom{=}\;"

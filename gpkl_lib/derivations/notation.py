@@ -71,6 +71,15 @@ class Winner(sp.Expr):  # type: ignore[misc]
         return rf"\operatorname{{argmax}}_{{i}} {printer.doprint(self.args[0])}_{{i}}"
 
 
+def _negated(term: sp.Expr) -> tuple[bool, sp.Expr]:
+    """(whether `term` is written with a minus sign, what stands after it)."""
+    first = term.args[0] if term.is_Mul else term
+    if not (first.is_Number and first.is_negative):
+        return False, term
+    rest = (term.args[1:] if first == -1 else (-first, *term.args[1:])) if term.is_Mul else (-first,)
+    return True, rest[0] if len(rest) == 1 else sp.Mul(*rest, evaluate=False)
+
+
 class _Printer(LatexPrinter):  # type: ignore[misc]
     """SymPy's printer in the book's hand: log without brackets round a name, e^x, sums kept in the order written."""
 
@@ -82,15 +91,23 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
 
     def _print_Add(self, expr: sp.Expr, order: str | None = None) -> str:
         text = ""
+        brackets = any(_negated(term)[1].is_Add for term in expr.args[1:])
         for place, term in enumerate(expr.args):
-            negative = term.is_Mul and term.args[0].is_Number and term.args[0].is_negative
-            shown = self._print(-term if negative else term)
+            negative, shown = _negated(term)
             if place:
                 text += " - " if negative else " + "
             elif negative:
                 text = "- "
-            text += rf"\left({shown}\right)" if term.is_Add or (negative and (-term).is_Add) else shown
+            inner = self._print(shown)
+            text += rf"\left({inner}\right)" if shown.is_Add and (brackets or negative) else inner
         return text
+
+    def _print_Mul(self, expr: sp.Expr) -> str:
+        factors: list[sp.Expr] = []
+        for factor in expr.args:  # a (b c) as a b c, as long as nothing is divided
+            product = factor.is_Mul and not any(x.is_Pow and x.exp.could_extract_minus_sign() for x in factor.args)
+            factors += factor.args if product and not _negated(factor)[0] else [factor]
+        return str(super()._print_Mul(sp.Mul(*factors, evaluate=False)))
 
     def _print_Indexed(self, expr: sp.Indexed) -> str:
         return f"{self._print(expr.base)}_{{{self._print(expr.indices[0])}}}"
