@@ -17,8 +17,35 @@ function build(node, attrs, children) {
 }
 export const h = (tag, attrs = {}, ...children) => build(document.createElement(tag), attrs, children);
 export const v = (tag, attrs = {}, ...children) => build(document.createElementNS(SVG, tag), attrs, children);
+// Only what has changed is written, against a memory of what was: asking the page costs as much as telling it.
+const LAST = Symbol("last written"), TEXT = Symbol("text"), KEY = Symbol("key");
 export function set(node, attrs) {
-  for (const [name, value] of Object.entries(attrs)) node.setAttribute(name, value);
+  const last = (node[LAST] ??= {});
+  for (const name in attrs) {
+    if (last[name] === attrs[name]) continue;
+    last[name] = attrs[name];
+    node.setAttribute(name, attrs[name]);
+  }
+}
+export function write(node, text) {
+  const last = (node[LAST] ??= {});
+  if (last[TEXT] === text) return;
+  last[TEXT] = text;
+  if (node.firstChild) node.firstChild.data = text;
+  else node.textContent = text;
+}
+// Rebuild the children of a node only when `key`, which they depend on alone, is a new one.
+export function rebuild(node, key, children) {
+  const last = (node[LAST] ??= {}), text = JSON.stringify(key);
+  if (last[KEY] === text) return;
+  last[KEY] = text;
+  node.replaceChildren(...children());
+}
+// As many children of a node as there are values, made once and moved: `make()` an element, `place(element, value)` it.
+export function pool(node, values, make, place) {
+  while (node.childElementCount < values.length) node.append(make());
+  values.forEach((value, i) => place(node.children[i], value, i));
+  for (let i = values.length; i < node.childElementCount; i += 1) set(node.children[i], { visibility: "hidden" });
 }
 
 // "*T* log *n*" as nodes, what stands between stars in italics and between backticks as code
@@ -154,8 +181,8 @@ export function pattern(svg, tone) {
 
 // Horizontal grid lines with their numbers left of the plot; the line at `strong` is drawn heavier.
 export function grid(group, values, toY, { strong = 0, digits = 0 } = {}) {
-  group.replaceChildren(
-    ...values.map((value) => {
+  rebuild(group, [values, values.map(toY)], () =>
+    values.map((value) => {
       const y = toY(value);
       return v("g", {},
         v("line", { x1: "0%", x2: "100%", y1: y, y2: y, class: value === strong ? "gpkl-axis" : "gpkl-grid" }),
@@ -180,6 +207,7 @@ export function handle(parent, { name, shape, tone, width, get, put, spec, speak
     put(round(clamp(value, min, max), step));
   };
   let from = null;
+  node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false }); // where touch-action is not known in SVG
   node.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
     from = { y: event.clientY, value: get() };
@@ -235,9 +263,8 @@ export function slider(parent, { caption, min, max, step, toValue = (p) => p, fr
   return (present) => {
     const position = clamp(fromValue(present), min, max);
     if (Number(input.value) !== position) input.value = position;
-    value.textContent = show(present);
-    input.setAttribute("aria-valuetext", show(present));
-    input.style.setProperty("--gpkl-fill", `${(100 * (position - min)) / (max - min)}%`);
+    write(value, show(present));
+    set(input, { "aria-valuetext": show(present) });
   };
 }
 
@@ -269,8 +296,8 @@ export function readout(parent, key, caption, swatch) {
   const mark = swatch ? [h("span", { class: `gpkl-swatch ${swatch}`, "aria-hidden": "true" })] : [];
   parent.append(h("div", { class: "gpkl-readout" }, h("dt", { class: "gpkl-label" }, mark, rich(caption)), h("dd", {}, data)));
   return (value, text = num(value)) => {
-    data.setAttribute("value", value);
-    if (data.textContent !== text) data.textContent = text;
+    set(data, { value });
+    write(data, text);
   };
 }
 

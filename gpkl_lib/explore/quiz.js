@@ -41,8 +41,8 @@ function numberForm(answer, tolerance, tell, id) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const given = parseNumber(input.value);
-    input.setAttribute("aria-invalid", String(Number.isNaN(given)));
-    if (Number.isNaN(given)) return tell(null, "Write a number, such as 0.5 or 1/2.");
+    input.setAttribute("aria-invalid", String(!Number.isFinite(given)));
+    if (!Number.isFinite(given)) return tell(null, "Write a number, such as 0.5 or 1/2.");
     const off = given - answer;
     if (Math.abs(off) <= tolerance) return tell(true, `Right: ${num(answer)}.`);
     return tell(false, off > 0 ? "Too large. Try again." : "Too small. Try again.");

@@ -1,6 +1,6 @@
 // "Softmax and logsumexp": how far is the smooth maximum above the hard one, how far the smooth argmax from the one-hot?
 import { entropy, hardmax, logsumexp, logsumexpBounds, max, smoothGap, softmax } from "./math.js";
-import { columns, follow, frame, grid, handle, label, num, pattern, plot, presets, put, py, pyTensor, readout, same, set, slider, sub, ticks, v } from "./kit.js";
+import { columns, follow, frame, grid, handle, label, num, pattern, plot, pool, presets, put, py, pyTensor, readout, same, set, slider, sub, ticks, v, write } from "./kit.js";
 
 const HEIGHT = 200, INSET = [22, 34, 44, 30];
 const TRAITS = ["logits", "temperature", "scale"];
@@ -42,7 +42,7 @@ function logitsPlot(parent, model) {
     parts.forEach(({ stem, text, move }, i) => {
       set(stem, { y1: toY(0), y2: toY(x[i]) });
       set(text, { y: toY(x[i]) + (x[i] < 0 ? 26 : -15) });
-      text.textContent = num(x[i], 1);
+      write(text, num(x[i], 1));
       move(toY(x[i]));
     });
   };
@@ -72,7 +72,7 @@ function softmaxPlot(parent) {
       set(outline, { y: toY(hard[i]), height: HEIGHT * hard[i], visibility: hard[i] ? "visible" : "hidden" });
       set(winner, { visibility: hard[i] ? "visible" : "hidden" });
       set(text, { y: toY(p[i]) - 6 });
-      text.textContent = num(p[i], 3);
+      write(text, num(p[i], 3));
     });
   };
 }
@@ -85,6 +85,8 @@ function maximumPlot(parent) {
   const band = v("rect", { y: axis - 20, height: 20, class: "gpkl-band", fill: hatch });
   const gap = v("rect", { y: axis - 14, height: 8, class: "gpkl-bar gpkl-blue" });
   svg.append(marks, band, gap, v("line", { x1: "0%", x2: "100%", y1: axis, y2: axis, class: "gpkl-axis" }), dots);
+  const tick = () => v("svg", { class: "gpkl-column" }, v("line", { y1: axis, y2: axis + 5, class: "gpkl-axis" }),
+    v("text", { y: axis + 19, "text-anchor": "middle", class: "gpkl-tick" }));
   const pointer = (text, y, tone, line) => {
     const stroke = v("line", { y1: y - 10, y2: axis, class: line }), name = label(text, { y, class: `gpkl-text ${tone}` });
     const value = v("tspan");
@@ -94,7 +96,7 @@ function maximumPlot(parent) {
       const right = percent < 55;
       set(stroke, { x1: `${percent}%`, x2: `${percent}%` });
       set(name, { x: `${percent}%`, dx: right ? 6 : -6, "text-anchor": right ? "start" : "end" });
-      value.textContent = num(number);
+      write(value, num(number));
     };
   };
   const bound = pointer("max + *T* log *n* = ", 14, "gpkl-grey", "gpkl-rule gpkl-grey");
@@ -102,10 +104,12 @@ function maximumPlot(parent) {
   const smooth = pointer("*T* logsumexp = ", 34, "gpkl-blue", "gpkl-rule gpkl-blue");
   return (z, lower, value, upper, low, high) => {
     const percent = (number) => 2 + (96 * (number - low)) / (high - low);
-    marks.replaceChildren(...ticks(low, high, 6).map((tick) =>
-      v("g", {}, v("line", { x1: `${percent(tick)}%`, x2: `${percent(tick)}%`, y1: axis, y2: axis + 5, class: "gpkl-axis" }),
-        v("text", { x: `${percent(tick)}%`, y: axis + 19, "text-anchor": "middle", class: "gpkl-tick" }, String(tick).replace("-", "−")))));
-    dots.replaceChildren(...z.map((number) => v("circle", { cx: `${percent(number)}%`, cy: axis, r: 4, class: "gpkl-dot gpkl-blue" })));
+    pool(marks, ticks(low, high, 6), tick, (mark, number) => {
+      set(mark, { x: `${percent(number)}%`, visibility: "visible" });
+      write(mark.lastChild, String(number).replace("-", "−"));
+    });
+    pool(dots, z, () => v("circle", { cy: axis, r: 4, class: "gpkl-dot gpkl-blue" }), (dot, number) =>
+      set(dot, { cx: `${percent(number)}%`, visibility: "visible" }));
     set(band, { x: `${percent(lower)}%`, width: `${percent(upper) - percent(lower)}%` });
     set(gap, { x: `${percent(lower)}%`, width: `${percent(value) - percent(lower)}%` });
     bound(percent(upper), upper);
@@ -143,8 +147,8 @@ function render({ model, el }) {
     temperature(T);
     scale(s);
     start((state) => TRAITS.every((name) => same(state[name], model.get(name))));
-    ui.code.textContent =
-      `import torch; from gpkl_lib import logsumexp; print(logsumexp(${py(s)} * ${pyTensor(x)}, temperature=${py(T)}).item())`;
+    write(ui.code, `import torch; from gpkl_lib import logsumexp; ` +
+      `print(logsumexp(${py(s)} * ${pyTensor(x)}, temperature=${py(T)}).item())`);
     ui.say(`Smooth maximum ${num(value)}, ${num(gap)} above the maximum ${num(lower)}. ` +
       `Largest probability ${num(max(p), 3)}. Entropy ${num(entropy(z, T))} nats.`);
   });

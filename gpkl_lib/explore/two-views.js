@@ -1,6 +1,6 @@
 // "Two views": how far apart are two sets of logits, and would anyone decide differently? One shift c tells two divergences apart.
 import { decode, klDivergence, klTerms, max, sum, symmetricKl } from "./math.js";
-import { ceiling, choice, clamp, columns, dragAcross, follow, frame, grid, h, handle, label, num, pattern, plot, presets, put, py, pyTensor, readout, rich, round, same, set, slider, sub, ticks, v } from "./kit.js";
+import { ceiling, choice, clamp, columns, dragAcross, follow, frame, grid, h, handle, label, num, pattern, plot, presets, put, py, pyTensor, readout, rebuild, rich, round, same, set, slider, sub, ticks, v, write } from "./kit.js";
 
 const HEIGHT = 216, INSET = [22, 8, 74, 46], CURVE = 132, REACH = 4;
 const TRAITS = ["s", "t", "shift", "activation"];
@@ -92,7 +92,7 @@ function partsPlot(parent) {
       set(part.forward, { y: HEIGHT - forward[i] * scale, height: forward[i] * scale });
       set(part.backward, { y: HEIGHT - totals[i] * scale, height: backward[i] * scale });
       set(part.text, { y: HEIGHT - totals[i] * scale - 6 });
-      part.text.textContent = num(totals[i], 2);
+      write(part.text, num(totals[i], 2));
     });
   };
 }
@@ -118,24 +118,32 @@ function shiftPlot(parent, model) {
   svg.append(v("rect", { width: "100%", height: CURVE + 84, class: "gpkl-ground" }), lines, strip, stage, cursor, place, ...axis,
     label("how many decisions “> 0” then differ", { x: 0, y: CURVE + 46, class: "gpkl-tick" }), ...kinds.map((kind) => kind.holder));
   dragAcross(svg, (share) => put(model, { shift: round(clamp(REACH * (2 * share - 1), -REACH, REACH), 0.1) }));
-  return (s, t, c, activation) => {
-    const cs = Array.from({ length: 61 }, (_, i) => (REACH * (i - 30)) / 30);
+  const cs = Array.from({ length: 41 }, (_, i) => (REACH * (i - 20)) / 20);
+  let drawn = "", toY = null;
+  const drawCurves = (s, t) => {
     const curves = kinds.map(({ name }) => cs.map((value) => symmetricKl(s, shifted(t, value), name)));
-    const top = ceiling(Math.max(...curves.flat(), 0.1)), toY = (value) => CURVE * (1 - value / top);
+    const top = ceiling(Math.max(...curves.flat(), 0.1));
+    toY = (value) => CURVE * (1 - value / top);
     grid(lines, [0, top / 2, top], toY, { digits: top < 10 ? 1 : 0 });
+    kinds.forEach(({ curve }, k) =>
+      set(curve, { d: curves[k].map((y, i) => `${i ? "L" : "M"}${toX(cs[i]).toFixed(2)} ${toY(y).toFixed(2)}`).join("") }));
+    drawStrip(strip, s, t);
+  };
+  return (s, t, c, activation) => {
+    const key = JSON.stringify([s, t]);
+    if (key !== drawn) drawCurves(s, t); // the curves do not depend on c: moving it costs little
+    drawn = key;
     set(cursor, { x1: `${toX(c)}%`, x2: `${toX(c)}%` });
     set(place, { x: `${toX(c)}%` });
-    place.replaceChildren(...rich(`*c* = ${num(c, 1)}`, v));
-    kinds.forEach(({ name, curve, dot, value, key, holder }, k) => {
+    rebuild(place, c, () => rich(`*c* = ${num(c, 1)}`, v));
+    kinds.forEach(({ name, dot, value, key, holder }, k) => {
       const now = symmetricKl(s, shifted(t, c), name);
-      set(curve, { d: curves[k].map((y, i) => `${i ? "L" : "M"}${toX(cs[i]).toFixed(2)} ${toY(y).toFixed(2)}`).join("") });
       set(holder, { x: `${toX(c)}%` });
       set(dot, k ? { y: toY(now) - 5 } : { cy: toY(now) });
       key.classList.toggle("gpkl-chosen", name === activation);
       set(value, { value: now });
-      value.textContent = num(now);
+      write(value, num(now));
     });
-    drawStrip(strip, s, t);
   };
 }
 
@@ -181,8 +189,8 @@ function render({ model, el }) {
     f(activation);
     c(shift);
     start((state) => ["s", "t", "shift"].every((name) => same(state[name], model.get(name))));
-    ui.code.textContent = `import torch; from gpkl_lib import symmetric_kl; print(symmetric_kl(${pyTensor(s)}, ` +
-      `${pyTensor(t0)} + ${py(shift)}, activation="${activation}").item())`;
+    write(ui.code, `import torch; from gpkl_lib import symmetric_kl; print(symmetric_kl(${pyTensor(s)}, ` +
+      `${pyTensor(t0)} + ${py(shift)}, activation="${activation}").item())`);
     ui.say(`${activation}: D ${num(total)} nats. Decided from s: ${named(decided[0])}, from t plus c: ${named(decided[1])}.`);
   });
 }
