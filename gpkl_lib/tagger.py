@@ -112,16 +112,22 @@ class Tagger(nn.Module):
         states = self.encoder(batch.inputs, batch.attention_mask)
         return self.head(states, batch.attention_mask)  # type: ignore[no-any-return]
 
-    @torch.no_grad()
     def predict(
-        self, sentences: Sequence[Sentence], *, batch_size: int = 32, threshold: float = 0.0
+        self, sentences: Sequence[Sentence], *, batch_size: int = 32, threshold: float = 0.0, warn: bool = True
     ) -> list[list[Span]]:
         """The spans of each sentence, those scored above `threshold`; without dropout, on the tagger's own device.
+
+        Args:
+            sentences: their own spans, if they have any, are not looked at.
+            batch_size: sentences at a time; makes no difference to the result.
+            threshold: for the scores.
+            warn: say in a UserWarning what the encoder could not be shown as it stands.
 
         Raises:
             ValueError: batch_size below 1.
         """
-        self.warn_of_oddities(sentences)
+        if warn:
+            self.warn_of_oddities(sentences)
         order = sorted(range(len(sentences)), key=lambda index: len(sentences[index]))
         places = iter(order)
         found: list[list[Span]] = [[] for _ in sentences]
@@ -130,7 +136,9 @@ class Tagger(nn.Module):
         try:
             for group in batches([sentences[index] for index in order], batch_size, shuffle=False):
                 batch = self.collate(group, labels=False).to(self.device)
-                for spans in decode_spans(self(batch), self.types, batch.attention_mask, threshold=threshold):
+                with torch.no_grad():
+                    logits = self(batch)
+                for spans in decode_spans(logits, self.types, batch.attention_mask, threshold=threshold):
                     found[next(places)] = spans
         finally:
             self.train(training)

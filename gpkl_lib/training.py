@@ -67,6 +67,7 @@ def fit(
     """
     config = config or TrainingConfig()
     _check_corpora(tagger, train, dev)
+    tagger.warn_of_oddities([*train, *dev])
     with accelerator(config.device) as accelerate:
         worker = Worker(accelerate, tagger, config)
         run = Run(tagger, train, dev, config, worker, RunFolder(output, writes=worker.is_main), resume)
@@ -148,7 +149,8 @@ def _doubled(batch: Batch) -> Batch:
 def _evaluate_together(tagger: Tagger, dev: Corpus, worker: Worker) -> SpanScores:
     """`evaluate`, each process on its share of the sentences, the counts added up: the same scores in all of them."""
     names = sorted({*tagger.types, *dev.types})
-    own = evaluate(tagger, dev.sentences[worker.rank :: worker.count])
+    share = dev.sentences[worker.rank :: worker.count]
+    own = span_scores(tagger.predict(share, warn=False), [sentence.spans for sentence in share])
     found = [own.by_type.get(name, SpanScores()) for name in names]
     counts = worker.sum(torch.tensor([[s.correct, s.predicted, s.gold] for s in found]))
     by_type = {name: SpanScores(*row) for name, row in zip(names, counts.tolist(), strict=True)}
@@ -164,7 +166,6 @@ def _check_corpora(tagger: Tagger, train: Corpus, dev: Corpus) -> None:
     foreign = sorted({span[0] for sentence in train for span in sentence.spans} - set(tagger.types))
     if foreign:
         raise ValueError(f"train has spans of type {', '.join(foreign)}, the tagger knows {', '.join(tagger.types)}")
-    tagger.warn_of_oddities([*train, *dev])
 
 
 def _check_finite(parts: Sequence[float], norm: float, run: Run) -> None:
