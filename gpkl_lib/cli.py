@@ -1,0 +1,285 @@
+"""The command line in words: every command, its arguments with units and defaults, and examples."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+from gpkl_lib.corpora import KNOWN
+from gpkl_lib.corpora.toy import SIZES
+from gpkl_lib.experiments import ModelConfig
+from gpkl_lib.training_config import METHODS, TrainingConfig
+
+MAIN = """\
+Find spans in text with GlobalPointer, trained with or without R-Drop.
+
+R-Drop shows every sentence to the model twice under different dropout and adds alpha/4
+times a divergence D of the two score matrices to the loss. The commands train such a
+tagger, compare ways of training it, and use it.
+"""
+MAIN_EXAMPLES = """\
+a first minute:
+  gpkl train --method sigmoid --alpha 1 --output runs/first    (on the built-in toy corpus)
+  echo "Anna works at Berlin University ." | gpkl predict runs/first -
+  gpkl evaluate runs/first my.test.conll
+
+gpkl COMMAND --help explains each command.
+exit codes: 0 done; 2 wrong usage or input, said in one line; 130 interrupted
+"""
+
+TRAIN = """\
+Train a tagger and keep the weights of the epoch with the best F1 on dev.
+
+Without a file it learns the toy corpus: generated English with nested spans. Your own
+file is CoNLL (a token and its tags a line; BIO, IOB2, BIOES or BMES; several tag
+columns are layers) or JSONL ({"tokens": [...], "spans": [[start, end, type], ...]}, end
+exclusive, or CLUENER's form). Without --dev every tenth sentence of --train is held out
+as dev. The folder --output then has best/ (the tagger), history.jsonl (one row an
+epoch), history.png, scores.json and checkpoint/ (from which --resume goes on, exactly).
+"""
+TRAIN_EXAMPLES = """\
+examples:
+  gpkl train --method sigmoid --alpha 1 --epochs 20
+  gpkl train --train my.conll --dev my.dev.conll --test my.test.conll --method none --output runs/mine
+  gpkl train --train my.jsonl --encoder FOLDER_OR_HUB_NAME --epochs 3 --output runs/pretrained
+  gpkl train --corpus wnut17 --limit-train 500 --output runs/wnut    (GPKL_DATA names the folder with its files)
+  gpkl train --resume --output runs/mine                             after Ctrl-C, a kill, a power cut
+several processes: torchrun --nproc-per-node 2 -m gpkl_lib train ..., or accelerate launch -m gpkl_lib train ...
+"""
+
+COMPARE = """\
+Run methods x alphas x warm-ups x seeds on one or more corpora and say which method is
+better, and how sure that is.
+
+Every method is run at every alpha and warm-up with every seed; the mean F1 on dev
+chooses alpha and warm-up for each method, and the table gives F1 on test at that
+choice, with the mean difference from `none` over paired seeds and its 95 % t interval.
+Every run of a corpus takes equally many optimiser steps (there is no early stopping).
+Each finished run is a row of --output, which is JSONL, with what it came from: command,
+commit, versions, device, checksums. Start the same command again after an interruption:
+it does what is missing. A figure with every seed's point is drawn beside it.
+"""
+COMPARE_EXAMPLES = """\
+examples:
+  gpkl compare --methods none sigmoid softmax --alphas 0.3 1 3 --seeds 0 1 2 3 4 --output runs/toy.jsonl
+  gpkl compare --corpus wnut17 --corpus mine my.train my.dev my.test --methods none sigmoid --alphas 1 --seeds 0 1 2
+  gpkl compare --alphas 0.1 1 10 --alpha-warmups 0 0.5 --seeds 0 1 2 --jobs 2
+"""
+
+PREDICT = """\
+Write the spans that a trained tagger finds, as JSONL: {"tokens": [...], "spans":
+[[start, end, type], ...]} a line, with token indices from 0 and end exclusive. `gpkl
+train` and `gpkl evaluate` read the same form.
+
+FILE is CoNLL or JSONL (their own spans are not looked at), or plain text, one sentence
+a line; - reads standard input. Words and punctuation marks of plain text become tokens,
+or, with --tokens characters, each character but white space.
+"""
+PREDICT_EXAMPLES = """\
+examples:
+  gpkl predict runs/first notes.txt --output notes.jsonl
+  echo "Anna works at Berlin University ." | gpkl predict runs/first -
+"""
+
+EVALUATE = """\
+Precision, recall and F1 of a trained tagger on a file with gold spans (CoNLL or JSONL):
+over all spans and for each type. A span counts as found if type, start and end agree
+exactly; nested spans count like others. 0/0 is 0.
+"""
+EVALUATE_EXAMPLES = """\
+examples:
+  gpkl evaluate runs/mine my.test.conll
+  gpkl evaluate runs/wnut wnut17:test --output scores.json
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of `gpkl`; every command stores its name in `command`."""
+    return _build()[0]
+
+
+def given(words: Sequence[str]) -> dict[str, Any]:
+    """The arguments that were typed, without those that only have a default."""
+    parser, commands = _build()
+    for command in commands:
+        for action in command._actions:
+            action.default = argparse.SUPPRESS
+    return vars(parser.parse_args(words))
+
+
+def _build() -> tuple[argparse.ArgumentParser, list[argparse.ArgumentParser]]:
+    """The parser, and those of the commands."""
+    parser = argparse.ArgumentParser(
+        prog="gpkl", description=MAIN, epilog=MAIN_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"gpkl {version('gpkl-lib')}")
+    group = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = []
+    for name, line, text, examples, fill in (
+        ("train", "train a tagger on a corpus", TRAIN, TRAIN_EXAMPLES, _train),
+        ("compare", "compare methods over seeds", COMPARE, COMPARE_EXAMPLES, _compare),
+        ("predict", "find the spans of sentences", PREDICT, PREDICT_EXAMPLES, _predict),
+        ("evaluate", "score a tagger on a file", EVALUATE, EVALUATE_EXAMPLES, _evaluate),
+    ):
+        command = group.add_parser(name, help=line, description=text, epilog=examples, formatter_class=_Help)
+        fill(command)
+        commands.append(command)
+    return parser, commands
+
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+WARMUP = "share of all steps (0 to 1) over which alpha rises from 0"
+
+
+class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+    """Paragraphs as written, and the default of each argument that has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default is False:
+            return action.help
+        if isinstance(action.default, list):
+            return f"{action.help} (default: {' '.join(map(str, action.default))})"
+        return super()._get_help_string(action)
+
+
+def _train(parser: argparse.ArgumentParser) -> None:
+    data = parser.add_argument_group("what to learn from")
+    data.add_argument("--corpus", metavar="NAME", help=f"toy (where no file is given), {' or '.join(KNOWN)}")
+    _files(data)
+    defaults = TrainingConfig()
+    method = parser.add_argument_group("method")
+    method.add_argument("--method", choices=METHODS, default="none", help="divergence of the two views; none: one view")
+    method.add_argument(
+        "--alpha", metavar="A", type=float, default=defaults.alpha, help="weight of R-Drop; alpha/4 stands before D"
+    )
+    method.add_argument("--alpha-warmup", type=float, default=defaults.alpha_warmup, metavar="SHARE", help=WARMUP)
+    method.add_argument("--seed", metavar="N", type=int, default=defaults.seed, help="of weights, order and dropout")
+    method.add_argument(
+        "--patience", type=int, metavar="N", help="stop after N epochs without a better dev F1; else never"
+    )
+    _learning(parser)
+    parser.add_argument("--output", metavar="DIR", help="folder of the run; runs/CORPUS-METHOD-seedSEED if not given")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --output, with its own settings")
+
+
+def _compare(parser: argparse.ArgumentParser) -> None:
+    data = parser.add_argument_group("what to learn from")
+    data.add_argument(
+        "--corpus",
+        action="append",
+        nargs="+",
+        metavar=("NAME", "FILE"),
+        help=f"toy, {' or '.join(KNOWN)}, or a name of your own with TRAIN DEV TEST files; may be given several times",
+    )
+    _files(data)
+    what = parser.add_argument_group("grid")
+    what.add_argument(
+        "--methods",
+        nargs="+",
+        choices=METHODS,
+        metavar="M",
+        default=["none", "sigmoid", "softmax"],
+        help=f"of {', '.join(METHODS)}",
+    )
+    what.add_argument(
+        "--alphas",
+        nargs="+",
+        type=float,
+        default=[1.0],
+        metavar="A",
+        help="weights of R-Drop; 0: two views, D not counted",
+    )
+    warmup = TrainingConfig().alpha_warmup
+    what.add_argument("--alpha-warmups", nargs="+", type=float, default=[warmup], metavar="SHARE", help=WARMUP)
+    what.add_argument(
+        "--seeds", nargs="+", type=int, metavar="N", default=[0, 1, 2, 3, 4], help="the same for every method"
+    )
+    _learning(parser)
+    parser.add_argument(
+        "--jobs", metavar="N", type=int, default=1, help="runs at a time, each a process with one thread"
+    )
+    parser.add_argument(
+        "--output", metavar="FILE", default="runs/compare.jsonl", help="rows; the figure is FILE with .png"
+    )
+
+
+def _files(group: argparse._ArgumentGroup) -> None:
+    """Files, how to read them, and how much of them."""
+    for part, text in (
+        ("train", "to learn from"),
+        ("dev", "that chooses the best epoch"),
+        ("test", "for the final score"),
+    ):
+        group.add_argument(f"--{part}", metavar="F", help=f"file {text}, CoNLL or JSONL")
+    group.add_argument("--format", choices=("auto", "conll", "jsonl"), default="auto", help="of the files")
+    group.add_argument("--encoding", metavar="NAME", default="utf-8", help="of the files")
+    group.add_argument("--limit-train", type=int, metavar="N", help="first N sentences of train only")
+    group.add_argument("--toy-size", type=int, metavar="N", default=SIZES["train"], help="sentences of the toy's train")
+    group.add_argument(
+        "--label-noise", type=float, metavar="P", default=0.0, help="share of damaged spans in the toy's train"
+    )
+
+
+def _learning(parser: argparse.ArgumentParser) -> None:
+    """Model and optimiser."""
+    config, model = TrainingConfig(), ModelConfig()
+    group = parser.add_argument_group("model and training")
+    group.add_argument(
+        "--encoder", default=model.encoder, metavar="E", help="scratch, or a transformers folder or hub name"
+    )
+    group.add_argument("--head", choices=("global_pointer", "efficient"), default=model.head, help="span head")
+    group.add_argument(
+        "--hidden-size", metavar="N", type=int, default=model.hidden_size, help="features a token, encoder from scratch"
+    )
+    group.add_argument(
+        "--dropout", metavar="SHARE", type=float, default=model.dropout, help="share of features, encoder from scratch"
+    )
+    group.add_argument("--epochs", metavar="N", type=int, default=config.epochs, help="passes over train")
+    group.add_argument("--batch-size", metavar="N", type=int, default=config.batch_size, help="sentences a step")
+    group.add_argument(
+        "--learning-rate",
+        metavar="X",
+        type=float,
+        default=config.learning_rate,
+        help="of new weights, at its highest (AdamW)",
+    )
+    group.add_argument(
+        "--encoder-learning-rate",
+        metavar="X",
+        type=float,
+        default=config.encoder_learning_rate,
+        help="of pretrained weights",
+    )
+    group.add_argument("--device", choices=DEVICES, default=config.device, help="auto: the best that is there")
+    group.add_argument(
+        "--mixed-precision",
+        choices=("auto", "no", "bf16"),
+        default=config.mixed_precision,
+        help="auto: bf16 on a GPU with it",
+    )
+
+
+def _predict(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="folder of a run, or of a saved tagger")
+    parser.add_argument("file", metavar="FILE", help="what to read; - is standard input")
+    parser.add_argument("--output", metavar="F", help="file to write; standard output if not given")
+    parser.add_argument("--format", choices=("auto", "text", "conll", "jsonl"), default="auto", help="of FILE")
+    parser.add_argument("--tokens", choices=("words", "characters"), default="words", help="of plain text")
+    parser.add_argument("--threshold", metavar="X", type=float, default=0.0, help="spans scored above it are found")
+    _using(parser)
+
+
+def _evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="folder of a run, or of a saved tagger")
+    parser.add_argument("file", metavar="FILE", help="file with gold spans, or a name such as wnut17:test")
+    parser.add_argument("--output", metavar="F", help="also write the scores there, as JSON")
+    parser.add_argument("--format", choices=("auto", "conll", "jsonl"), default="auto", help="of FILE")
+    _using(parser)
+
+
+def _using(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--encoding", metavar="NAME", default="utf-8", help="of FILE")
+    parser.add_argument("--batch-size", metavar="N", type=int, default=32, help="sentences at a time")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="auto: the best that is there")

@@ -1,0 +1,155 @@
+"""Statistics of paired runs: the weight that dev chose, and the same seeds under two methods."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from gpkl_lib._optional import optional
+from gpkl_lib.records import Row, identity
+
+VARIED = ("method", "alpha", "alpha_warmup", "seed")
+"""What runs of one comparison may differ in; all else is the same for a group."""
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """Mean of method - baseline over paired seeds and the ends of its t interval (NaN from a single pair)."""
+
+    mean: float
+    low: float
+    high: float
+    pairs: int
+
+
+@dataclass(frozen=True)
+class MethodSummary:
+    """A method at the variant (alpha, alpha_warmup) that dev chose among `tried`.
+
+    Attributes:
+        corpus, method, alpha, alpha_warmup: what was run.
+        tried: how many variants had every seed and stood to be chosen.
+        dev, test: F1 by seed; `test` is empty where the corpus has no test part.
+        difference: of F1 on test (on dev where there is no test) from the baseline; None for the baseline itself.
+        steps, seconds, cpu_seconds: mean optimiser steps, wall time and processor time of a run.
+    """
+
+    corpus: str
+    method: str
+    alpha: float
+    alpha_warmup: float
+    tried: int
+    dev: dict[int, float]
+    test: dict[int, float]
+    difference: PairedDifference | None
+    steps: float
+    seconds: float
+    cpu_seconds: float
+
+
+def paired_difference(
+    method: Mapping[int, float], baseline: Mapping[int, float], *, confidence: float = 0.95
+) -> PairedDifference:
+    """d-bar -+ t_{(1 + confidence)/2, n-1} * s_d / sqrt(n) over the n differences d of the seeds that both have.
+
+    Args:
+        method: a score for each seed.
+        baseline: the same for what it is compared with.
+        confidence: of the interval, 0 < confidence < 1.
+
+    Raises:
+        ValueError: no seed in common, confidence out of range.
+        ModuleNotFoundError: SciPy, of the extra `train`, is not installed.
+
+    Source: Student's paired t interval.
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
+    seeds = sorted(method.keys() & baseline.keys())
+    if not seeds:
+        raise ValueError(f"no seed in common: {sorted(method)} and {sorted(baseline)}")
+    differences = [method[seed] - baseline[seed] for seed in seeds]
+    mean, n = fmean(differences), len(differences)
+    if n == 1:
+        return PairedDifference(mean, math.nan, math.nan, 1)
+    quantile = optional("scipy.stats", "train", "a paired t interval").t.ppf((1 + confidence) / 2, n - 1)
+    half = float(quantile) * stdev(differences) / math.sqrt(n)
+    return PairedDifference(mean, mean - half, mean + half, n)
+
+
+def label(row: Row) -> str:
+    """What a run is called: its method, or "two views" for one whose divergence has weight 0."""
+    method, alpha = row["config"]["method"], row["config"]["alpha"]
+    return "two views" if method != "none" and alpha == 0 else str(method)
+
+
+def variants(rows: Sequence[Row]) -> dict[tuple[str, float, float], dict[int, Row]]:
+    """Rows of one group as (label, alpha, alpha_warmup) -> seed -> row, in the order of the file."""
+    found: dict[tuple[str, float, float], dict[int, Row]] = {}
+    for row in rows:
+        key = (label(row), row["config"]["alpha"], row["config"]["alpha_warmup"])
+        found.setdefault(key, {})[row["config"]["seed"]] = row
+    return found
+
+
+def groups(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows that may be compared with each other: one corpus, one model, one configuration but for `VARIED`."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        fixed = {name: value for name, value in row["config"].items() if name not in VARIED}
+        found.setdefault(identity({"corpus": row["corpus"], "model": row["model"], "config": fixed}), []).append(row)
+    return list(found.values())
+
+
+def summarise(rows: Sequence[Row], *, baseline: str = "none") -> list[MethodSummary]:
+    """For each group and method the variant with the best mean dev F1, and its paired difference from the baseline.
+
+    Only variants with every seed of the group stand to be chosen, so that a half-finished grid favours none; the first
+    one in the file wins a tie.
+    """
+    summaries = []
+    for group in groups(rows):
+        seeds = {row["config"]["seed"] for row in group}
+        chosen: dict[str, dict[int, Row]] = {}
+        tried: dict[str, int] = {}
+        for (method, _, _), runs in variants(group).items():
+            if runs.keys() != seeds:
+                continue
+            tried[method] = tried.get(method, 0) + 1
+            if method not in chosen or _mean_dev(runs) > _mean_dev(chosen[method]):
+                chosen[method] = runs
+        for method, runs in chosen.items():
+            paired = None
+            if method != baseline and baseline in chosen:
+                part = "test" if all(row["test"] for row in group) else "dev"
+                paired = paired_difference(f1_by_seed(runs, part), f1_by_seed(chosen[baseline], part))
+            summaries.append(_summary(runs, tried[method], paired))
+    return summaries
+
+
+def f1_by_seed(runs: Mapping[int, Row], part: str) -> dict[int, float]:
+    """F1 on "dev" or "test" by seed; rows without that part are left out."""
+    return {seed: row[part]["f1"] for seed, row in sorted(runs.items()) if row[part]}
+
+
+def _mean_dev(runs: Mapping[int, Row]) -> float:
+    return fmean(f1_by_seed(runs, "dev").values())
+
+
+def _summary(runs: Mapping[int, Row], tried: int, difference: PairedDifference | None) -> MethodSummary:
+    first = next(iter(runs.values()))
+    return MethodSummary(
+        corpus=first["corpus"]["name"],
+        method=label(first),
+        alpha=first["config"]["alpha"],
+        alpha_warmup=first["config"]["alpha_warmup"],
+        tried=tried,
+        dev=f1_by_seed(runs, "dev"),
+        test=f1_by_seed(runs, "test"),
+        difference=difference,
+        steps=fmean(row["steps"] for row in runs.values()),
+        seconds=fmean(row["seconds"] for row in runs.values()),
+        cpu_seconds=fmean(row["cpu_seconds"] for row in runs.values()),
+    )
