@@ -206,11 +206,11 @@ def _kl_terms(p: Tensor, q: Tensor, u: Tensor) -> Tensor:
 
 def _jensen_shannon_terms(p: Tensor, q: Tensor, u: Tensor) -> Tensor:
     """(p log(p/m) + q log(q/m)) / 2 for each class, which is m (h tanh h - log cosh h) with h = u / 2."""
-    h = u * u.detach().sign() / 2  # the formula is even in u
-    small = h.detach() <= 1
-    near = h.masked_fill(~small, 0)
-    near = near * torch.tanh(near) - torch.log1p(2 * torch.sinh(near / 2).square())
-    far = math.log(2) - 2 * h * torch.sigmoid(-2 * h) - torch.nn.functional.softplus(-2 * h)
+    small = u.detach().square() <= 4
+    h = (u / 2).masked_fill(~small, 0)
+    near = h * torch.tanh(h) - torch.log1p(2 * torch.sinh(h / 2).square())
+    size = u * u.detach().sign()  # the formula is even in u; here h tanh h and log cosh h would cancel
+    far = math.log(2) - size * torch.sigmoid(-size) - torch.nn.functional.softplus(-size)
     return (p + q) / 2 * torch.where(small, near, far)
 
 

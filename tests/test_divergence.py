@@ -51,6 +51,18 @@ def test_gradcheck(function: Function, activation: str) -> None:
         assert gradgradcheck(total, (s, t), atol=1e-6)
 
 
+@every
+def test_curvature_at_equality_is_a_multiple_of_the_fisher_information(function: Function) -> None:
+    """Twice for D, once for KL, a quarter for Jensen-Shannon."""
+    multiple = {symmetric_kl: 2.0, kl_divergence: 1.0, jensen_shannon: 0.25}[function]
+    s = normal(5)
+    p, r = torch.softmax(s, -1), torch.sigmoid(s)
+    fisher = {"softmax": p.diag() - p.outer(p), "sigmoid": (r * (1 - r)).diag()}
+    for activation in ACTIVATIONS:
+        curvature = torch.autograd.functional.hessian(lambda t, a=activation: function(s, t, activation=a), s)
+        torch.testing.assert_close(curvature, multiple * fisher[activation])
+
+
 def test_gradient_of_the_general_form_and_its_detached_side() -> None:
     s, t = (x.requires_grad_() for x in two_sets(4))
     assert gradcheck(lambda s, t: symmetric_kl(s, t, activation=torch.tanh), (s, t))
