@@ -81,7 +81,7 @@ def test_comments_of_the_official_germeval_files():
     "text",
     [
         "# text = My O\n# newdoc\n# id x O\n#x\tO\ny\tB-p\n",
-        "# id 12\tdomain=news\n#x _ _ O\ny _ _ B-p\n",  # MultiCoNER: as many columns as a token line
+        "# id 12 domain=news\n#x _ _ O\ny _ _ B-p\n",  # MultiCoNER: as many columns as a token line
         "#x\tO\ny\tB-p\n\n# text = z\n",
     ],
 )
@@ -119,6 +119,9 @@ def test_crlf_and_byte_order_mark(read):
     assert corpus.sentences == plain.sentences
     assert corpus.oddities == {"byte-order mark": 1, "line ending in CRLF": 3}
     assert corpus.sha256 != plain.sha256
+    mixed = read("Anna\tB-person\n\r\nx\tO\r\n")
+    assert mixed.sentences == plain.sentences
+    assert (mixed.oddities, mixed.first_lines) == ({"line ending in CRLF": 2}, {"line ending in CRLF": 2})
 
 
 @pytest.mark.parametrize("space", ["\u00a0", "\u0085", "\u2028", "\x1c", "\x0b", "\x0c", "\u3000", "\u200b"])

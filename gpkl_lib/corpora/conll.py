@@ -126,9 +126,8 @@ def _blocks(
     """The token lines as sentences; separators and comments are dropped here, and counted if unusual."""
     blocks: list[_Block] = []
     inside = False
-    if lines[0].endswith("\r"):
-        oddities.add("line ending in CRLF", 1, sum(line.endswith("\r") for line in lines))
     for number, line in enumerate(lines, 1):
+        oddities.add("line ending in CRLF", number, line.endswith("\r"))
         if not line.strip(" \t\r"):
             oddities.add("separator line holding white space", number, bool(line.rstrip("\r")))
             inside = False
