@@ -68,7 +68,7 @@ def rdrop_loss(
     Raises:
         ValueError: alpha negative or not finite, shapes differ, reduction "none"; else as `symmetric_kl`.
 
-    Source: eq-rdrop; Liang et al. 2021 (R-Drop), equation 4.
+    Source: eq-rdrop in the chapter "R-Drop: two views of one sentence"; Liang et al. 2021, equation 4.
     """
     if not 0 <= alpha < float("inf"):
         raise ValueError(f"alpha must be finite and not negative, got {alpha}")

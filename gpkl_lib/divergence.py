@@ -75,7 +75,8 @@ def symmetric_kl(
         ValueError: shapes differ, mask does not broadcast, unknown activation or reduction, temperature out of range.
         IndexError: softmax, and `input` has no dimension `dim`.
 
-    Source: eq-symmetric-kl-logits (softmax) in the chapter "Symmetric KL at the logits"; Su 2022 for sigmoid.
+    Source: eq-symmetric-kl-logits and eq-symmetric-kl-sigmoid, computed as eq-symmetric-kl-tanh, in the chapter
+    "Symmetric KL at the logits"; the sigmoid form for GlobalPointer is Su's (2022).
     """
     s, t, mask = _prepare(input, target, activation, temperature, mask, reduction)
     if activation == "softmax":

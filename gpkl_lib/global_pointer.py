@@ -116,7 +116,7 @@ class GlobalPointer(_SpanHead):
     Raises:
         ValueError: a size below 1, or an odd head_size with rotary.
 
-    Source: eq-globalpointer; Su et al. 2022, "Global Pointer: Novel Efficient Span-based Approach for NER".
+    Source: Su et al. 2022, "Global Pointer: Novel Efficient Span-based Approach for NER".
     """
 
     def __init__(self, hidden_size: int, num_types: int, head_size: int = 64, *, rotary: bool = True) -> None:
@@ -145,7 +145,7 @@ class EfficientGlobalPointer(_SpanHead):
     score[b, h, i, j] = q_i . k_j / sqrt(d) + start[h, i] + end[h, j], where start and end are linear in (q, k) of their
     token. Arguments and errors are those of `GlobalPointer`.
 
-    Source: eq-efficient-globalpointer; Su 2022, "Efficient GlobalPointer: fewer parameters, better results".
+    Source: Su 2022, "Efficient GlobalPointer: fewer parameters, better results".
     """
 
     def __init__(self, hidden_size: int, num_types: int, head_size: int = 64, *, rotary: bool = True) -> None:

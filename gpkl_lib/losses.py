@@ -34,7 +34,7 @@ def multilabel_cross_entropy(
         ValueError: shapes differ, class_dims or reduction unknown, and with its index a label other than 0 and 1 or a
             positive label on a masked cell.
 
-    Source: eq-multilabel; Su 2020, "Generalising softmax + cross-entropy to multi-label classification".
+    Source: Su 2020, "Generalising softmax + cross-entropy to multi-label classification".
     """
     _check(input, class_dims, reduction)
     check_same_shape("target", target, input)
@@ -74,7 +74,7 @@ def sparse_multilabel_cross_entropy(
         ValueError: positives of another shape, and with its row an index out of range, given twice or on a masked cell;
             else as `multilabel_cross_entropy`.
 
-    Source: eq-multilabel; the sparse form of Su 2022 without its subtraction.
+    Source: the sparse form of Su 2022 without its subtraction.
     """
     _check(input, class_dims, reduction)
     if positives.dtype != torch.long:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -90,6 +91,22 @@ def test_every_public_name_says_what_it_takes_and_what_it_raises(name: str) -> N
     if inspect.isfunction(value):
         assert "Raises:" in documentation or "errors" in documentation, "names no error"
         assert "Args:" in documentation or "Arguments" in documentation, "names no argument"
+
+
+def test_every_equation_and_chapter_that_a_docstring_points_to_exists() -> None:
+    book = ROOT.parent / "book"
+    if not book.is_dir():
+        pytest.skip("the book is not installed with the package")
+    text = "\n".join(path.read_text(encoding="utf-8") for path in book.rglob("*.md"))
+    pointed = 0
+    for path in ROOT.glob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        for label in re.findall(r"\beq-[a-z0-9-]+", source):
+            assert re.search(rf":label: {label}$", text, re.MULTILINE), f"{path.name} points to {label}"
+            pointed += 1
+        for chapter in re.findall(r'in the chapter\s+"([^"]+)"', source):
+            assert f"\n# {chapter}\n" in text, f"{path.name} points to the chapter {chapter}"
+    assert pointed > 5
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
