@@ -73,6 +73,11 @@ def table_of_contents() -> list[str]:
 
 
 PAGES = table_of_contents()
+NOTEBOOKS = [
+    page.removesuffix(".html")
+    for page in PAGES
+    if "\nkernelspec:" in (ROOT / page).with_suffix(".md").read_text("utf-8").partition("\n---\n")[0]
+]
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Every chapter as a notebook to download: no outputs, plain Markdown, a first cell that installs what is missing."""
 
+import posixpath
 import re
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,7 @@ class Lookup:
 
     def references(self) -> References:
         """Return them as the converter wants them."""
-        return References(self.equation, self.citation, self.target, self.glued, self.include)
+        return References(self.equation, self.citation, self.target, self.page, self.glued, self.include)
 
     def equation(self, label: str) -> str:
         """Return the number that the page shows, with the page's title where it is another."""
@@ -144,10 +145,20 @@ class Lookup:
         standard = self.app.env.get_domain("std")
         if label in standard.labels:
             return str(standard.labels[label][2])
-        page = (Path("/") / self.docname).parent / label if not label.startswith("/") else Path(label)
-        titles = self.app.env.titles
-        found = titles.get(str(page).lstrip("/").removesuffix(".md"))
+        found = self.app.env.titles.get(self.docname_of(label))
         return found.astext() if found is not None else label
+
+    def docname_of(self, path: str) -> str:
+        """Return the name of the page that a path leads to from this one."""
+        folder = "" if path.startswith("/") else posixpath.dirname(self.docname)
+        return posixpath.normpath(posixpath.join(folder, path.lstrip("/"))).removesuffix(".md")
+
+    def page(self, path: str) -> str:
+        """Return the address of another page: on the site where its address is known, else the file beside this one."""
+        docname, base = self.docname_of(path), self.app.config.html_baseurl
+        if base:
+            return str(base + self.app.builder.get_target_uri(docname))
+        return path + (".ipynb" if "kernelspec" in self.app.env.metadata.get(docname, {}) else ".md")
 
     def glued(self, reference: str) -> str:
         """Return a glued value."""

@@ -11,13 +11,16 @@ from dataclasses import dataclass, field
 FENCE = re.compile(
     r"^(?P<indent> *)(?P<marks>`{3,}|:{3,}|~{3,})(?:\{(?P<name>[\w:-]+)\}(?P<argument>.*)|(?P<info>[^`]*))$"
 )
-ROLE = re.compile(r"\{(?P<name>[a-zA-Z][\w:.-]*)\}`(?P<text>[^`]+)`")
-CODE_SPAN = re.compile(r"(?<!\})(`+)(?!`).+?(?<!`)\1(?!`)", re.S)
+INLINE = re.compile(
+    r"\{(?P<name>[a-zA-Z][\w:.-]*)\}`(?P<text>[^`]+)`"  # a role
+    r"|(?P<code>(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`))"  # a code span, which stays as it is
+    r"|(?P<bare>\[)?\]\((?P<page>(?!\w+:)[^)\s#]*)\.md(?P<anchor>#[^)\s]*)?\)",  # a link to another page
+    re.S,
+)
 OPTION = re.compile(r"^:([\w-]+):[ \t]*(.*)$")
 TARGET = re.compile(r"^\([\w.:-]+\)=\s*$", re.M)
 COMMENT = re.compile(r"^%.*\n?", re.M)
 LABELLED_DOLLARS = re.compile(r"\$\$(?P<body>(?:(?!\$\$).)+)\$\$ *\((?P<label>[\w.:-]+)\)", re.S)
-PAGE_LINK = re.compile(r"(\]\((?!\w+:)[^)\s#]*)\.md(#[^)\s]*)?\)")
 TITLED = re.compile(r"^(?P<title>.*?)\s*<(?P<target>[^<>]+)>$", re.S)
 NAMES_OF_CODE = {
     "func",
@@ -54,6 +57,7 @@ class References:
     equation: Callable[[str], str]
     citation: Callable[[str, bool], str]
     target: Callable[[str], str]
+    page: Callable[[str], str]
     glued: Callable[[str], str]
     include: Callable[[str], str]
     problems: list[str] = field(default_factory=list)
@@ -77,7 +81,7 @@ def to_plain(text: str, references: References) -> str:
             plain.append("\n".join(lines[at : end + 1]))
         else:
             shown = _directive(fence["name"], fence["argument"].strip(), inner, references)
-            plain.append("\n".join((fence["indent"] + line).rstrip() for line in shown.split("\n")))
+            plain.append("\n" + "\n".join((fence["indent"] + line).rstrip() for line in shown.split("\n")) + "\n")
         at = end + 1
     plain.append(_prose("\n".join(prose), references))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(plain)).strip("\n")
@@ -181,17 +185,16 @@ def _prose(text: str, references: References) -> str:
         return text
     text = COMMENT.sub("", TARGET.sub("", text))
     text = LABELLED_DOLLARS.sub(lambda found: display(found["body"], references.equation(found["label"])), text)
-    done, at = [], 0
-    for span in CODE_SPAN.finditer(text):
-        done += [_roles(text[at : span.start()], references), span[0]]
-        at = span.end()
-    done.append(_roles(text[at:], references))
-    return "".join(done)
+    return INLINE.sub(lambda found: _inline(found, references), text)
 
 
-def _roles(text: str, references: References) -> str:
-    text = PAGE_LINK.sub(r"\1.ipynb\2)", text)
-    return ROLE.sub(lambda found: _role(found["name"], found["text"], references), text)
+def _inline(found: re.Match[str], references: References) -> str:
+    if found["code"]:
+        return found["code"]
+    if found["name"]:
+        return _role(found["name"], found["text"], references)
+    address = references.page(found["page"]) + (found["anchor"] or "")
+    return f"[{references.target(found['page'])}]({address})" if found["bare"] else f"]({address})"
 
 
 def _role(name: str, text: str, references: References) -> str:

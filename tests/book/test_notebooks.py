@@ -1,0 +1,126 @@
+"""The chapters as notebooks to download: valid, empty of outputs, plain, and they run where only the package is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from conftest import NOTEBOOKS, ROOT
+from gpkl_book.notebooks import set_up_cell, show_glued
+from gpkl_book.plain_markdown import References, to_plain
+
+LEFT_OVER = re.compile(r"\{[\w:-]+\}`|^ *[`:]{3,}\{|^\([\w-]+\)=|^\+\+\+", re.M)
+
+
+def references() -> References:
+    return References(
+        equation=lambda label: {"eq-a": "1", "eq-b": "2 of “Elsewhere”"}[label],
+        citation=lambda key, textual: f"{key.title()} ({1900})" if textual else f"{key.title()} 1900",
+        target=lambda label: f"Title of {label}",
+        page=lambda path: f"{path}.ipynb",
+        glued=lambda name: show_glued(name, {"n": "3.14159", "word": "'two'"}),
+        include=lambda path: f"# text of {path}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("myst", "plain"),
+    [
+        ("see {eq}`eq-a` and {eq}`eq-b`", "see (1) and (2 of “Elsewhere”)"),
+        ("{cite:p}`su,li` but {cite:t}`su`", "(Su 1900; Li 1900) but Su (1900)"),
+        ("is {glue:text}`n:.2f`, {glue:text}`word`", "is 3.14, two"),
+        ("`{eq}` and ``{math}`x` `` stay", "`{eq}` and ``{math}`x` `` stay"),
+        ("{math}`x^2`, {doc}`/a/b`, {ref}`here <there>`", "$x^2$, Title of /a/b, here"),
+        (
+            "[a](../b/c.md#d), [](c.md), [e](https://f.md)",
+            "[a](../b/c.ipynb#d), [Title of c](c.ipynb), [e](https://f.md)",
+        ),
+        ("(a-label)=\n## Head", "## Head"),
+        ("```{math}\n:label: eq-a\na = b\n```", "$$\na = b \\tag{1}\n$$"),
+        ("```{math}\na &= b \\\\\n  &= c\n```", "$$\n\\begin{aligned}\na &= b \\\\\n  &= c\n\\end{aligned}\n$$"),
+        ("$$\na\n$$ (eq-a)", "$$\na \\tag{1}\n$$"),
+        ("```python\n{eq}`eq-a`\n```", "```python\n{eq}`eq-a`\n```"),
+        ("```{note}\nIt is {eq}`eq-a`.\n```", "> **Note**\n>\n> It is (1)."),
+        (
+            "````{admonition} Exercise 1 ★\n:class: exercise\nShow it.\n"
+            "```{admonition} Hint\n:class: dropdown hint\n$x$\n```\n````",
+            "> **Exercise 1 ★**\n>\n> Show it.\n>\n> <details><summary>Hint</summary>\n>\n> $x$\n>\n> </details>",
+        ),
+        (":::{admonition} T\n---\nclass: dropdown\n---\nB\n:::", "<details><summary>T</summary>\n\nB\n\n</details>"),
+        ("```{literalinclude} ../a.py\n:language: python\n```", "```python\n# text of ../a.py\n```"),
+        (
+            "```{list-table} T\n* - a\n  - b\n* - 1\n  - {eq}`eq-a`\n```",
+            "**T**\n\n| a | b |\n| --- | --- |\n| 1 | (1) |",
+        ),
+        ("a\n% a comment\nb", "a\nb"),
+    ],
+)
+def test_plain_form(myst: str, plain: str) -> None:
+    found = references()
+    assert to_plain(myst, found) == plain
+    assert found.problems == []
+
+
+def test_what_has_no_plain_form_is_reported() -> None:
+    found = references()
+    to_plain("{strange}`x`\n\n```{odd}\nbody\n```", found)
+    assert sorted(found.problems) == ["directive {odd}", "role {strange}"]
+
+
+def test_set_up_cell_brings_what_is_missing() -> None:
+    cell = set_up_cell("https://github.com/o/n", "book/part/chapter", "open('../_results/x')")
+    assert "git" in cell
+    assert '"https://github.com/o/n"' in cell
+    assert "book/part" in cell
+    assert "if missing or away" in cell
+    assert "away" not in set_up_cell("https://github.com/o/n", "book/part/chapter", "1 + 1")
+    for source in (cell, set_up_cell("", "book/a", "")):
+        names: dict[str, Any] = {}
+        exec(source.replace("'gpkl_lib'", "'gpkl_lib', 'os'").replace(" or away", ""), names)
+        assert names["missing"] == []
+    with pytest.raises(ModuleNotFoundError, match="no_such_package"):
+        exec(set_up_cell("", "book/a", "").replace("'gpkl_lib'", "'no_such_package'"), {})
+
+
+@pytest.fixture(params=NOTEBOOKS)
+def notebook(request: pytest.FixtureRequest, site_dir: Path) -> Path:
+    return site_dir / "_sources" / f"{request.param}.ipynb"
+
+
+def test_notebook_is_valid_empty_and_plain(notebook: Path) -> None:
+    read = nbformat.read(notebook, as_version=4)
+    nbformat.validate(read)
+    assert read.cells[0].source.startswith("# Set-up")
+    assert all(not cell.outputs and cell.execution_count is None for cell in read.cells if cell.cell_type == "code")
+    assert not {"widgets", "jupytext"} & set(read.metadata)
+    for cell in read.cells:
+        if cell.cell_type == "markdown":
+            text = re.sub(r"```.*?```|`[^`\n]*`(?!`)", "", cell.source, flags=re.S)
+            assert not LEFT_OVER.search(text), cell.source
+            assert "(?)" not in cell.source
+    folded = [cell for cell in read.cells if {"hide-input", "hide-cell"} & set(cell.metadata.get("tags", []))]
+    assert all(cell.metadata["jupyter"]["source_hidden"] for cell in folded)
+
+
+def test_notebook_numbers_equations_as_its_page_does(notebook: Path, site_dir: Path) -> None:
+    name = notebook.relative_to(site_dir / "_sources").with_suffix(".html")
+    on_page = re.findall(r'<span class="eqno">\(([^)]*)\)', (site_dir / name).read_text("utf-8"))
+    text = "\n".join(
+        cell.source for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "markdown"
+    )
+    assert re.findall(r"\\tag\{([^}]*)\}", text) == on_page
+
+
+@pytest.mark.slow
+def test_notebook_runs_from_an_empty_folder(notebook: Path, tmp_path: Path) -> None:
+    from nbclient import NotebookClient
+
+    read = nbformat.read(notebook, as_version=4)
+    code = "\n".join(cell.source for cell in read.cells)
+    where = tmp_path
+    if "_results" in code or "_checks" in code:  # such a chapter's first cell brings a copy of the book
+        where = ROOT / notebook.relative_to(notebook.parents[2]).parent
+    NotebookClient(read, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(where)}}).execute()

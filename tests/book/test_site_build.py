@@ -1,0 +1,168 @@
+"""The build itself, on a small book in a folder of its own: what it refuses, what it repeats, what it fills in."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+HEAD = """---
+jupytext: {text_representation: {extension: .md, format_name: myst}}
+kernelspec: {display_name: Python 3, language: python, name: python3}
+---
+"""
+PAGE = HEAD + "# A page\n\nA paragraph that is long enough to describe the page to those who only see its head.\n\n"
+CELL = "```{code-cell} ipython3\n%s\n```\n"
+ADDRESSES = {
+    "GPKL_REPOSITORY_URL": "https://github.com/someone/a-book",
+    "GPKL_BASE_URL": "https://someone.github.io/a-book",
+}
+READS_THE_LIBRARY = "from pathlib import Path\nprint(Path('../gpkl_lib/probe.py').read_text())"
+
+
+class SmallBook:
+    """The project's own configuration and extension around two small pages."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        shutil.copytree(ROOT / "book" / "_ext", folder / "book" / "_ext", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "_config.yml", folder)
+        self.write("_toc.yml", "format: jb-book\nroot: book/index\nchapters:\n  - file: book/other\n")
+        self.write("book/references.bib", "@book{key, author={Ann Author}, title={T}, year={2001}, publisher={P}}\n")
+        self.write("book/index.md", PAGE + CELL % "print(6 * 7)")
+        self.write("book/other.md", PAGE.removeprefix(HEAD) + "Cited {cite:t}`key`.\n\n```{bibliography}\n```\n")
+        self.write("gpkl_lib/probe.py", "first")
+
+    def write(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+    def build(self, **environment: str) -> tuple[int, str]:
+        """Run what `make book` runs; return its exit status and all it wrote."""
+        command = [sys.executable, str(self.folder / "book" / "_ext" / "build_book.py")]
+        variables = {key: value for key, value in os.environ.items() if not key.startswith("GPKL_")} | environment
+        done = subprocess.run(command, cwd=self.folder, env=variables, capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    def page(self, name: str = "book/index.html") -> str:
+        return (self.folder / "_build" / "html" / name).read_text("utf-8")
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> SmallBook:
+    return SmallBook(tmp_path)
+
+
+def test_addresses_are_filled_in(small: SmallBook) -> None:
+    status, said = small.build(**ADDRESSES)
+    assert status == 0, said
+    page = small.page()
+    colab = "https://colab.research.google.com/github/someone/a-book/blob/notebooks/book/index.ipynb"
+    assert f'href="{colab}"' in page
+    assert 'href="https://mybinder.org/v2/gh/someone/a-book/notebooks?urlpath=lab/tree/book/index.ipynb"' in page
+    assert 'href="https://github.com/someone/a-book"' in page
+    assert "colab.research" not in small.page("book/other.html"), "a page without cells is no notebook"
+    assert '<meta property="og:url" content="https://someone.github.io/a-book/book/index.html" />' in page
+    picture = re.search(r'property="og:image" content="https://someone.github.io/a-book/([^"]*)"', page)
+    assert picture
+    head = (small.folder / "_build" / "html" / picture[1]).read_bytes()[:24]
+    assert head.startswith(b"\x89PNG")
+    assert (int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")) == (1200, 630)
+    assert 'href="/a-book/book/other.html"' in small.page("404.html")
+    assert 'content="0; url=book/index.html"' in small.page("index.html")
+    assert "og:image" in small.page("index.html")
+    set_up = json.loads(small.page("_sources/book/index.ipynb"))["cells"][0]["source"]
+    assert "https://github.com/someone/a-book" in "".join(set_up)
+
+
+def test_without_addresses_nothing_leads_to_them(small: SmallBook) -> None:
+    status, said = small.build()
+    assert status == 0, said
+    assert "colab.research" not in small.page()
+    assert "og:url" not in small.page()
+    assert "og:title" in small.page()
+    again = small.build()
+    assert again[0] == 0
+    assert "(0 s)" in again[1]
+
+
+def test_wrong_repository_address_is_refused(small: SmallBook) -> None:
+    status, said = small.build(GPKL_REPOSITORY_URL="git@github.com:someone/a-book")
+    assert status == 1
+    assert "wanted https://github.com/OWNER/NAME" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (CELL % "import ipywidgets\nipywidgets.IntSlider()", "a plain ipywidget is shown"),
+        (CELL % "1 / 0", "ZeroDivisionError|Executing notebook failed"),
+        ("See {eq}`eq-nowhere`.", "eq-nowhere"),
+        ("[gone](gone.md)", "gone"),
+        ("{strange}`role`", "strange"),
+        ("```{pull-quote}\nA directive that Sphinx knows and a notebook does not.\n```", "no plain form"),
+    ],
+)
+def test_a_fault_fails_the_build_each_time(small: SmallBook, content: str, complaint: str) -> None:
+    small.write("book/other.md", PAGE + content)
+    for _ in range(2):  # the second build finds nothing out of date unless the first left nothing behind
+        status, said = small.build()
+        assert status == 1, said
+        assert re.search(complaint, said)
+
+
+def test_chapter_runs_again_when_the_library_changes(small: SmallBook) -> None:
+    small.write("book/index.md", PAGE + CELL % READS_THE_LIBRARY)
+    assert small.build()[0] == 0
+    assert "first" in small.page()
+    small.write("gpkl_lib/probe.py", "second")
+    assert small.build()[0] == 0
+    assert "second" in small.page()
+    small.write("book/index.md", PAGE + "One sentence more.\n\n" + CELL % READS_THE_LIBRARY)
+    status, said = small.build()
+    assert status == 0
+    assert "One sentence more" in small.page()
+    assert "Executing notebook using" not in said, "prose was edited, and yet the notebook ran"
+
+
+def test_asset_reaches_the_site_without_a_change_of_text(small: SmallBook) -> None:
+    assert small.build()[0] == 0
+    small.write("book/_ext/gpkl_book/static/site.css", "/* another */")
+    assert small.build()[0] == 0
+    assert small.page("_static/gpkl/site.css") == "/* another */"
+
+
+def test_notebook_branch_holds_commit_notebooks_and_binder(small: SmallBook, tmp_path: Path) -> None:
+    def git(*arguments: str) -> str:
+        name = ["-c", "user.name=t", "-c", "user.email=t@localhost"]
+        return subprocess.run(
+            ["git", *name, *arguments], cwd=small.folder, check=True, capture_output=True, text=True
+        ).stdout
+
+    remote = tmp_path / "remote.git"
+    git("init", "--quiet", "--bare", str(remote))
+    git("init", "--quiet", "--initial-branch=main")
+    git("add", "_toc.yml", "_config.yml", "book")
+    git("commit", "--quiet", "-m", "first")
+    sources = tmp_path / "sources"
+    (sources / "book" / "part").mkdir(parents=True)
+    (sources / "book" / "part" / "a.ipynb").write_text("{}")
+    script = small.folder / "book" / "_ext" / "write_notebook_branch"
+    for _ in range(2):
+        subprocess.run([script, sources, remote], cwd=small.folder, check=True, capture_output=True)
+    held = git("--git-dir", str(remote), "ls-tree", "-r", "--name-only", "notebooks").split()
+    assert {"book/part/a.ipynb", "book/index.md", "_config.yml", ".binder/environment.yml", ".binder/postBuild"} <= set(
+        held
+    )
+    assert git("status", "--porcelain", "--untracked-files=no") == ""
+    assert git("--git-dir", str(remote), "rev-list", "--count", "notebooks").strip() == "1"
+    (sources / "book" / "part" / "a.ipynb").unlink()
+    assert subprocess.run([script, sources, remote], cwd=small.folder, capture_output=True).returncode == 1
