@@ -20,9 +20,11 @@ from gpkl_lib.derivations.notation import AtEqual, Definition, Partial, Winner, 
 from gpkl_lib.derivations.notation import n as size
 
 DIGITS = 50
-_WORKING = 300  # a limit spends 160 digits on a second difference, and 50 must be left
-_FLOOR = mpf(10) ** -100  # two values below this count as equal: e^-1000 and the 300-digit rounding of a cancelled sum
+_WORKING = 140  # leaves 50 digits of differences that are 1e-40 of their terms, and room for the floor below
+_WORKING_IN_LIMITS = 300  # a second difference, 1e-80 near, spends 160 digits
+_FLOOR = mpf(10) ** -100  # two values below this count as equal: e^-1000, and the rounding of a sum that cancels
 _NEAR = 80
+_KNOWN = "values of defined symbols and entries"
 
 _FUNCTIONS = {sp.exp: mp.exp, sp.log: mp.log, sp.tanh: mp.tanh, sp.Abs: abs}
 
@@ -106,18 +108,22 @@ class Evaluator:
 
     def __call__(self, expr: sp.Expr, point: Point) -> mpf:
         """The value of `expr` at `point`, good to more than 50 digits; nan where it has no real value."""
-        with mp.workdps(_WORKING):
+        with mp.workdps(_WORKING_IN_LIMITS if expr.has(sp.Limit) else _WORKING):
             try:
-                value = self._value(expr, dict(point.values))
+                value = self._value(expr, _fresh(point.values))
             except ZeroDivisionError:
                 return mpf("nan")
             return mpf("nan") if isinstance(value, mpc) else +mpf(value)
 
-    def _value(self, e: sp.Expr, at: dict[sp.Expr, Any]) -> Any:
+    def _value(self, e: sp.Expr, at: dict[Any, Any]) -> Any:
         if e.is_Rational:
             return mpf(e.p) / e.q if e.q != 1 else int(e)
         if e.is_Symbol:
-            return at[e] if e in at else self._value(self._symbols[e], at)
+            if e in at:
+                return at[e]
+            if e not in at[_KNOWN]:
+                at[_KNOWN][e] = self._value(self._symbols[e], at)
+            return at[_KNOWN][e]
         if e.is_Indexed:
             return self._entry(e, at)
         if e.is_Add:
@@ -132,14 +138,17 @@ class Evaluator:
             return _FUNCTIONS[e.func](self._value(e.args[0], at))
         return self._binding(e, at)
 
-    def _entry(self, e: sp.Indexed, at: dict[sp.Expr, Any]) -> Any:
+    def _entry(self, e: sp.Indexed, at: dict[Any, Any]) -> Any:
         place = self._value(e.indices[0], at)
         if e.base in at:
             return at[e.base][int(place) - 1]
         index, right = self._entries[e.base]
-        return self._value(right, {**at, index: place})
+        known = at[_KNOWN]
+        if (e.base, place) not in known:
+            known[e.base, place] = self._value(right, {**at, index: place})
+        return known[e.base, place]
 
-    def _binding(self, e: sp.Expr, at: dict[sp.Expr, Any]) -> Any:
+    def _binding(self, e: sp.Expr, at: dict[Any, Any]) -> Any:
         if isinstance(e, sp.Sum):
             term, (index, first, last) = e.args
             places = range(int(self._value(first, at)), int(self._value(last, at)) + 1)
@@ -150,32 +159,37 @@ class Evaluator:
             return 1 + max(range(at[size]), key=at[e.args[0]].__getitem__)
         if isinstance(e, AtEqual):
             f, old, new = e.args
-            return self._value(f, {**at, old: list(at[new])})
+            return self._value(f, _fresh({**at, old: list(at[new])}))
         if isinstance(e, sp.Limit):
             f, x, to, _ = e.args
-            return self._value(f, {**at, x: mpf(10) ** (_NEAR if to == sp.oo else -_NEAR)})
+            return self._value(f, _fresh({**at, x: mpf(10) ** (_NEAR if to == sp.oo else -_NEAR)}))
         if isinstance(e, Partial):
             return self._slope(e.args[0], e.args[1:], at)
         raise TypeError(f"no numerical meaning for {type(e).__name__} in {e}")
 
-    def _slope(self, f: sp.Expr, variables: tuple[sp.Expr, ...], at: dict[sp.Expr, Any]) -> Any:
+    def _slope(self, f: sp.Expr, variables: tuple[sp.Expr, ...], at: dict[Any, Any]) -> Any:
         """Central differences, nested for a second derivative; mpmath raises its precision to make up for the loss."""
         if not variables:
             return self._value(f, at)
         *outer, x = variables
         if x.is_Symbol:
-            return mp.diff(lambda v: self._slope(f, tuple(outer), {**at, x: v}), at[x])
+            return mp.diff(lambda v: self._slope(f, tuple(outer), _fresh({**at, x: v})), at[x])
         place = int(self._value(x.indices[0], at)) - 1
         vector = at[x.base]
 
         def moved(v: mpf) -> Any:
-            return self._slope(f, tuple(outer), {**at, x.base: [*vector[:place], v, *vector[place + 1 :]]})
+            return self._slope(f, tuple(outer), _fresh({**at, x.base: [*vector[:place], v, *vector[place + 1 :]]}))
 
         return mp.diff(moved, vector[place])
 
 
+def _fresh(values: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Values with nothing known yet of what the definitions make of them (indices may change without this)."""
+    return {**values, _KNOWN: {}}
+
+
 def apart(a: mpf, b: mpf) -> mpf:
     """Relative difference of two values; 0 where both are below 1e-100, nan where one is not a real number."""
-    with mp.workdps(_WORKING):
+    with mp.workdps(_WORKING_IN_LIMITS):
         scale = max(abs(a), abs(b))
         return mpf(0) if scale < _FLOOR else abs(a - b) / max(scale, _FLOOR * mpf(10) ** DIGITS)
