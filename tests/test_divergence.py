@@ -318,6 +318,8 @@ def test_half_precision_is_computed_in_float32(dtype: torch.dtype, activation: s
         ({"activation": "relu"}, ValueError, "activation must be .*, got 'relu'"),
         ({"reduction": "average"}, ValueError, "reduction must be one of none, sum, mean, batchmean, got 'average'"),
         ({"temperature": 0}, ValueError, "temperature must lie between 1e-18 and 1e[+]18, got 0"),
+        ({"temperature": 1e-19}, ValueError, "got 1e-19"),
+        ({"temperature": 1e19}, ValueError, r"got 1e\+19"),
         ({"temperature": math.nan}, ValueError, "got nan"),
         ({"dim": 2}, IndexError, "[Dd]imension"),
     ],

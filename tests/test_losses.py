@@ -120,6 +120,15 @@ def test_a_confident_positive_has_the_right_loss_and_the_right_sign_of_every_gra
 
 
 @either
+def test_float64_is_right_to_its_last_digits(loss: Loss) -> None:
+    s = torch.linspace(-60, 60, 121, dtype=torch.float64)[:, None]
+    for label in (True, False):
+        positive = torch.full_like(s, label, dtype=torch.bool)
+        truth = brute_force(s, positive, torch.ones_like(positive), 1)
+        torch.testing.assert_close(loss(s, positive, reduction="none"), truth, rtol=1e-15, atol=0)
+
+
+@either
 def test_an_entity_at_the_first_cell_counts(loss: Loss) -> None:
     s = torch.zeros(1, 1, 4, 4)
     positive = torch.zeros(1, 1, 4, 4, dtype=torch.bool)
