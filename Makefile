@@ -56,7 +56,7 @@ serve: book
 	@$(BIN)/python book/_ext/serve_book.py
 
 lab: $(DONE)/book
-	JUPYTER_CONFIG_PATH=$(CURDIR)/book/_ext/lab $(BIN)/jupyter lab --ServerApp.root_dir='$(CURDIR)' --LabApp.default_url=/lab/tree/book/index.md
+	@$(BIN)/python book/_ext/open_lab.py
 
 lint: $(DONE)/test
 	$(BIN)/ruff check .

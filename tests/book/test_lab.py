@@ -1,0 +1,65 @@
+"""`make lab`: a double click on a chapter opens a notebook that runs, with formulas drawn, and asks no others."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import NOTEBOOKS, ROOT, Visit
+
+CHAPTER = next(page for page in NOTEBOOKS if page.count("/") == 2)
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[str]:
+    """JupyterLab as `make lab` starts it, on a free port; its own files in a folder that goes away."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    own = {
+        name: str(tmp_path / name)
+        for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTERLAB_WORKSPACES_DIR")
+    }
+    command = [sys.executable, str(ROOT / "book" / "_ext" / "open_lab.py"), "--no-browser", f"--port={port}"]
+    with (tmp_path / "log").open("w") as log:
+        running = subprocess.Popen(command, env=variables, stdout=log, stderr=log, start_new_session=True)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(f"{address}/api", timeout=5).close()
+                break
+            except OSError:
+                assert running.poll() is None, (tmp_path / "log").read_text()
+                time.sleep(0.5)
+        yield address
+    finally:
+        os.killpg(running.pid, signal.SIGTERM)
+        running.wait(30)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_double_click_opens_a_notebook_that_runs(open_page: Callable[..., Visit], lab: str) -> None:
+    folder, _, name = CHAPTER.rpartition("/")
+    visit = open_page(f"{lab}/lab/tree/{folder}", settle=False)
+    page = visit.page
+    page.set_default_timeout(120_000)
+    page.locator(".jp-DirListing-item", has_text=f"{name}.md").dblclick()
+    notebook = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+    first = notebook.locator(".jp-CodeCell").first
+    first.locator(".cm-content").click()
+    page.keyboard.press("Shift+Enter")
+    live = first.locator(".jp-OutputArea .gpkl")
+    live.first.wait_for()
+    assert notebook.locator("gpkl-explorable").count() == 0, "the page's form, where the live widget was wanted"
+    assert notebook.locator(".katex, mjx-container").count() > 0
+    assert visit.third_party == []
