@@ -10,6 +10,7 @@ The expressions that are shown and those that are proven are the same objects.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -21,6 +22,7 @@ from gpkl_lib.derivations.notation import Definition, Winner, latex
 from gpkl_lib.derivations.numeric import DIGITS, Evaluator, Point, apart, points
 from gpkl_lib.derivations.proof import NotProven, prove
 
+_PHONE = 26  # so many signs, at most, stand side by side on a screen of 390 px beside the equation's number
 _RELATIONS = {"=": "=", ">=": r"\ge"}
 _prove = lru_cache(maxsize=1024)(prove)
 
@@ -152,12 +154,12 @@ class Claim:
     numbers: tuple[int, ...]
 
     def latex(self) -> str:
-        """The steps joined by the relation that holds between them."""
+        """The steps joined by the relation between them; one to a line where that is too wide for a phone."""
         steps = [self.derivation.steps[number] for number in self.numbers]
-        text = latex(steps[0].expr)
-        for step in steps[1:]:
-            text += f" {_RELATIONS[step.relation]} {latex(step.expr)}"
-        return text
+        shown = [latex(steps[0].expr), *(f"{_RELATIONS[step.relation]} {latex(step.expr)}" for step in steps[1:])]
+        if sum(map(_width, shown)) <= _PHONE:
+            return " ".join(shown)
+        return "\\begin{aligned}\n& " + " \\\\\n& ".join(shown) + "\n\\end{aligned}"
 
     def check(self) -> Verdict:
         """The verdict of the whole derivation."""
@@ -195,8 +197,21 @@ def _needed(e: sp.Expr) -> set[sp.Expr]:
 
 
 _ROW = '<div style="display:flex;flex-wrap:wrap;align-items:center;gap:0 1.5em;margin:.4em 0">'
-_FORMULA = '<div class="math notranslate nohighlight" style="flex:1 1 auto;max-width:100%;margin:0">'
-_REASON = '<div style="flex:0 1 15em;font-size:.9em">'
+_FORMULA = '<div class="math notranslate nohighlight" style="flex:100 1 auto;max-width:100%;margin:0">'
+_REASON = '<div style="flex:1 1 15em;font-size:.9em">'
+
+
+def _width(formula: str) -> int:
+    """About how many signs wide a formula is; a subscript and a command count as one, a sum as two."""
+    for pattern, shown in (
+        (r"\\sum_\{[^}]*\}\^\{[^}]*\}", "SS"),
+        (r"_\{[^}]*\}", "i"),
+        (r"\\(left|right|frac|mathrm|quad|,|;)", ""),
+        (r"\\(log|tanh|lim)", r"\1"),
+        (r"\\[a-z]+", "x"),
+    ):
+        formula = re.sub(pattern, shown, formula)
+    return len(re.sub(r"[{}^\s]", "", formula))
 
 
 def _html(derivation: Derivation, marks: tuple[str, ...], verdict: str) -> str:

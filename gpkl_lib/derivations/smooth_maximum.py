@@ -23,8 +23,8 @@ with sp.evaluate(False):
         "Softmax is the gradient of the smooth maximum",
         [
             Step(Partial(F, x[k]), "change one logit"),
-            Step(T * (1 / Z) * Partial(Z, x[k]), "derivative of the logarithm"),
-            Step(T * (1 / Z) * (1 / T) * exp(x[k] / T), "only the term j = k depends on it"),
+            Step(T / Z * Partial(Z, x[k]), "derivative of the logarithm"),
+            Step(T / Z * (exp(x[k] / T) / T), "only the term j = k depends on it"),
             Step(q[k], "T cancels 1/T"),
         ],
         SMOOTH_MAXIMUM,

@@ -50,7 +50,7 @@ def all_labels() -> list[Labelled]:
     return [
         labelled
         for file in sorted(BOOK.rglob("*.md"))
-        if "_build" not in file.parts
+        if not any(part.startswith((".", "_build")) for part in file.relative_to(BOOK).parts)
         for labelled in labels_of(file.read_text("utf-8"), str(file.relative_to(BOOK.parent)))
     ]
 
