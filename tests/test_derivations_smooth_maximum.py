@@ -23,3 +23,9 @@ def test_a_wrong_sign_is_found(name: str, number: int) -> None:
     with pytest.raises(DerivationError) as error:
         wrong.check()
     assert error.value.step in (number, number + 1)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_power_is_printed_as_a_factor(name: str) -> None:
+    """SymPy prints an unevaluated T * (1 / Z) * (1 / T) as "T Z (-1) / T": proven right, shown wrong."""
+    assert "-1" not in ALL[name].latex()
