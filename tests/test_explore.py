@@ -55,7 +55,7 @@ def test_a_module_is_one_self_contained_text_of_at_most_30_kb(name):
 
 
 def test_every_module_in_the_folder_is_listed():
-    assert set(MODULES) == {path.stem for path in STATIC.glob("*.js")} - {"math", "kit"}
+    assert set(MODULES) == {path.stem for path in STATIC.glob("*.js")} - {"math", "kit", "controls"}
 
 
 def test_names_that_clash_between_joined_files_are_refused(tmp_path, monkeypatch):

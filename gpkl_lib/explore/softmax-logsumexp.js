@@ -1,6 +1,7 @@
 // "Softmax and logsumexp": how far is the smooth maximum above the hard one, how far the smooth argmax from the one-hot?
 import { entropy, hardmax, logsumexp, logsumexpBounds, max, smoothGap, softmax } from "./math.js";
-import { columns, follow, frame, grid, handle, label, num, pattern, plot, pool, presets, put, py, pyTensor, readout, same, set, slider, sub, ticks, v, write } from "./kit.js";
+import { follow, frame, handle, presets, put, readout, slider } from "./controls.js";
+import { columns, fixed, grid, label, minus, num, pattern, plot, pool, py, pyTensor, same, set, sub, ticks, v, write } from "./kit.js";
 
 const HEIGHT = 200, INSET = [22, 34, 44, 30];
 const TRAITS = ["logits", "temperature", "scale"];
@@ -41,8 +42,8 @@ function logitsPlot(parent, model) {
     set(topLabel, { y: toY(max(x)), dy: "0.32em" });
     parts.forEach(({ stem, text, move }, i) => {
       set(stem, { y1: toY(0), y2: toY(x[i]) });
-      set(text, { y: toY(x[i]) + (x[i] < 0 ? 26 : -15) });
-      write(text, num(x[i], 1));
+      set(text, { y: toY(Math.max(x[i], 0)) - (x[i] < 0 ? 8 : 15) });
+      write(text, fixed(x[i], 1));
       move(toY(x[i]));
     });
   };
@@ -72,7 +73,7 @@ function softmaxPlot(parent) {
       set(outline, { y: toY(hard[i]), height: HEIGHT * hard[i], visibility: hard[i] ? "visible" : "hidden" });
       set(winner, { visibility: hard[i] ? "visible" : "hidden" });
       set(text, { y: toY(p[i]) - 6 });
-      write(text, num(p[i], 3));
+      write(text, fixed(p[i], 3));
     });
   };
 }
@@ -106,7 +107,7 @@ function maximumPlot(parent) {
     const percent = (number) => 2 + (96 * (number - low)) / (high - low);
     pool(marks, ticks(low, high, 6), tick, (mark, number) => {
       set(mark, { x: `${percent(number)}%`, visibility: "visible" });
-      write(mark.lastChild, String(number).replace("-", "−"));
+      write(mark.lastChild, minus(String(number)));
     });
     pool(dots, z, () => v("circle", { cy: axis, r: 4, class: "gpkl-dot gpkl-blue" }), (dot, number) =>
       set(dot, { cx: `${percent(number)}%`, visibility: "visible" }));

@@ -1,6 +1,7 @@
 // "Two views": how far apart are two sets of logits, and would anyone decide differently? One shift c tells two divergences apart.
 import { decode, klDivergence, klTerms, max, sum, symmetricKl } from "./math.js";
-import { ceiling, choice, clamp, columns, dragAcross, follow, frame, grid, h, handle, label, num, pattern, plot, presets, put, py, pyTensor, readout, rebuild, rich, round, same, set, slider, sub, ticks, v, write } from "./kit.js";
+import { choice, dragAcross, follow, frame, handle, presets, put, readout, slider } from "./controls.js";
+import { ceiling, clamp, columns, fixed, grid, h, label, minus, num, pattern, plot, py, pyTensor, rebuild, rich, round, same, set, sub, ticks, v, write } from "./kit.js";
 
 const HEIGHT = 216, INSET = [22, 8, 74, 46], CURVE = 132, REACH = 4;
 const TRAITS = ["s", "t", "shift", "activation"];
@@ -12,6 +13,8 @@ const STARTS = [
 ];
 const shifted = (t, c) => t.map((value) => value + c);
 const named = (indices) => (indices.length ? `{${indices.map((i) => i + 1).join(", ")}}` : "∅");
+// t + c rounds in the last digit, which leaves a D of 1e-31 where the truth is 0
+const nats = (value) => num(value < 1e-24 ? 0 : value);
 const toX = (c) => (50 * (c + REACH)) / REACH;
 const differ = (s, t) => s.filter((a, i) => a > 0 !== t[i] > 0).length;
 
@@ -92,7 +95,7 @@ function partsPlot(parent) {
       set(part.forward, { y: HEIGHT - forward[i] * scale, height: forward[i] * scale });
       set(part.backward, { y: HEIGHT - totals[i] * scale, height: backward[i] * scale });
       set(part.text, { y: HEIGHT - totals[i] * scale - 6 });
-      write(part.text, num(totals[i], 2));
+      write(part.text, fixed(totals[i], 2));
     });
   };
 }
@@ -114,7 +117,7 @@ function shiftPlot(parent, model) {
     return { name, curve, dot, value, key: value.parentElement, holder: v("svg", { class: "gpkl-column" }, dot) };
   });
   const axis = ticks(-REACH, REACH, 4).map((tick) =>
-    v("text", { x: `${toX(tick)}%`, y: CURVE + 18, "text-anchor": "middle", class: "gpkl-tick" }, String(tick).replace("-", "−")));
+    v("text", { x: `${toX(tick)}%`, y: CURVE + 18, "text-anchor": "middle", class: "gpkl-tick" }, minus(String(tick))));
   svg.append(v("rect", { width: "100%", height: CURVE + 84, class: "gpkl-ground" }), lines, strip, stage, cursor, place, ...axis,
     label("how many decisions “> 0” then differ", { x: 0, y: CURVE + 46, class: "gpkl-tick" }), ...kinds.map((kind) => kind.holder));
   dragAcross(svg, (share) => put(model, { shift: round(clamp(REACH * (2 * share - 1), -REACH, REACH), 0.1) }));
@@ -135,14 +138,14 @@ function shiftPlot(parent, model) {
     drawn = key;
     set(cursor, { x1: `${toX(c)}%`, x2: `${toX(c)}%` });
     set(place, { x: `${toX(c)}%` });
-    rebuild(place, c, () => rich(`*c* = ${num(c, 1)}`, v));
+    rebuild(place, c, () => rich(`*c* = ${fixed(c, 1)}`, v));
     kinds.forEach(({ name, dot, value, key, holder }, k) => {
       const now = symmetricKl(s, shifted(t, c), name);
       set(holder, { x: `${toX(c)}%` });
       set(dot, k ? { y: toY(now) - 5 } : { cy: toY(now) });
       key.classList.toggle("gpkl-chosen", name === activation);
       set(value, { value: now });
-      write(value, num(now));
+      write(value, nats(now));
     });
   };
 }
@@ -170,7 +173,7 @@ function render({ model, el }) {
     decided: readout(ui.readouts, "decided", "decided by *s* | by *t* + *c*"),
   };
   const f = choice(ui.controls, { caption: "decision *f*", options: ["softmax", "sigmoid"], put: (value) => put(model, { activation: value }) });
-  const c = slider(ui.controls, { caption: "shift *c* of *t*", min: -REACH, max: REACH, step: 0.1, show: (value) => num(value, 1), put: (value) => put(model, { shift: value }) });
+  const c = slider(ui.controls, { caption: "shift *c* of *t*", min: -REACH, max: REACH, step: 0.1, show: (value) => fixed(value, 1), put: (value) => put(model, { shift: value }) });
   const start = presets(ui.controls, { caption: "start from", entries: STARTS, put: (state) => put(model, state) });
 
   return follow(model, TRAITS, () => {
@@ -181,9 +184,9 @@ function render({ model, el }) {
     logits(s, t, decided, activation);
     parts(forward, backward);
     curves(s, t0, shift, activation);
-    show.forward(sum(forward));
-    show.backward(sum(backward));
-    show.total(total);
+    show.forward(sum(forward), nats(sum(forward)));
+    show.backward(sum(backward), nats(sum(backward)));
+    show.total(total, nats(total));
     const changed = s.filter((_, i) => decided[0].includes(i) !== decided[1].includes(i)).length;
     show.decided(changed, decided.map(named).join(" | "));
     f(activation);
@@ -191,7 +194,7 @@ function render({ model, el }) {
     start((state) => ["s", "t", "shift"].every((name) => same(state[name], model.get(name))));
     write(ui.code, `import torch; from gpkl_lib import symmetric_kl; print(symmetric_kl(${pyTensor(s)}, ` +
       `${pyTensor(t0)} + ${py(shift)}, activation="${activation}").item())`);
-    ui.say(`${activation}: D ${num(total)} nats. Decided from s: ${named(decided[0])}, from t plus c: ${named(decided[1])}.`);
+    ui.say(`${activation}: D ${nats(total)} nats. Decided from s: ${named(decided[0])}, from t plus c: ${named(decided[1])}.`);
   });
 }
 export default { render };

@@ -1,0 +1,125 @@
+"""Explorables in a browser: widths, print, no script, a live kernel, speed."""
+
+import functools
+import math
+
+import pytest
+from explorable_page import NUMBER, QUIZ, put_on_page, settled, shown
+
+from gpkl_lib.explore import SoftmaxLogsumexp, TwoViews, esm
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def stage(open_page, tmp_path):
+    return functools.partial(put_on_page, open_page, tmp_path)
+
+
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_no_sideways_scroll_and_text_stays_readable(stage, width):
+    page = stage(SoftmaxLogsumexp([1, 2, 3, 4, 5, 6]), TwoViews(), QUIZ, NUMBER, width=width).page
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    sizes = (
+        "[...document.querySelectorAll('.gpkl-live svg text')].map((one) => parseFloat(getComputedStyle(one).fontSize))"
+    )
+    assert min(page.evaluate(sizes)) >= 12
+
+
+def test_without_javascript_the_still_is_seen(stage):
+    page = stage(SoftmaxLogsumexp(), TwoViews(), QUIZ, width=390, java_script_enabled=False).page
+    pictures = page.get_by_role("img")
+    assert pictures.count() == 2
+    assert pictures.first.bounding_box()["width"] > 300
+    page.get_by_text("Answer").click()
+    assert page.get_by_text("log 2 < 1.").is_visible()
+
+
+def test_print_shows_the_still_in_light_colours(stage):
+    page = stage(SoftmaxLogsumexp(), theme="dark").page
+    assert not page.locator(".gpkl-still").is_visible()
+    page.emulate_media(media="print")
+    assert page.locator(".gpkl-still").is_visible()
+    assert not page.locator(".gpkl-live").is_visible()
+    fill = page.locator(".gpkl-picture rect.gpkl-blue").first.evaluate("one => getComputedStyle(one).fill")
+    assert fill == "rgb(0, 104, 168)"
+
+
+def test_nothing_moves_for_those_who_want_it_still(stage):
+    page = stage(SoftmaxLogsumexp(), QUIZ, reduced_motion="reduce").page
+    moving = """[...document.querySelectorAll('.gpkl, .gpkl *')].filter((one) => {
+      const style = getComputedStyle(one);
+      return parseFloat(style.transitionDuration) > 0 || style.animationName !== 'none';
+    }).length"""
+    assert page.evaluate(moving) == 0
+
+
+def test_the_kernel_and_the_picture_follow_each_other(stage):
+    visit = stage(SoftmaxLogsumexp())
+    visit.page.evaluate(
+        """async (source) => {
+          const state = {logits: [1, 2, 3, 4], temperature: 1, scale: 1}, listeners = [];
+          window.kernel = {
+            saved: 0, listeners,
+            get: (key) => state[key],
+            set: (key, value) => {
+              state[key] = value;
+              for (const [on, f] of [...listeners]) if (on === "change:" + key) f();
+            },
+            save_changes() { this.saved += 1; },
+            on: (name, f) => listeners.push([name, f]),
+            off: (name, f) => listeners.splice(listeners.findIndex((one) => one[0] === name && one[1] === f), 1),
+          };
+          const module = await import(URL.createObjectURL(new Blob([source], {type: "text/javascript"})));
+          const el = document.body.appendChild(document.createElement("div"));
+          el.id = "live";
+          window.cleanUp = module.default.render({model: kernel, el});
+        }""",
+        esm("softmax-logsumexp"),
+    )
+    page, live = visit.page, visit.page.locator("#live")
+    page.evaluate("kernel.set('logits', [0, 0]); kernel.set('temperature', 2)")
+    settled(page)
+    assert shown(live, "lse") == pytest.approx(2 * math.log(2), rel=1e-12)
+    live.get_by_role("slider", name="logit x₁").focus()
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate("[kernel.get('logits'), kernel.saved]") == [[0.1, 0], 1]
+    page.evaluate("cleanUp()")
+    assert page.evaluate("kernel.listeners.length") == 0
+    assert visit.errors == []
+
+
+@pytest.mark.parametrize(
+    ("widget", "control"), [(SoftmaxLogsumexp([1, 2, 3, 4, 0, -1]), "temperature T"), (TwoViews(), "shift c of t")]
+)
+def test_redraw_takes_less_than_a_frame_at_a_quarter_of_the_speed(stage, widget, control):
+    page = stage(widget).page
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Emulation.setCPUThrottlingRate", {"rate": 4})
+    devtools.send("Performance.enable", {"timeDomain": "threadTicks"})  # the page's own time, not its neighbours'
+
+    def spent():
+        metrics = {one["name"]: one["value"] for one in devtools.send("Performance.getMetrics")["metrics"]}
+        return {part: 1000 * metrics[f"{part}Duration"] for part in ("Script", "RecalcStyle", "Layout", "Task")}
+
+    def redraws(many=40):
+        """Milliseconds a redraw by what they went into."""
+        before = spent()
+        page.get_by_label(control).evaluate(
+            """async (input, many) => {
+              for (let i = 0; i < many; i += 1) {
+                input.value = Number(input.min) + ((input.max - input.min) * ((i * 7) % many)) / many;
+                input.dispatchEvent(new Event("input"));
+                await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+              }
+            }""",
+            many,
+        )
+        after = spent()
+        return {part: (after[part] - before[part]) / many for part in after}
+
+    redraws()
+    best = min((redraws() for _ in range(3)), key=lambda cost: cost["Task"])
+    drawn = best["Script"] + best["RecalcStyle"] + best["Layout"]
+    print(f"{type(widget).__name__}: {drawn:.1f} ms from input to layout, {best['Task']:.1f} ms of two frames in all")
+    assert 0 < drawn < 16
