@@ -75,17 +75,17 @@ def fit(
             while not run.finished:
                 worker.model.train()
                 for sentences in run.rest_of_epoch():
-                    share, weight = worker.share(sentences)
+                    share, weight = worker.share(sentences)  # all of them, unless other processes help
                     batch = tagger.collate(share).to(worker.device)
-                    worker.seed(config.seed, run.at.step)
+                    worker.seed(config.seed, run.at.step)  # dropout follows from the step: nothing random to save
                     losses = training_loss(worker, batch, config.method, config.alpha_at(run.done))
                     norm = worker.backward(losses.loss * weight)
                     parts = worker.mean([part * weight for part in losses])
-                    _check_finite(parts, norm, run)
+                    _check_finite(parts, norm, run)  # before the weights could be spoilt
                     worker.step(config.rate_at(run.done))
-                    run.count(parts, len(sentences))
+                    run.count(parts, len(sentences))  # and a checkpoint, if the last one is old
                     bar.show(run.at.step, run.at.epoch + 1, run.at.mean("loss"), run.last_f1)
-                run.end_epoch(_evaluate_together(tagger, dev, worker))
+                run.end_epoch(_evaluate_together(tagger, dev, worker))  # a row, the best weights, a checkpoint
         run.finish()
     return run.history
 

@@ -39,7 +39,7 @@ class TrainingConfig:
     alpha_warmup: float = 0.2
     epochs: int = 20
     batch_size: int = 16
-    learning_rate: float = 2e-3
+    learning_rate: float = 5e-3
     encoder_learning_rate: float = 5e-5
     warmup: float = 0.1
     weight_decay: float = 0.01

@@ -187,6 +187,20 @@ def test_the_gradient_is_clipped_and_the_rates_follow_the_schedule(monkeypatch):
     assert [rate for _, rate in seen] == pytest.approx([0.01 * x / 6 for x in (1, 3, 5, 5, 3, 1)])
 
 
+def test_pretrained_weights_learn_slowly_and_vectors_do_not_decay(monkeypatch):
+    tagger = small_tagger()
+    pretrained, new = list(tagger.encoder.parameters()), list(tagger.head.parameters())
+    monkeypatch.setattr(tagger, "parameter_groups", lambda: (pretrained, new))
+    groups = gpkl_lib.worker._parameter_groups(tagger, TrainingConfig(weight_decay=0.3))
+    assert sum(len(group["params"]) for group in groups) == len(list(tagger.parameters()))
+    for group in groups:
+        expected = TrainingConfig().encoder_learning_rate if group["lr"] < 1e-3 else TrainingConfig().learning_rate
+        for weight in group["params"]:
+            assert group["lr"] == expected
+            assert (expected == TrainingConfig().learning_rate) == any(weight is w for w in new)
+            assert group["weight_decay"] == (0.3 if weight.ndim > 1 else 0.0)
+
+
 def scripted(monkeypatch, f1s):
     scores = iter([SpanScores(round(100 * f1), 100, 100) for f1 in f1s])
     monkeypatch.setattr(gpkl_lib.training, "_evaluate_together", lambda *_: next(scores))
@@ -240,9 +254,19 @@ def test_accelerate_is_left_as_it_was():
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("method", "kl"), ("alpha", -1.0), ("alpha_warmup", 1.5), ("epochs", 0), ("batch_size", 0), ("learning_rate", 0.0)]
-    + [("warmup", -0.1), ("gradient_clip", 0.0), ("patience", 0), ("device", "tpu"), ("mixed_precision", "fp8")]
-    + [("alpha", math.nan), ("learning_rate", math.inf), ("checkpoint_seconds", -1.0), ("weight_decay", -1.0)],
+    [
+        *[
+            ("method", "kl"),
+            ("alpha", -1.0),
+            ("alpha", math.nan),
+            ("alpha_warmup", 1.5),
+            ("epochs", 0),
+            ("batch_size", 0),
+        ],
+        *[("learning_rate", 0.0), ("learning_rate", math.inf), ("encoder_learning_rate", -1.0), ("warmup", -0.1)],
+        *[("weight_decay", -1.0), ("gradient_clip", 0.0), ("patience", 0), ("device", "tpu")],
+        *[("mixed_precision", "fp8"), ("checkpoint_seconds", -1.0)],
+    ],
 )
 def test_a_wrong_setting_is_named(field, value):
     with pytest.raises(ValueError, match=f"^{field} must be .*got {value!r}"):
@@ -310,7 +334,7 @@ def test_a_folder_in_use_is_refused_with_a_hint(tmp_path):
     with pytest.raises(CheckpointError, match="resume needs an output folder"):
         train(resume=True)
     (tmp_path / "config.json").unlink()
-    with pytest.raises(CheckpointError, match="parts of a run but no config.json"):
+    with pytest.raises(CheckpointError, match=r"parts of a run but no config.json"):
         train(tmp_path, resume=True)
 
 
@@ -356,7 +380,7 @@ class Killed(BaseException):
 
 
 def file_operations(monkeypatch, fatal=None, die=None):
-    """Count the operations on files that training does; at number `fatal`, `die(path)` instead (or midway in a write)."""
+    """Count the operations on files that training does; `die` at number `fatal`, halfway through if it is a write."""
     count = [0]
 
     def wrap(module, name, midway):
@@ -449,7 +473,7 @@ def test_without_a_whole_checkpoint_there_is_a_clear_error(tmp_path, monkeypatch
     half_a_run(tmp_path, monkeypatch)
     for name in ("state", "previous"):
         damage(tmp_path / "checkpoint" / f"{name}.safetensors", "cut")
-    with pytest.raises(CheckpointError, match="state.safetensors is damaged.*previous.safetensors is damaged.*again"):
+    with pytest.raises(CheckpointError, match=r"state.safetensors is damaged.*previous.safetensors is damaged.*again"):
         train(tmp_path, resume=True)
 
 
