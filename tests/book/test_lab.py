@@ -24,11 +24,10 @@ def lab(tmp_path: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    own = {
-        name: str(tmp_path / name)
-        for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTERLAB_WORKSPACES_DIR")
-    }
-    command = [sys.executable, str(ROOT / "book" / "_ext" / "open_lab.py"), "--no-browser", f"--port={port}"]
+    folders = ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTERLAB_WORKSPACES_DIR")
+    variables = os.environ | {name: str(tmp_path / name) for name in folders}
+    command = [sys.executable, str(ROOT / "book" / "_ext" / "open_lab.py")]
+    command += ["--no-browser", f"--port={port}", "--IdentityProvider.token="]
     with (tmp_path / "log").open("w") as log:
         running = subprocess.Popen(command, env=variables, stdout=log, stderr=log, start_new_session=True)
     address = f"http://127.0.0.1:{port}"
