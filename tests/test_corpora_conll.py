@@ -5,14 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from gpkl_lib.corpora import Corpus, CorpusError, Sentence, read_corpus
-from gpkl_lib.corpora.conll import parse_conll
-from gpkl_lib.corpora.corpus import Oddities
-from gpkl_lib.corpora.tags import decode_tags, detect_scheme
-from gpkl_lib.spans import Span
 
 DATA = Path(__file__).parent / "data"
 
@@ -183,22 +177,7 @@ def test_numbers_as_tokens_are_no_token_numbers(read):
     assert read(lines("1 O O", "9 O B-x", "", "7 O O")).sentences[0].tokens == ("1", "9")
 
 
-# Schemes
-
-SCHEMES = {
-    "IOB2": "B-a I-a B-a O B-b",
-    "IOB1": "I-a I-a B-a O I-b",
-    "BIOES": "B-a E-a S-a O S-b",
-    "BMES": "B-a E-a S-a O B-b M-b E-b",
-    "BILOU": "B-a L-a U-a O U-b",
-}
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_scheme_is_detected_and_decoded_without_oddities(scheme: str):
-    tags = SCHEMES[scheme].split()
-    assert detect_scheme([tags]) == scheme
-    assert decode_tags(tags, scheme) == ([("a", 0, 2), ("a", 2, 3), ("b", 4, len(tags))], [])
+# Oddities of tags
 
 
 def test_type_names_hold_hyphens(read):
@@ -217,52 +196,6 @@ def test_entities_without_their_end_are_kept_and_counted(read):
     assert corpus.sentences[0].spans == (("x", 0, 2), ("x", 3, 4), ("y", 4, 5), ("y", 5, 6))
     assert corpus.oddities == {"entity without its last tag": 2, "orphan E- tag": 1}
     assert corpus.first_lines == {"entity without its last tag": 2, "orphan E- tag": 4}
-
-
-def encode(spans: list[Span], length: int, scheme: str) -> list[str]:
-    """Flat spans as tags, written apart from the library."""
-    first, inner, last, single = {
-        "IOB2": "BIIB", "IOB1": "IIII", "BIOES": "BIES", "BMES": "BMES", "BILOU": "BILU",
-    }[scheme]  # fmt: skip
-    tags = ["O"] * length
-    for kind, start, end in spans:
-        for position in range(start, end):
-            prefix = first if position == start else last if position == end - 1 else inner
-            tags[position] = f"{single if end - start == 1 else prefix}-{kind}"
-    if scheme == "IOB1":
-        for kind, start, _ in spans:
-            if any(before[0] == kind and before[2] == start for before in spans):
-                tags[start] = f"B-{kind}"
-    return tags
-
-
-@st.composite
-def flat_spans(draw) -> tuple[list[Span], int]:
-    spans, position = [], 0
-    for gap, width, kind in draw(
-        st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3), st.sampled_from(["a", "b-c"])), max_size=6)
-    ):
-        spans.append((kind, position + gap, position + gap + width))
-        position += gap + width
-    return spans, position + draw(st.integers(0, 2))
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
-@settings(deadline=None)
-@given(flat_spans())
-def test_flat_spans_come_back_from_tags(scheme: str, case: tuple[list[Span], int]):
-    spans, length = case
-    assert decode_tags(encode(spans, length, scheme), scheme) == (spans, [])
-
-
-@settings(deadline=None)
-@given(flat_spans(), flat_spans())
-def test_nested_spans_come_back_through_layers(outer: tuple[list[Span], int], inner: tuple[list[Span], int]):
-    length = max(outer[1], inner[1], 1)
-    columns = [encode(spans, length, "BIOES") for spans in (outer[0], inner[0])]
-    text = "".join(f"t\t{a}\t{b}\n" for a, b in zip(*columns, strict=True))
-    (sentence,), _ = parse_conll(text, "x", Oddities())
-    assert set(sentence.spans) == {*outer[0], *inner[0]}
 
 
 # Errors
