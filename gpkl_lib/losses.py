@@ -7,6 +7,8 @@ Both logarithms are a logsumexp with one extra class of score 0, the threshold t
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -121,11 +123,12 @@ def _refuse_misplaced(positives: Tensor, input: Tensor, mask: Tensor | None) -> 
 def _cross_entropy(input: Tensor, positive: Tensor, class_dims: int, mask: Tensor | None, reduction: str) -> Tensor:
     negative = ~positive if mask is None else mask & ~positive
     s, negative, positive = (x.flatten(-class_dims) for x in (at_least_float32(input), negative, positive))
-    nothing = torch.finfo(s.dtype).min  # e^nothing = 0; with -inf a row without positives would have gradient NaN
-    false_alarm = torch.logsumexp(s.masked_fill(~negative, nothing), -1)
-    miss = torch.logsumexp((-s).masked_fill(~positive, nothing), -1)
-    return reduce(_log_1_plus_exp(false_alarm) + _log_1_plus_exp(miss), reduction)
+    false_alarms = _log_1_plus_sum_exp(s.masked_fill(~negative, -math.inf))
+    misses = _log_1_plus_sum_exp((-s).masked_fill(~positive, -math.inf))
+    return reduce(false_alarms + misses, reduction)
 
 
-def _log_1_plus_exp(x: Tensor) -> Tensor:
-    return torch.nn.functional.softplus(x, threshold=40)  # from 40 on it is x, to the last digit of float64
+def _log_1_plus_sum_exp(x: Tensor) -> Tensor:
+    """log(1 + sum_i e^(x_i)) along the last dimension, to the last digit of large and small results; -inf counts 0."""
+    m = x.detach().amax(-1, keepdim=True).clamp(min=0)  # the largest of all scores, the threshold's 0 among them
+    return (m + torch.log1p((x - m).exp().sum(-1, keepdim=True) + torch.expm1(-m))).squeeze(-1)
