@@ -46,8 +46,8 @@ with sp.evaluate(False):
         "What the entropy bound misses",
         [
             Step(F - total(p[i] * x[i]) - T * H, "the smooth maximum less the bound"),
-            Step(F - total(p[i] * (T * log(q[i]) + F)) - T * H, "log q is x/T less F/T"),
-            Step(-T * total(p[i] * log(q[i])) - T * H, "p sums to 1, so F cancels"),
+            Step(total(p[i] * (F - x[i])) - T * H, "p sums to 1"),
+            Step(-T * total(p[i] * log(q[i])) - T * H, "T log q is x less F"),
             Step(T * total(p[i] * (log(p[i]) - log(q[i]))), "definition of H; collect the two sums"),
             Step(T * KL, "definition of KL"),
         ],
