@@ -1,4 +1,5 @@
-"""Folded admonitions (``:class: dropdown``) as native ``<details>``: keyboard and screen reader included, no script."""
+"""Folds: admonitions of class ``dropdown`` as native ``<details>``, keyboard and screen reader included and no script;
+and folded solutions that say what they are."""
 
 from typing import Any
 
@@ -36,6 +37,19 @@ class FoldAdmonitions(SphinxPostTransform):
             node.replace_self(new)
 
 
+class NameSolutions(SphinxPostTransform):
+    """Let the fold over a cell tagged ``solution`` say that a solution is inside."""
+
+    default_priority = 198  # before myst-nb's 199 wraps the cells
+    formats = ("html",)
+
+    def run(self, **kwargs: Any) -> None:
+        """Set the prompts of these cells."""
+        for node in self.document.findall(nodes.container):
+            if "tag_solution" in node["classes"]:
+                node["prompt_show"], node["prompt_hide"] = "Show a solution", "Hide the solution"
+
+
 def visit_folded(writer: Any, node: nodes.Element) -> None:
     """Open the block."""
     writer.body.append(writer.starttag(node, "details"))
@@ -61,3 +75,4 @@ def setup(app: Sphinx) -> None:
     app.add_node(folded, html=(visit_folded, depart_folded))
     app.add_node(folded_title, html=(visit_title, depart_title))
     app.add_post_transform(FoldAdmonitions)
+    app.add_post_transform(NameSolutions)
