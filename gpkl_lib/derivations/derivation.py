@@ -19,7 +19,7 @@ import sympy as sp
 from mpmath import mp, mpf
 
 from gpkl_lib.derivations.notation import Definition, Winner, latex
-from gpkl_lib.derivations.numeric import DIGITS, Evaluator, Point, apart, points
+from gpkl_lib.derivations.numeric import DIGITS, FLOOR, NEAR_LIMIT, Evaluator, Point, apart, points
 from gpkl_lib.derivations.proof import NotProven, prove
 
 _PHONE = 26  # so many signs, at most, stand side by side on a screen of 390 px beside the equation's number
@@ -121,7 +121,8 @@ class Derivation:
     def _compare(self, number: int, before: mpf, after: mpf, point: Point) -> mpf:
         step = self.steps[number]
         if step.relation == "=":
-            distance = apart(before, after)
+            limits = step.expr.has(sp.Limit) or self.steps[number - 1].expr.has(sp.Limit)
+            distance = apart(before, after, floor=NEAR_LIMIT if limits else FLOOR)
             holds = distance <= mpf(10) ** -DIGITS
         else:
             distance, holds = mpf(0), before - after >= -(mpf(10) ** -DIGITS)
@@ -191,7 +192,9 @@ class Verdict:
 def _needed(e: sp.Expr) -> set[sp.Expr]:
     """Symbols and bases of `e` that need a value: not those bound by a sum or a limit, nor a base's own label."""
     bases: set[sp.Expr] = e.atoms(sp.IndexedBase)
-    bound = {limit[0] for x in e.atoms(sp.Sum) for limit in x.limits} | {x.args[1] for x in e.atoms(sp.Limit)}
+    bound = {limit[0] for x in e.atoms(sp.Sum) for limit in x.limits} | {
+        y for x in e.atoms(sp.Limit) for y in x.args[1:]
+    }
     symbols: set[sp.Expr] = e.atoms(sp.Symbol) - bound - {base.label for base in bases}
     return symbols | bases
 

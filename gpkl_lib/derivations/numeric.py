@@ -22,7 +22,8 @@ from gpkl_lib.derivations.notation import n as size
 DIGITS = 50
 _WORKING = 140  # leaves 50 digits of differences that are 1e-40 of their terms, and room for the floor below
 _WORKING_IN_LIMITS = 300  # a second difference, 1e-80 near, spends 160 digits
-_FLOOR = mpf(10) ** -100  # two values below this count as equal: e^-1000, and the rounding of a sum that cancels
+FLOOR = mpf(10) ** -100  # two values below this count as equal: e^-1000, and the rounding of a sum that cancels
+NEAR_LIMIT = mpf(10) ** -60  # the same, where one of them is a limit that is 0: 1e-80 near it, times what logits give
 _NEAR = 80
 _KNOWN = "values of defined symbols and entries"
 
@@ -150,7 +151,8 @@ class Evaluator:
 
     def _binding(self, e: sp.Expr, at: dict[Any, Any]) -> Any:
         if isinstance(e, sp.Sum):
-            term, (index, first, last) = e.args
+            term, *inner, (index, first, last) = e.args
+            term = sp.Sum(term, *inner) if inner else term
             places = range(int(self._value(first, at)), int(self._value(last, at)) + 1)
             return sum((self._value(term, {**at, index: place}) for place in places), mpf(0))
         if isinstance(e, sp.KroneckerDelta):
@@ -188,8 +190,8 @@ def _fresh(values: Mapping[Any, Any]) -> dict[Any, Any]:
     return {**values, _KNOWN: {}}
 
 
-def apart(a: mpf, b: mpf) -> mpf:
-    """Relative difference of two values; 0 where both are below 1e-100, nan where one is not a real number."""
+def apart(a: mpf, b: mpf, *, floor: mpf = FLOOR) -> mpf:
+    """Relative difference of two values; 0 where both are below `floor`, nan where one is not a real number."""
     with mp.workdps(_WORKING_IN_LIMITS):
         scale = max(abs(a), abs(b))
-        return mpf(0) if scale < _FLOOR else abs(a - b) / max(scale, _FLOOR * mpf(10) ** DIGITS)
+        return mpf(0) if scale < floor else abs(a - b) / max(scale, floor * mpf(10) ** DIGITS)

@@ -72,6 +72,12 @@ def _bound(e: sp.Expr) -> set[sp.Symbol]:
     return {limit[0] for x in e.atoms(sp.Sum) for limit in x.limits}
 
 
+def _outermost(e: sp.Sum) -> tuple[sp.Symbol, sp.Expr]:
+    """The outer index of a sum and what is summed over it (SymPy makes a sum of sums one sum with two limits)."""
+    *inner, outer = e.limits
+    return outer[0], sp.Sum(e.function, *inner) if inner else e.function
+
+
 def _placements(
     pair: tuple[sp.Expr, sp.Expr], winners: dict[sp.Expr, sp.Symbol], size: int
 ) -> list[dict[sp.Symbol, int]]:
@@ -88,8 +94,8 @@ def _write_out(e: sp.Expr, size: int, places: dict[sp.Symbol, int]) -> sp.Expr:
 
     def visit(x: sp.Expr) -> sp.Expr:
         if isinstance(x, sp.Sum):
-            index = x.limits[0][0]
-            return sp.Add(*(visit(x.function.xreplace({index: sp.Integer(place)})) for place in range(1, size + 1)))
+            index, term = _outermost(x)
+            return sp.Add(*(visit(term.xreplace({index: sp.Integer(place)})) for place in range(1, size + 1)))
         return x.func(*map(visit, x.args)) if x.args else x
 
     return visit(e.xreplace({n: sp.Integer(size), **{x: sp.Integer(place) for x, place in places.items()}}))
@@ -177,9 +183,9 @@ class Normal:
         return self._sum(e) if isinstance(e, sp.Sum) else e.func(*map(self, e.args))
 
     def _sum(self, e: sp.Sum) -> sp.Expr:
-        index = e.limits[0][0]
+        index, summand = _outermost(e)
         self._open.append(index)
-        terms = sp.Add.make_args(sp.expand(_logs(self(e.function))))
+        terms = sp.Add.make_args(sp.expand(_logs(self(summand))))
         self._open.pop()
         return sp.Add(*(self._term(term, index) for term in terms))
 
@@ -212,7 +218,7 @@ def _equal_for_every_n(a: sp.Expr, b: sp.Expr) -> bool:
 def _one_sum(e: sp.Expr) -> sp.Expr | None:
     """The summand, over one common index, of a sum or of several added up; None if `e` is something else."""
     sums = sp.Add.make_args(e)
-    if not all(isinstance(x, sp.Sum) for x in sums):
+    if not all(isinstance(x, sp.Sum) and len(x.limits) == 1 for x in sums):
         return None
     common = sp.Symbol("_", integer=True, positive=True)
     return sp.Add(*(x.function.xreplace({x.limits[0][0]: common}) for x in sums))
