@@ -98,7 +98,7 @@ export function plot(parent, { caption, height, label, wide = false, inset = [8,
   const svg = v("svg", { class: "gpkl-plot", role: "group", "aria-label": label, height });
   svg.style.cssText = `margin:${top}px ${right}px ${bottom}px ${left}px;width:calc(100% - ${left + right}px)`;
   parent.append(
-    h("figure", { class: wide ? "gpkl-panel gpkl-wide" : "gpkl-panel" }, h("figcaption", { class: "gpkl-label" }, rich(caption)), svg),
+    h("div", { class: wide ? "gpkl-panel gpkl-wide" : "gpkl-panel" }, h("div", { class: "gpkl-label" }, rich(caption)), svg),
   );
   return svg;
 }

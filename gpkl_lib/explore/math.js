@@ -41,16 +41,12 @@ export const logsumexpBounds = (x, T = 1) => [max(x), max(x) + T * Math.log(x.le
 
 export const sigmoid = (x) => 1 / (1 + Math.exp(-x));
 
-// u = log p - log q, with all its digits when s and t are close (up to a constant)
-function logRatio(s, t) {
-  const logP = logSoftmax(s), logQ = logSoftmax(t), q = logQ.map(Math.exp);
-  const mean = sum(s.map((_, i) => q[i] * (s[i] - t[i])));
-  const g = s.map((_, i) => s[i] - t[i] - mean);
-  if (g.every((v) => Math.abs(v) <= 1)) {
-    const shift = Math.log1p(sum(g.map((v, i) => q[i] * Math.expm1(v))));
-    return g.map((v) => v - shift);
-  }
-  return logP.map((l, i) => l - logQ[i]);
+// p, q and u = log(p/q) to all its digits: u is s - t less a constant, whose rounding error is what keeps sum(p - q) from 0
+function distributions(s, t) {
+  const p = softmax(s), q = softmax(t), shift = logsumexp(s) - logsumexp(t);
+  const u = s.map((v, i) => v - t[i] - shift);
+  const excess = sum(u.map((v, i) => (p[i] + q[i]) * Math.tanh(v / 2)));
+  return [p, q, u.map((v) => v - excess)];
 }
 
 // D(s, t) class by class, each term >= 0: (p - q)(log p - log q) with p - q = (p + q) tanh(u/2), nothing cancels
@@ -61,13 +57,12 @@ export function symmetricKlTerms(s, t, activation) {
       return (sigmoid(a) * sigmoid(-b) + sigmoid(b) * sigmoid(-a)) * Math.tanh(gap / 2) * gap;
     });
   }
-  const p = softmax(s), q = softmax(t);
-  return logRatio(s, t).map((u, i) => (p[i] + q[i]) * Math.tanh(u / 2) * u);
+  const [p, q, u] = distributions(s, t);
+  return u.map((v, i) => (p[i] + q[i]) * Math.tanh(v / 2) * v);
 }
 
-// e^v - 1 - v, by its series where the subtraction would cancel
-function expm1MinusV(v) {
-  if (Math.abs(v) > 0.5) return Math.expm1(v) - v;
+// e^v - 1 - v for |v| <= 1/2, by its series, since the subtraction would cancel
+function smallRest(v) {
   let series = 0;
   for (let k = 18; k > 2; k -= 1) series = ((series + 1) * v) / k;
   return ((series + 1) * v * v) / 2;
@@ -75,8 +70,8 @@ function expm1MinusV(v) {
 
 // KL(p || q) class by class: p log(p/q) - p + q, each term >= 0
 function bregmanTerms(s, t) {
-  const p = softmax(s), q = softmax(t);
-  return logRatio(s, t).map((u, i) => (Math.abs(u) <= 0.5 ? p[i] * expm1MinusV(-u) : p[i] * u - p[i] + q[i]));
+  const [p, q, u] = distributions(s, t);
+  return u.map((v, i) => (Math.abs(v) <= 0.5 ? p[i] * smallRest(-v) : p[i] * v - p[i] + q[i]));
 }
 
 export function klTerms(s, t, activation) {

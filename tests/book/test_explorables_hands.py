@@ -66,6 +66,13 @@ def test_dragging_by_touch_moves_the_handle_and_not_the_page(stage, widget, name
     box = knob.locator(".gpkl-hit").bounding_box()
     assert min(box["width"], box["height"]) >= 24
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    stops = page.evaluate(
+        """([x, y]) => {
+          addEventListener("touchstart", (event) => (window.stopped = event.defaultPrevented));
+          return getComputedStyle(document.elementFromPoint(x, y)).touchAction;
+        }""",
+        [x, y],
+    )
     touch = page.context.new_cdp_session(page)
     touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
     for step in range(1, 7):
@@ -76,6 +83,7 @@ def test_dragging_by_touch_moves_the_handle_and_not_the_page(stage, widget, name
         before - 60 / (20 if "x" in name else 18), abs=0.06
     )
     assert page.evaluate("scrollY") == 0
+    assert (stops, page.evaluate("stopped")) == ("none", True)  # one for each engine, either enough here
 
 
 def test_presets_and_reset(stage):
