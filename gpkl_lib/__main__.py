@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -32,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = _one_line
             RUN[arguments.command](arguments, words)
+    except BrokenPipeError:  # the reader of a pipe, `head` say, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (UsageError, CorpusError, CheckpointError, TrainingError, ModuleNotFoundError, OSError) as error:
         print(f"gpkl {arguments.command}: {error}", file=sys.stderr)
         return 2

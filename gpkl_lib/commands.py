@@ -90,7 +90,7 @@ def predict(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     if arguments.output:
         write_text(Path(arguments.output), lines)
     else:
-        sys.stdout.write(lines)
+        sys.stdout.buffer.write(lines.encode())  # UTF-8 wherever it goes
         sys.stdout.flush()
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -254,8 +255,9 @@ def _one_thread() -> Iterator[None]:
 
 
 def _start_worker() -> None:
-    """One thread; and end with the parent, even when that is killed and can say nothing."""
+    """One thread; end at Ctrl-C without a word; end with the parent, even when that is killed and can say nothing."""
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     parent: Any = multiprocessing.parent_process()
 
     def follow() -> None:
