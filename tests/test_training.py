@@ -343,6 +343,14 @@ def test_a_finished_run_resumed_is_the_same_run(tmp_path, alone):
     assert_resumes_like(alone, tmp_path)
 
 
+def test_a_resumed_run_still_has_its_best_weights(tmp_path, monkeypatch):
+    scripted(monkeypatch, [0.7, 0.3])
+    tagger, _ = train(tmp_path)
+    again, history = train(tmp_path, resume=True)
+    assert history.best["epoch"] == 1
+    assert same(weights(again), weights(tagger))
+
+
 def test_resume_in_an_empty_folder_starts(tmp_path, alone):
     assert_resumes_like(alone, tmp_path / "new")
 
