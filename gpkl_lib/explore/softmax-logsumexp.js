@@ -73,7 +73,7 @@ function softmaxPlot(parent) {
       set(outline, { y: toY(hard[i]), height: HEIGHT * hard[i], visibility: hard[i] ? "visible" : "hidden" });
       set(winner, { visibility: hard[i] ? "visible" : "hidden" });
       set(text, { y: toY(p[i]) - 6 });
-      write(text, fixed(p[i], 3));
+      write(text, fixed(p[i], p.length > 4 ? 2 : 3));
     });
   };
 }

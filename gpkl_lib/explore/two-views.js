@@ -102,7 +102,7 @@ function partsPlot(parent) {
 
 // D as the shift c runs: flat for softmax, a valley for sigmoid; below it how many decisions "> 0" differ
 function shiftPlot(parent, model) {
-  const svg = plot(parent, { caption: "", height: CURVE + 84, label: "Divergence against the shift", wide: true, inset: [20, 12, 0, 46] });
+  const svg = plot(parent, { caption: "", height: CURVE + 84, label: "Divergence against the shift", wide: true, inset: [28, 12, 0, 46] });
   const lines = v("g"), strip = v("g"), cursor = v("line", { y1: -6, y2: CURVE + 76, class: "gpkl-cursor" });
   const place = label("", { y: -10, "text-anchor": "middle" });
   const stage = v("svg", { width: "100%", height: CURVE, viewBox: `0 0 100 ${CURVE}`, preserveAspectRatio: "none", class: "gpkl-column" });
