@@ -118,6 +118,10 @@ def test_sum_over_two_coupled_indices_is_proven_for_small_n_only() -> None:
     assert chain(one, other).check().ways == ("n = 2, 3, 4, 5",)
     with pytest.raises(NotProven):
         prove(one, total(total(exp(s[i] * t[i]), j), i), "=", ())
+    with pytest.raises(NotProven):
+        prove(one, n * total(exp(s[i] * t[j]), j), "=", ())  # the same inner sum, but its i is free
+    with pytest.raises(NotProven):  # 0 only if the inner sum did not depend on i
+        prove(total(total(exp(s[i] * t[j]), j) * (s[i] - total(s[k], k) / n)), sp.S.Zero, "=", ())
 
 
 def test_sum_over_two_indices_that_part_is_proven_for_every_n() -> None:

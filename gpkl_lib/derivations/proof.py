@@ -31,7 +31,7 @@ def prove(a: sp.Expr, b: sp.Expr, relation: str, definitions: tuple[Definition, 
     Raises:
         NotProven: neither way leads to an answer, or the answer is no.
     """
-    a, b = unfold(a, definitions), unfold(b, definitions)
+    a, b = _fresh(unfold(a, definitions)), _fresh(unfold(b, definitions))
     if relation == ">=":
         if b != 0 or not _is_nonnegative(a):
             raise NotProven(f"{a} is not seen to be at least {b}")
@@ -64,8 +64,14 @@ def unfold(e: sp.Expr, definitions: tuple[Definition, ...]) -> sp.Expr:
 
 
 def _fresh(e: sp.Expr) -> sp.Expr:
-    """`e` with its summation indices renamed, so that an index put into it is not caught."""
-    return e.xreplace({index: sp.Dummy(index.name, integer=True, positive=True) for index in _bound(e)})
+    """`e` with every summation index renamed, so that no free index bears its name and none put into `e` is caught."""
+    if not e.args or e.is_Indexed:
+        return e
+    result = e.func(*map(_fresh, e.args))
+    if isinstance(result, sp.Sum):
+        names = {limit[0]: sp.Dummy(limit[0].name, integer=True, positive=True) for limit in result.limits}
+        return result.xreplace(names)
+    return result
 
 
 def _bound(e: sp.Expr) -> set[sp.Symbol]:
