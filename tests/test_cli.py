@@ -17,6 +17,7 @@ from gpkl_lib import cli
 from gpkl_lib.__main__ import main
 from gpkl_lib.corpora import read_corpus, toy_corpus, write_jsonl
 from gpkl_lib.history import History
+from gpkl_lib.records import read_rows
 from gpkl_lib.tagger import Tagger
 
 SMALL = ["--epochs", "2", "--hidden-size", "16", "--batch-size", "8", "--device", "cpu"]
@@ -235,6 +236,18 @@ def test_compare_prints_a_table_and_draws_a_figure(
     assert main([*words, "--output", str(output)]) == 0
     assert "4 of 4 runs are there already" in capsys.readouterr().err
     assert output.read_bytes() == rows
+
+
+def test_compare_takes_several_corpora(files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    output, (train, dev, test) = tmp_path / "rows.jsonl", files[1::2]
+    corpora = ["--corpus", "three", train, dev, test, "--corpus", "two", train, dev]
+    words = ["compare", *corpora, *SMALL, "--epochs", "1", "--methods", "none", "--seeds", "0"]
+    assert main([*words, "--output", str(output)]) == 0
+    rows = read_rows(output)
+    assert [row["corpus"]["name"] for row in rows] == ["three", "two"]
+    assert rows[0]["test"]["gold"] == sum(len(s.spans) for s in toy_corpus(8, split="test"))
+    assert rows[1]["test"] is None
+    assert capsys.readouterr().out.count("over seeds 0") == 2
 
 
 @pytest.mark.parametrize(
