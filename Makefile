@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 DONE   := $(VENV)/.done
-PIP    := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
+PIP    := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 WHAT_IS_INSTALLED := requirements.txt constraints.txt pyproject.toml
 
 # Threads that spin while they wait make two processes on two cores many times slower than one.
@@ -65,7 +65,7 @@ lint: $(DONE)/test
 
 # Two workers; each test process and each kernel keeps to one thread, so that they do not wait for one another.
 test: lint book
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 links: $(DONE)/book
 	$(BIN)/jupyter-book build . --builder linkcheck --path-output _build/links

@@ -64,10 +64,10 @@ def build(*, quiet: bool = False) -> float:
         started_from = state()
         STATE.unlink(missing_ok=True)
         command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(ROOT), "-W", "--keep-going"]
+        environment = os.environ | {"OMP_NUM_THREADS": "2"}  # the chapters' numbers, whatever the caller's threads
         with LOG.open("w") as log:
-            done = subprocess.run(
-                command, cwd=ROOT, stdout=log if quiet else None, stderr=subprocess.STDOUT if quiet else None
-            )
+            streams = {"stdout": log, "stderr": subprocess.STDOUT} if quiet else {}
+            done = subprocess.run(command, cwd=ROOT, env=environment, **streams)
         if done.returncode:
             shutil.rmtree(ROOT / "_build" / ".doctrees", ignore_errors=True)
             raise subprocess.CalledProcessError(done.returncode, command)
