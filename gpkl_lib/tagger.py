@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from collections.abc import Sequence
 from hashlib import sha256
@@ -32,6 +33,10 @@ class Tagger(nn.Module):
         head: "global_pointer" or "efficient" (EfficientGlobalPointer).
         head_size: features of a query or key, even.
 
+    Attributes:
+        max_span_length: tokens of the longest span that `predict` may give; None for any. `fit` sets it to the longest
+            training sentence: scores at greater distances were never trained, and on longer sentences they are noise.
+
     Raises:
         ValueError: unknown head, no types or one of them twice; sizes as the heads say.
     """
@@ -53,6 +58,7 @@ class Tagger(nn.Module):
         self.types = tuple(types)
         self.head = HEADS[head](encoder.hidden_size, len(self.types), head_size)
         self.settings: dict[str, Any] = {"head": head, "head_size": head_size}
+        self.max_span_length: int | None = None
 
     @classmethod
     def from_scratch(
@@ -115,7 +121,7 @@ class Tagger(nn.Module):
     def predict(
         self, sentences: Sequence[Sentence], *, batch_size: int = 32, threshold: float = 0.0, warn: bool = True
     ) -> list[list[Span]]:
-        """The spans of each sentence, those scored above `threshold`; without dropout, on the tagger's own device.
+        """The spans of each sentence scored above `threshold`, of at most `max_span_length` tokens; without dropout.
 
         Args:
             sentences: their own spans, if they have any, are not looked at.
@@ -130,6 +136,7 @@ class Tagger(nn.Module):
             self.warn_of_oddities(sentences)
         order = sorted(range(len(sentences)), key=lambda index: len(sentences[index]))
         places = iter(order)
+        longest = math.inf if self.max_span_length is None else self.max_span_length
         found: list[list[Span]] = [[] for _ in sentences]
         training = self.training
         self.eval()
@@ -139,7 +146,7 @@ class Tagger(nn.Module):
                 with torch.no_grad():
                     logits = self(batch)
                 for spans in decode_spans(logits, self.types, batch.attention_mask, threshold=threshold):
-                    found[next(places)] = spans
+                    found[next(places)] = [span for span in spans if span[2] - span[1] <= longest]
         finally:
             self.train(training)
         return found
@@ -158,7 +165,8 @@ class Tagger(nn.Module):
 
     def description(self) -> dict[str, Any]:
         """All that makes the tagger but its weights, as JSON values."""
-        return {"format": 1, "types": list(self.types), **self.settings, "encoder": self.encoder.description()}
+        own = {"format": 1, "types": list(self.types), **self.settings, "max_span_length": self.max_span_length}
+        return own | {"encoder": self.encoder.description()}
 
     def fingerprint(self) -> str:
         """sha256 of `description`: equal for taggers that can exchange weights."""
@@ -196,6 +204,7 @@ class Tagger(nn.Module):
             kind = settings.pop("kind")
             encoder = ENCODERS[kind].from_description(settings, folder)
             tagger = cls(encoder, value["types"], head=value["head"], head_size=value["head_size"])
+            tagger.max_span_length = value["max_span_length"]
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{folder / DESCRIPTION} does not describe a tagger: {error!r}") from error
         try:

@@ -68,6 +68,7 @@ def fit(
     config = config or TrainingConfig()
     _check_corpora(tagger, train, dev)
     tagger.warn_of_oddities([*train, *dev])
+    tagger.max_span_length = max(tagger.max_span_length or 0, *map(len, train))  # farther apart, nothing is trained
     with accelerator(config.device) as accelerate:
         worker = Worker(accelerate, tagger, config)
         run = Run(tagger, train, dev, config, worker, RunFolder(output, writes=worker.is_main), resume)

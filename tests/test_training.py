@@ -291,6 +291,20 @@ def test_a_type_that_only_dev_has_counts_as_missed():
     assert history.rows[0]["recall"] == evaluate(tagger, dev).recall
 
 
+def test_what_training_never_scored_is_never_predicted(tmp_path):
+    """Scores at distances beyond the longest training sentence are untrained: on longer sentences they were noise."""
+    tagger, _ = train(tmp_path, replace(QUICK, epochs=1))
+    longest = max(map(len, TRAIN))
+    longer = Sentence(tuple(word for sentence in DEV.sentences[:4] for word in sentence.tokens))
+    assert len(longer) > longest
+    for fitted in (tagger, Tagger.load(tmp_path / "best")):
+        lengths = {end - start for _, start, end in fitted.predict([longer], threshold=-1e9)[0]}
+        assert lengths == set(range(1, longest + 1))
+    fit(tagger, TRAIN[:5], DEV, config=replace(QUICK, epochs=1), progress=False)
+    assert tagger.max_span_length == longest
+    assert max(end - start for _, start, end in small_tagger().predict([longer], threshold=-1e9)[0]) == len(longer)
+
+
 def test_a_missing_package_is_asked_for_with_its_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "accelerate", None)
     with pytest.raises(ModuleNotFoundError, match=r"training needs the package accelerate.*gpkl-lib\[train\]"):
