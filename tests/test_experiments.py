@@ -314,10 +314,11 @@ class TestStatistics:
 
 @pytest.mark.slow
 def test_a_recorded_row_comes_out_again(tmp_path: Path):
-    """The cheapest row of the toy record: same corpus, same step count, and F1 to the last digit.
+    """The cheapest row of the toy record, by its own command: the first epochs to rounding, F1 to what rounding does.
 
-    Another build of torch may round sums in another order, and training amplifies that: there F1 has to agree within
-    0.05, what a change of seed does.
+    On one machine and build it comes out bit for bit. Another processor, or a sum written in another order, changes the
+    last bit, and training amplifies that: a rewritten cross-entropy changed the loss of the first two epochs by less
+    than 2e-7 of it and the final F1 by up to 0.009 over 15 recorded rows.
     """
     rows = read_rows(RESULTS / "toy.jsonl")
     recorded = min(rows, key=lambda row: (row["cpu_seconds"], row["key"]))
@@ -328,11 +329,10 @@ def test_a_recorded_row_comes_out_again(tmp_path: Path):
     (again,) = read_rows(tmp_path / "again.jsonl")
     assert again["key"] == recorded["key"]
     assert again["steps"] == recorded["steps"]
-    same_build = all(recorded["provenance"][name] == again["provenance"][name] for name in ("versions", "device"))
-    if same_build:
-        assert measured(again) == measured(recorded)
+    assert again["history"]["loss"][:2] == pytest.approx(recorded["history"]["loss"][:2], rel=1e-5)
     for part in ("dev", "test"):
-        assert again[part]["f1"] == pytest.approx(recorded[part]["f1"], abs=0.05)
+        assert again[part]["gold"] == recorded[part]["gold"]
+        assert again[part]["f1"] == pytest.approx(recorded[part]["f1"], abs=0.03)
 
 
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("*.jsonl")), ids=lambda path: path.stem)
