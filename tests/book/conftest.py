@@ -185,9 +185,13 @@ def open_page(chromium: Any, request: pytest.FixtureRequest) -> Iterator[Callabl
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Any:
-    """Turn a skipped browser test into a failure where a browser is required."""
+    """Say in one line, for all tests together, that no browser is here; where one is required, let them fail."""
     report = yield
-    if report.skipped and item.get_closest_marker("browser") and os.environ.get("GPKL_REQUIRE_BROWSER") == "1":
-        report.outcome = "failed"
-        report.longrepr = f"skipped, but GPKL_REQUIRE_BROWSER=1: {report.longrepr[2]}"
+    if report.skipped and item.get_closest_marker("browser"):
+        _, _, reason = report.longrepr
+        if os.environ.get("GPKL_REQUIRE_BROWSER") == "1":
+            report.outcome = "failed"
+            report.longrepr = f"skipped, but GPKL_REQUIRE_BROWSER=1: {reason}"
+        elif NO_BROWSER in reason:
+            report.longrepr = ("tests/book", None, reason)
     return report
