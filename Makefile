@@ -12,7 +12,7 @@ WHAT_IS_INSTALLED := requirements.txt constraints.txt pyproject.toml
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve lab test lint links constraints clean distclean
+.PHONY: help book serve lab test lint results results-toy results-corpora links constraints clean distclean
 
 help:
 	@echo 'A fresh clone needs Python 3.11 or newer, git and make. Each command installs what it needs into $(VENV) first.'
@@ -23,6 +23,7 @@ help:
 	@echo '  make test         linters and all tests; browser tests need a Chromium and otherwise say so in one line'
 	@echo '  make lint         ruff and mypy only'
 	@echo '  make links        visit every address outside the book that it names (needs the network)'
+	@echo '  make results      run the recorded experiments again: results-toy (10 minutes), results-corpora (needs GPKL_DATA, 40 minutes)'
 	@echo '  make constraints  write down the versions that are installed now'
 	@echo '  make clean        remove everything built; distclean: the virtual environment as well'
 	@echo
@@ -75,6 +76,23 @@ constraints: $(DONE)/test
 	@{ echo '# The versions that were tested, written by `make constraints`. They bind only what is installed anyway.'; \
 	  $(BIN)/python -m pip freeze --disable-pip-version-check --exclude-editable | sed -e 's/+[A-Za-z0-9.]*$$//' | grep -Ev '^(nvidia|cuda|triton)|@ '; } > constraints.new
 	@mv constraints.new constraints.txt && touch $(DONE)/book $(DONE)/test && wc -l constraints.txt
+
+# Every recorded experiment again, into the files that the chapters read; rows that are there already are not run again.
+# Move a file of book/_results away to have all of its rows made anew.
+COMPARE := OMP_NUM_THREADS=1 $(BIN)/gpkl compare --device cpu --jobs 2
+TOY     := $(COMPARE) --corpus toy --label-noise 0.1 --batch-size 8 --learning-rate 0.01 --hidden-size 100 --dropout 0.3
+ALPHAS  := 0.03 0.1 0.3 1 3
+
+results: results-toy results-corpora
+
+results-toy: $(DONE)/book
+	$(TOY) --epochs 15 --methods none sigmoid softmax --alphas 0 $(ALPHAS) --output book/_results/toy.jsonl
+	$(TOY) --epochs 15 --methods sigmoid --alphas $(ALPHAS) --alpha-warmups 0 --seeds 0 1 2 --output book/_results/toy-alpha.jsonl
+	$(TOY) --epochs 30 --methods none --output book/_results/toy-time.jsonl
+
+results-corpora: $(DONE)/book
+	$(COMPARE) --corpus wnut17 --head efficient --epochs 15 --methods none sigmoid --alphas 0.1 --seeds 0 1 2 --output book/_results/wnut17.jsonl
+	$(COMPARE) --corpus germeval2014 --limit-train 4000 --head efficient --epochs 10 --methods none sigmoid --alphas 0.1 --seeds 0 1 2 --output book/_results/germeval2014.jsonl
 
 clean:
 	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist gpkl_lib.egg-info
