@@ -20,7 +20,7 @@ class TrainingConfig:
         epochs: passes over the training sentences.
         batch_size: sentences of a step, all processes together.
         learning_rate: peak, for weights that start new (all of them from scratch; the head on a pretrained encoder).
-        encoder_learning_rate: peak, for pretrained weights.
+        encoder_learning_rate: peak, for pretrained weights; encoders of six layers (MiniLM) learn better at 2e-4.
         warmup: share over which the learning rates rise from 0; afterwards they fall to 0 linearly.
         weight_decay: AdamW's, on matrices alone.
         gradient_clip: largest norm of the gradient; None for any.
