@@ -67,6 +67,7 @@ def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row]) ->
             f"{part}: difference from none [95 %]",
             "steps",
             "s a run",
+            "CPU s",
         ),
     )
     for s in summaries:

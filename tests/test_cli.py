@@ -229,6 +229,7 @@ def test_compare_prints_a_table_and_draws_a_figure(
     assert main([*words, "--output", str(output)]) == 0
     said = capsys.readouterr()
     assert "difference from none" in said.out
+    assert "CPU s" in said.out
     assert "sigmoid" in said.out
     assert "[4/4] train sigmoid alpha=1" in said.err
     assert output.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
