@@ -88,6 +88,7 @@ results: results-toy results-corpora
 results-toy: $(DONE)/book
 	$(TOY) --epochs 15 --methods none sigmoid softmax --alphas 0 $(ALPHAS) --output book/_results/toy.jsonl
 	$(TOY) --epochs 15 --methods sigmoid --alphas $(ALPHAS) --alpha-warmups 0 --seeds 0 1 2 --output book/_results/toy-alpha.jsonl
+	$(TOY) --epochs 18 --methods none --output book/_results/toy-time.jsonl
 	$(TOY) --epochs 30 --methods none --output book/_results/toy-time.jsonl
 
 results-corpora: $(DONE)/book
