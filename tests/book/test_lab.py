@@ -55,6 +55,7 @@ def test_double_click_opens_a_notebook_that_runs(open_page: Callable[..., Visit]
     page.locator(".jp-DirListing-item", has_text=f"{name}.md").dblclick()
     notebook = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
     first = notebook.locator(".jp-CodeCell").first
+    page.get_by_text("| Idle").wait_for()  # a cell that is run before its kernel is there stays silent
     first.locator(".cm-content").click()
     page.keyboard.press("Shift+Enter")
     live = first.locator(".jp-OutputArea .gpkl")
