@@ -96,9 +96,7 @@ class Visit:
         self.page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("requestfailed", lambda request: self.failed.append(request.url))
-        self.page.on(
-            "response", lambda got: self.failed.append(f"{got.status} {got.url}") if got.status >= 400 else None
-        )
+        self.page.on("response", self._answered)
         self.page.on("request", lambda request: self._asked(request.url))
 
     def _asked(self, url: str) -> None:
