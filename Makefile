@@ -12,7 +12,7 @@ WHAT_IS_INSTALLED := requirements.txt constraints.txt pyproject.toml
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve lab test lint results results-toy results-corpora links constraints clean distclean
+.PHONY: help book serve lab test lint results results-toy results-corpora results-boards links constraints clean distclean
 
 help:
 	@echo 'A fresh clone needs Python 3.11 or newer, git and make. Each command installs what it needs into $(VENV) first.'
@@ -23,7 +23,8 @@ help:
 	@echo '  make test         linters and all tests; browser tests need a Chromium and otherwise say so in one line'
 	@echo '  make lint         ruff and mypy only'
 	@echo '  make links        visit every address outside the book that it names (needs the network)'
-	@echo '  make results      run the recorded experiments again: results-toy (10 minutes), results-corpora (needs GPKL_DATA, 40 minutes)'
+	@echo '  make results      run the recorded experiments again: results-toy (10 minutes), results-corpora (needs GPKL_DATA, 40 minutes),'
+	@echo '                    results-boards (needs GPKL_DATA, 3 minutes)'
 	@echo '  make constraints  write down the versions that are installed now'
 	@echo '  make clean        remove everything built; distclean: the virtual environment as well'
 	@echo
@@ -83,7 +84,7 @@ COMPARE := OMP_NUM_THREADS=1 $(BIN)/gpkl compare --device cpu --jobs 2
 TOY     := $(COMPARE) --corpus toy --label-noise 0.1 --batch-size 8 --learning-rate 0.01 --hidden-size 100 --dropout 0.3
 ALPHAS  := 0.03 0.1 0.3 1 3
 
-results: results-toy results-corpora
+results: results-toy results-corpora results-boards
 
 results-toy: $(DONE)/book
 	$(TOY) --epochs 15 --methods none sigmoid softmax --alphas 0 $(ALPHAS) --output book/_results/toy.jsonl
@@ -94,6 +95,13 @@ results-toy: $(DONE)/book
 results-corpora: $(DONE)/book
 	$(COMPARE) --corpus wnut17 --head efficient --epochs 15 --methods none sigmoid --alphas 0.1 --seeds 0 1 2 --output book/_results/wnut17.jsonl
 	$(COMPARE) --corpus germeval2014 --limit-train 4000 --head efficient --epochs 10 --methods none sigmoid --alphas 0.1 --seeds 0 1 2 --output book/_results/germeval2014.jsonl
+
+# Every score of a few test sentences, from one tagger each: what the span boards of the book show.
+BOARDS := OMP_NUM_THREADS=1 $(BIN)/python -m gpkl_lib.boards --output book/_results/span-boards.jsonl
+
+results-boards: $(DONE)/book
+	$(BOARDS) --sentences 342 49 36 320 --device cpu --corpus toy --epochs 15 --batch-size 8 --learning-rate 0.01 --hidden-size 100 --dropout 0.3
+	$(BOARDS) --sentences 3329 1418 --types LOC LOCderiv ORG OTH PER --device cpu --corpus germeval2014 --limit-train 4000 --head efficient --epochs 10
 
 clean:
 	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist gpkl_lib.egg-info
