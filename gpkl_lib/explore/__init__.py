@@ -11,8 +11,10 @@ except ImportError as error:
     ) from error
 
 from gpkl_lib.explore.base import MODULES, STATIC, Explorable, css, esm
+from gpkl_lib.explore.bounds_of_logsumexp import BoundsOfLogsumexp
+from gpkl_lib.explore.choose_your_f import ChooseYourF
 from gpkl_lib.explore.quiz import Quiz
 from gpkl_lib.explore.softmax_logsumexp import SoftmaxLogsumexp
 from gpkl_lib.explore.two_views import TwoViews
 
-__all__ = ["MODULES", "STATIC", "Explorable", "Quiz", "SoftmaxLogsumexp", "TwoViews", "css", "esm"]
+__all__ = ["MODULES", "STATIC", "ChooseYourF", "Explorable", "Quiz", "SoftmaxLogsumexp", "TwoViews", "css", "esm"]

@@ -12,7 +12,7 @@ import anywidget
 import traitlets
 
 STATIC = Path(__file__).parent
-MODULES = ("softmax-logsumexp", "two-views", "quiz")
+MODULES = ("softmax-logsumexp", "bounds-of-logsumexp", "two-views", "quiz", "choose-your-f")
 
 _IMPORT = re.compile(r'^import\s*\{[^}]*\}\s*from\s*"\./([\w-]+)\.js";\n', re.M)
 _TOP_LEVEL = re.compile(r"^(?:export )?(?:async )?(?:function\*?|const|let|var|class) +(\w+)", re.M)
