@@ -108,7 +108,7 @@ def _key(trial: Trial, sentences: Sequence[int], types: Sequence[str], seed: int
 def main(argv: Sequence[str] | None = None) -> None:
     """The command line; a record that --output has already is not made again."""
     words = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(prog="python -m gpkl_lib.boards", description=__doc__, epilog="see gpkl train -h")
+    parser = argparse.ArgumentParser("python -m gpkl_lib.boards", description=__doc__, allow_abbrev=False)
     parser.add_argument("--sentences", nargs="+", type=int, required=True, metavar="N", help="places in test, from 0")
     parser.add_argument("--types", nargs="+", metavar="T", help="types to keep; all of them where not given")
     parser.add_argument("--dropout-seed", type=int, default=0, metavar="N", help="of the two views")
