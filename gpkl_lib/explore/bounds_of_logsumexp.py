@@ -87,7 +87,8 @@ class BoundsOfLogsumexp(Explorable):
             return x / self.temperature
         if self.choice == "argmax":
             return (x == x.max()).double().log()
-        return torch.zeros_like(x) if self.choice == "uniform" else torch.tensor(self.weights).double().log()
+        w = torch.ones_like(x) if self.choice == "uniform" else torch.tensor(self.weights, dtype=torch.float64)
+        return w.log()
 
     def values(self) -> dict[str, float]:
         """The true value, its bounds, H(p) and T KL(p || softmax(x/T)), by the library in float64, in nats."""
