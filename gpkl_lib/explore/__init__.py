@@ -10,11 +10,28 @@ except ImportError as error:
         "gpkl_lib.explore needs anywidget, which is in the extra 'book': pip install 'gpkl-lib[book]'"
     ) from error
 
+from gpkl_lib.explore.balance import Balance
 from gpkl_lib.explore.base import MODULES, STATIC, Explorable, css, esm
 from gpkl_lib.explore.bounds_of_logsumexp import BoundsOfLogsumexp
 from gpkl_lib.explore.choose_your_f import ChooseYourF
+from gpkl_lib.explore.code_length import CodeLength
+from gpkl_lib.explore.fit_by_kl import FitByKL
 from gpkl_lib.explore.quiz import Quiz
 from gpkl_lib.explore.softmax_logsumexp import SoftmaxLogsumexp
 from gpkl_lib.explore.two_views import TwoViews
 
-__all__ = ["MODULES", "STATIC", "ChooseYourF", "Explorable", "Quiz", "SoftmaxLogsumexp", "TwoViews", "css", "esm"]
+__all__ = [
+    "MODULES",
+    "STATIC",
+    "Balance",
+    "BoundsOfLogsumexp",
+    "ChooseYourF",
+    "CodeLength",
+    "Explorable",
+    "FitByKL",
+    "Quiz",
+    "SoftmaxLogsumexp",
+    "TwoViews",
+    "css",
+    "esm",
+]

@@ -12,7 +12,16 @@ import anywidget
 import traitlets
 
 STATIC = Path(__file__).parent
-MODULES = ("softmax-logsumexp", "bounds-of-logsumexp", "two-views", "quiz", "choose-your-f")
+MODULES = (
+    "softmax-logsumexp",
+    "bounds-of-logsumexp",
+    "two-views",
+    "quiz",
+    "choose-your-f",
+    "balance",
+    "code-length",
+    "fit-by-kl",
+)
 
 _IMPORT = re.compile(r'^import\s*\{[^}]*\}\s*from\s*"\./([\w-]+)\.js";\n', re.M)
 _TOP_LEVEL = re.compile(r"^(?:export )?(?:async )?(?:function\*?|const|let|var|class) +(\w+)", re.M)
