@@ -12,10 +12,9 @@ from torch import Tensor
 
 from gpkl_lib.divergence import _jensen_shannon_terms, _kl_terms
 from gpkl_lib.explore import svg
-from gpkl_lib.explore.base import Explorable, esm
+from gpkl_lib.explore.base import Explorable, check_range, esm
 
 Probabilities = Sequence[float] | Tensor
-SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
 
 
 def entropy(p: Probabilities) -> float:
@@ -37,6 +36,11 @@ def kl(p: Probabilities, q: Probabilities) -> float:
     both = (p > 0) & (q > 0)
     terms = _kl_terms(p[both], q[both], _log_ratio(p[both], q[both])).sum() + q[p == 0].sum()
     return math.inf if bool(((p > 0) & (q == 0)).any()) else float(terms)
+
+
+def smooth(q: Probabilities, epsilon: float) -> list[float]:
+    """q with a share `epsilon` of it spread evenly over all symbols: (1 - epsilon) q + epsilon / n."""
+    return [(1 - epsilon) * float(v) + epsilon / len(q) for v in q]
 
 
 def jensen_shannon(p: Probabilities, q: Probabilities) -> float:
@@ -63,6 +67,8 @@ class CodeLength(Explorable):
     Args:
         p: probabilities of 2 to 6 symbols, which add up to 1 and may hold zeros: how often each symbol comes.
         q: as many, for the symbols that the code was made for.
+        smoothing: epsilon, the share of q that is spread evenly over the symbols, 0 to 0.5: all numbers are for
+            (1 - epsilon) q + epsilon / n.
         unit: "bits" or "nats", of the code lengths in the picture (the numbers below it come in both).
 
     Raises:
@@ -74,6 +80,7 @@ class CodeLength(Explorable):
     _esm = esm("code-length")
     p = traitlets.List(traitlets.Float()).tag(sync=True)
     q = traitlets.List(traitlets.Float()).tag(sync=True)
+    smoothing = traitlets.Float().tag(sync=True)
     unit = traitlets.Enum(["bits", "nats"]).tag(sync=True)
 
     def __init__(
@@ -81,11 +88,12 @@ class CodeLength(Explorable):
         p: Sequence[float] = (0.5, 0.25, 0.125, 0.125),
         q: Sequence[float] = (0.25, 0.25, 0.25, 0.25),
         *,
+        smoothing: float = 0.0,
         unit: Literal["bits", "nats"] = "bits",
     ) -> None:
         if len(p) != len(q):
             raise ValueError(f"p and q must have as many probabilities, got {len(p)} and {len(q)}")
-        super().__init__(p=list(map(float, p)), q=list(map(float, q)), unit=unit)
+        super().__init__(p=list(map(float, p)), q=list(map(float, q)), smoothing=float(smoothing), unit=unit)
 
     @traitlets.validate("p", "q")
     def _validate(self, proposal: dict[str, Any]) -> list[float]:
@@ -99,9 +107,13 @@ class CodeLength(Explorable):
             raise traitlets.TraitError(f"{name} must add up to 1, got {math.fsum(values):.10g}")
         return values
 
+    @traitlets.validate("smoothing")
+    def _validate_smoothing(self, proposal: dict[str, Any]) -> float:
+        return check_range("smoothing", proposal["value"], 0.0, 0.5)
+
     def values(self) -> dict[str, float]:
         """Every number under the picture: in nats, and under the same key with "_bits" in bits; inf where infinite."""
-        p, q = self.p, self.q
+        p, q = self.p, smooth(self.q, self.smoothing)
         nats = {
             "entropy": entropy(p),
             "cross": cross_entropy(p, q),
@@ -115,8 +127,9 @@ class CodeLength(Explorable):
     def still(self) -> str:
         """Code lengths over the share of each symbol, and the numbers, as one SVG picture."""
         show = {key: svg.number(value, 4).replace("inf", "∞") for key, value in self.values().items()}
+        q = smooth(self.q, self.smoothing)
         alt = (
-            f"p: {svg.listed(self.p, 3)}; q: {svg.listed(self.q, 3)}. Entropy of p {show['entropy']} nats, "
+            f"p: {svg.listed(self.p, 3)}; q: {svg.listed(q, 3)}. Entropy of p {show['entropy']} nats, "
             f"cross-entropy {show['cross']}, KL(p‖q) {show['forward']}, KL(q‖p) {show['backward']}, "
             f"Jeffreys {show['jeffreys']}, Jensen-Shannon {show['js']} nats."
         )
@@ -126,7 +139,7 @@ class CodeLength(Explorable):
             f"Jeffreys {show['jeffreys']}, Jensen-Shannon {show['js']}",
         ]
         notes = [svg.text(8, 222 + 20 * k, line, "ink", "start") for k, line in enumerate(lines)]
-        return svg.picture(360, 276, alt, [*_handles(self.p, self.q), *_areas(self.p, self.q), *notes])
+        return svg.picture(360, 276, alt, [*_handles(self.p, q), *_areas(self.p, q), *notes])
 
 
 def _handles(p: list[float], q: list[float]) -> Iterator[str]:

@@ -94,7 +94,7 @@ function densitiesPlot(parent, model, stop) {
 // where the chosen divergence comes from: its integrand, never negative
 function partsPlot(parent) {
   const svg = plot(parent, { caption: "what each *x* adds to it", height: SMALL + 24, label: "Integrand of the divergence", inset: [22, 8, 0, 8] });
-  const stage = stretched(SMALL), area = v("path", { class: "gpkl-curve gpkl-purple", style: "fill:var(--tone);fill-opacity:.2" });
+  const stage = stretched(SMALL), area = v("path", { class: "gpkl-curve gpkl-purple", style: "fill:var(--tone);fill-opacity:.2;stroke-dasharray:none" });
   stage.append(area);
   svg.append(stage);
   axis(svg, SMALL);
@@ -110,6 +110,7 @@ function profilePlot(parent) {
   const stage = stretched(SMALL), curve = v("path", { class: "gpkl-curve gpkl-green" }), dot = v("circle", { r: 6, class: "gpkl-dot gpkl-green" });
   const holder = v("svg", { class: "gpkl-column" }, dot), text = label("", { "text-anchor": "middle", dy: -12 });
   stage.append(curve);
+  stage.style.overflow = "hidden";
   holder.append(text);
   svg.append(stage, holder);
   axis(svg, SMALL);
@@ -120,13 +121,13 @@ function profilePlot(parent) {
     if (key !== drawn) {
       const ys = means.map((x) => fitLoss(x, w, gap, direction, 0.25)), low = Math.min(...ys), top = Math.min(Math.max(...ys), low + 12);
       const span = Math.max(top - low, 0.5) * 1.1;
-      toY = (y) => clamp(SMALL * (0.96 - (y - low) / span), -8, SMALL);
+      toY = (y) => SMALL * (0.96 - (y - low) / span);
       set(curve, { d: ys.map((y, i) => `${i ? "L" : "M"}${percent(means[i]).toFixed(2)} ${toY(y).toFixed(2)}`).join("") });
       drawn = key;
     }
     set(holder, { x: `${percent(m)}%` });
-    set(dot, { cy: toY(now) });
-    set(text, { y: toY(now) });
+    set(dot, { cy: Math.max(toY(now), 0) });
+    set(text, { y: Math.max(toY(now), 0) });
     write(text, num(now, 3));
   };
 }
@@ -190,9 +191,9 @@ function render({ model, el }) {
     reverse: readout(ui.readouts, "reverse", NAMES.reverse),
     symmetric: readout(ui.readouts, "symmetric", "their sum"),
   };
-  const direction = choice(ui.controls, { caption: "make small", options: ["forward", "reverse", "symmetric"], put: (value) => change({ direction: value }) });
-  const gap = slider(ui.controls, { caption: "distance of the modes", min: 0, max: 8, step: 0.1, show: (value) => fixed(value, 1), put: (value) => change({ gap: value }) });
+  const gap = slider(ui.controls, { caption: "gap of the modes", min: 0, max: 8, step: 0.1, show: (value) => fixed(value, 1), put: (value) => change({ gap: value }) });
   stop = descent(ui.controls, model);
+  const direction = choice(ui.controls, { caption: "make small", options: ["forward", "reverse", "symmetric"], put: (value) => change({ direction: value }) });
 
   const unfollow = follow(model, TRAITS, () => {
     const [m, w, g, d] = TRAITS.map((name) => model.get(name));

@@ -18,6 +18,9 @@ function beyondTangent(v) {
   return ((series + 1) * v * v) / 2;
 }
 
+// q with a share `epsilon` of it spread evenly over all symbols
+export const smoothed = (q, epsilon) => q.map((v) => (1 - epsilon) * v + epsilon / q.length);
+
 // p log(p/q) - p + q: never negative, and it keeps its digits where p and q are close
 export function klPart(p, q) {
   if (p === 0) return q;
