@@ -11,9 +11,10 @@ from mpmath import mp, mpf
 from gpkl_lib.derivations import Derivation, DerivationError, Step, curvature, equation, equations, latex, load_checks
 from gpkl_lib.derivations import derivation as derivation_module
 from gpkl_lib.derivations import symmetric_kl as forms
+from gpkl_lib.derivations.normal import NotProven
 from gpkl_lib.derivations.notation import AtEqual, Partial, T, Winner, c, epsilon, i, j, k, l, n, name, s, t, total
 from gpkl_lib.derivations.numeric import KINDS, Evaluator, Point, apart, points
-from gpkl_lib.derivations.proof import NotProven, prove
+from gpkl_lib.derivations.proof import prove
 
 p, q, SOFTMAX = forms.p, forms.q, forms.SOFTMAX
 DERIVATIONS = (*forms.DERIVATIONS, *curvature.DERIVATIONS)

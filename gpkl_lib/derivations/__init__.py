@@ -1,21 +1,47 @@
 """Derivations that check themselves, and the register of the book's labelled equations with their checks.
 
-The derivations of a chapter stand in a module of their own here, in a tuple `DERIVATIONS`.
+The derivations of a chapter stand in a module of their own here, in a tuple `DERIVATIONS`. What is no derivation, an
+inequality or a fact about vectors, is a `Statement`; `functions`, `expressions`, `points` and `vocabulary` hold what it
+is made of.
 """
 
 from gpkl_lib.derivations.derivation import Claim, Derivation, DerivationError, Step, Verdict
+from gpkl_lib.derivations.expressions import BigO, IndexSet, Inner, Integral, Norm, Numeric, Over, count, partition
+from gpkl_lib.derivations.functions import Rule, function
 from gpkl_lib.derivations.notation import latex
+from gpkl_lib.derivations.points import distribution, integers, interval, matrix, subset, vector
 from gpkl_lib.derivations.registry import Equation, equation, equations, load_checks
+from gpkl_lib.derivations.statement import Finding, Statement, StatementError
 
 __all__ = [
+    "BigO",
     "Claim",
     "Derivation",
     "DerivationError",
     "Equation",
+    "Finding",
+    "IndexSet",
+    "Inner",
+    "Integral",
+    "Norm",
+    "Numeric",
+    "Over",
+    "Rule",
+    "Statement",
+    "StatementError",
     "Step",
     "Verdict",
+    "count",
+    "distribution",
     "equation",
     "equations",
+    "function",
+    "integers",
+    "interval",
     "latex",
     "load_checks",
+    "matrix",
+    "partition",
+    "subset",
+    "vector",
 ]

@@ -10,7 +10,6 @@ The expressions that are shown and those that are proven are the same objects.
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -18,11 +17,13 @@ from functools import lru_cache
 import sympy as sp
 from mpmath import mp, mpf
 
+from gpkl_lib.derivations.functions import needs
+from gpkl_lib.derivations.layout import in_lines
+from gpkl_lib.derivations.normal import NotProven
 from gpkl_lib.derivations.notation import Definition, Winner, latex
 from gpkl_lib.derivations.numeric import DIGITS, FLOOR, NEAR_LIMIT, Evaluator, Point, apart, points
-from gpkl_lib.derivations.proof import NotProven, prove
+from gpkl_lib.derivations.proof import prove
 
-_PHONE = 26  # so many signs, at most, stand side by side on a screen of 390 px beside the equation's number
 _RELATIONS = {"=": "=", ">=": r"\ge"}
 _prove = lru_cache(maxsize=1024)(prove)
 
@@ -87,9 +88,9 @@ class Derivation:
         """The points at which `check` compares values."""
         defined = {left.base if left.is_Indexed else left for left, _ in self.given}
         expressions = [step.expr for step in self.steps] + [right for _, right in self.given]
-        free = set().union(*(_needed(e) for e in expressions)) - defined
+        free = set().union(*(needs(e) for e in expressions)) - defined
         free -= {left.indices[0] for left, _ in self.given if left.is_Indexed} - {
-            x for step in self.steps for x in _needed(step.expr)
+            x for step in self.steps for x in needs(step.expr)
         }
         return list(points(free, distinct=any(isinstance(right, Winner) for _, right in self.given)))
 
@@ -158,9 +159,7 @@ class Claim:
         """The steps joined by the relation between them; one to a line where that is too wide for a phone."""
         steps = [self.derivation.steps[number] for number in self.numbers]
         shown = [latex(steps[0].expr), *(f"{_RELATIONS[step.relation]} {latex(step.expr)}" for step in steps[1:])]
-        if sum(map(_width, shown)) <= _PHONE:
-            return " ".join(shown)
-        return "\\begin{aligned}\n& " + " \\\\\n& ".join(shown) + "\n\\end{aligned}"
+        return in_lines(shown)
 
     def check(self) -> Verdict:
         """The verdict of the whole derivation."""
@@ -189,32 +188,9 @@ class Verdict:
         return _html(self.derivation, ("", *(f" · proven for {way}" for way in self.ways)), str(self))
 
 
-def _needed(e: sp.Expr) -> set[sp.Expr]:
-    """Symbols and bases of `e` that need a value: not those bound by a sum or a limit, nor a base's own label."""
-    bases: set[sp.Expr] = e.atoms(sp.IndexedBase)
-    bound = {limit[0] for x in e.atoms(sp.Sum) for limit in x.limits} | {
-        y for x in e.atoms(sp.Limit) for y in x.args[1:]
-    }
-    symbols: set[sp.Expr] = e.atoms(sp.Symbol) - bound - {base.label for base in bases}
-    return symbols | bases
-
-
 _ROW = '<div style="display:flex;flex-wrap:wrap;align-items:center;gap:0 1.5em;margin:.4em 0">'
 _FORMULA = '<div class="math notranslate nohighlight" style="flex:100 1 auto;max-width:100%;margin:0">'
 _REASON = '<div style="flex:1 1 15em;font-size:.9em">'
-
-
-def _width(formula: str) -> int:
-    """About how many signs wide a formula is; a subscript and a command count as one, a sum as two."""
-    for pattern, shown in (
-        (r"\\sum_\{[^}]*\}\^\{[^}]*\}", "SS"),
-        (r"_\{[^}]*\}", "i"),
-        (r"\\(left|right|frac|mathrm|quad|,|;)", ""),
-        (r"\\(log|tanh|lim)", r"\1"),
-        (r"\\[a-z]+", "x"),
-    ):
-        formula = re.sub(pattern, shown, formula)
-    return len(re.sub(r"[{}^\s]", "", formula))
 
 
 def _html(derivation: Derivation, marks: tuple[str, ...], verdict: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import sympy as sp
 from sympy.printing.latex import LatexPrinter
+from sympy.printing.precedence import PRECEDENCE
 
 Definition = tuple[sp.Expr, sp.Expr]
 
@@ -80,6 +81,9 @@ def _negated(term: sp.Expr) -> tuple[bool, sp.Expr]:
     return True, rest[0] if len(rest) == 1 else sp.Mul(*rest, evaluate=False)
 
 
+_SETTINGS = {"order": "none", "fold_short_frac": False}
+
+
 class _Printer(LatexPrinter):  # type: ignore[misc]
     """SymPy's printer in the book's hand: log without brackets round a name, e^x, sums kept in the order written."""
 
@@ -90,17 +94,22 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
         return body if exp is None else rf"\left({body}\right)^{{{exp}}}"
 
     def _print_Add(self, expr: sp.Expr, order: str | None = None) -> str:
-        text = ""
+        return "".join(self.pieces(expr))
+
+    def pieces(self, expr: sp.Expr) -> list[str]:
+        """The terms of a sum as they are printed, each with its sign."""
+        result: list[str] = []
         brackets = any(_negated(term)[1].is_Add for term in expr.args[1:])
         for place, term in enumerate(expr.args):
             negative, shown = _negated(term)
-            if place:
-                text += " - " if negative else " + "
-            elif negative:
-                text = "- "
+            sign = (" - " if negative else " + ") if place else "- " if negative else ""
             inner = self._print(shown)
-            text += rf"\left({inner}\right)" if shown.is_Add and (brackets or negative) else inner
-        return text
+            result.append(sign + (rf"\left({inner}\right)" if shown.is_Add and (brackets or negative) else inner))
+        return result
+
+    def _needs_mul_brackets(self, expr: sp.Expr, first: bool = False, last: bool = False) -> bool:
+        binds = isinstance(expr, sp.Expr) and getattr(expr, "precedence", None) == PRECEDENCE["Mul"]
+        return bool((binds and not last) or super()._needs_mul_brackets(expr, first=first, last=last))
 
     def _print_Mul(self, expr: sp.Expr) -> str:
         factors: list[sp.Expr] = []
@@ -120,7 +129,12 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
         return rf"\delta_{{{self._print(expr.args[0])}{self._print(expr.args[1])}}}"
 
 
+def terms(expr: sp.Expr) -> list[str]:
+    """LaTeX of each term of a sum, with the sign before it; of anything else, all of it."""
+    return _Printer(dict(_SETTINGS)).pieces(expr) if expr.is_Add else [latex(expr)]
+
+
 def latex(expr: Any) -> str:
     """LaTeX of a SymPy expression, or of anything with a `latex` method of its own (a claim)."""
     own = getattr(expr, "latex", None)
-    return str(own() if callable(own) else _Printer({"order": "none", "fold_short_frac": False}).doprint(expr))
+    return str(own() if callable(own) else _Printer(dict(_SETTINGS)).doprint(expr))

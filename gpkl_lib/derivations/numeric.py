@@ -6,18 +6,19 @@ differentiation or a wrong limit in the symbolic proof cannot hide here.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import reduce
+from collections.abc import Callable, Mapping
+from functools import lru_cache, reduce
 from operator import mul
 from typing import Any
 
 import sympy as sp
 from mpmath import mp, mpc, mpf
 
-from gpkl_lib.derivations.notation import AtEqual, Definition, Partial, Winner, tau
+from gpkl_lib.derivations.expressions import BigO, Integral, Numeric, Over
+from gpkl_lib.derivations.functions import Node
+from gpkl_lib.derivations.notation import AtEqual, Definition, Partial, Winner
 from gpkl_lib.derivations.notation import n as size
+from gpkl_lib.derivations.points import KINDS, Point, points
 
 DIGITS = 50
 _WORKING = 140  # leaves 50 digits of differences that are 1e-40 of their terms, and room for the floor below
@@ -27,77 +28,52 @@ NEAR_LIMIT = mpf(10) ** -60  # the same, where one of them is a limit that is 0:
 _NEAR = 80
 _KNOWN = "values of defined symbols and entries"
 
-_FUNCTIONS = {sp.exp: mp.exp, sp.log: mp.log, sp.tanh: mp.tanh, sp.Abs: abs}
+
+def _ordered(pick: Callable[[list[Any]], Any]) -> Callable[..., Any]:
+    """max or min, nan where a value is not real."""
+    return lambda *values: mpf("nan") if any(isinstance(x, mpc) for x in values) else pick(list(values))
 
 
-@dataclass(frozen=True)
-class Point:
-    """Values for the free symbols: a number for a Symbol, n numbers for an IndexedBase, an integer for an index."""
+_FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    sp.exp: mp.exp,
+    sp.log: mp.log,
+    sp.tanh: mp.tanh,
+    sp.cosh: mp.cosh,
+    sp.sinh: mp.sinh,
+    sp.sin: mp.sin,
+    sp.cos: mp.cos,
+    sp.erf: mp.erf,
+    sp.Abs: abs,
+    sp.sign: mp.sign,
+    sp.floor: mp.floor,
+    sp.ceiling: mp.ceil,
+    sp.Max: _ordered(max),
+    sp.Min: _ordered(min),
+    sp.gamma: mp.gamma,
+    sp.loggamma: mp.loggamma,
+    sp.digamma: mp.digamma,
+    sp.polygamma: mp.polygamma,
+    sp.beta: mp.beta,
+    sp.factorial: mp.factorial,
+    sp.binomial: mp.binomial,
+}
+_RELATIONS: dict[Any, Callable[[Any, Any], bool]] = {
+    sp.Lt: lambda a, b: a < b,
+    sp.Le: lambda a, b: a <= b,
+    sp.Gt: lambda a, b: a > b,
+    sp.Ge: lambda a, b: a >= b,
+    sp.Eq: lambda a, b: a == b,
+    sp.Ne: lambda a, b: a != b,
+}
+_OVER: dict[str, Callable[..., Any]] = {
+    "sum": lambda *terms: sum(terms, mpf(0)),
+    "prod": lambda *terms: reduce(mul, terms, mpf(1)),
+    "count": lambda *terms: len(terms),
+    "max": lambda *terms: _ordered(max)(*terms) if terms else mpf("nan"),
+    "min": lambda *terms: _ordered(min)(*terms) if terms else mpf("nan"),
+}
 
-    kind: str
-    values: Mapping[sp.Expr, Any]
-
-    def __str__(self) -> str:
-        def show(x: Any) -> str:
-            return mp.nstr(x, 12) if isinstance(x, mpf) else str(x)
-
-        texts = {
-            key: "[" + ", ".join(map(show, x)) + "]" if isinstance(x, list) else show(x)
-            for key, x in self.values.items()
-        }
-        return ", ".join(f"{key} = {text}" for key, text in sorted(texts.items(), key=lambda pair: str(pair[0])))
-
-
-KINDS = ("mild", "wide", "close", "equal", "shifted", "one-hot", "opposite", "half precision")
-
-
-def points(
-    free: set[sp.Expr], *, seed: int = 0, kinds: tuple[str, ...] = KINDS, distinct: bool = False
-) -> Iterator[Point]:
-    """Two points of each kind, n from 2 to 5: ordinary logits, +-1e3, nearly equal views, +-65504, ...
-
-    Args:
-        free: the symbols that need a value.
-        distinct: every vector's largest entry leads by at least 0.1 (needed where a winner is named).
-    """
-    rng = random.Random(seed)
-    for turn, kind in enumerate(kinds * 2):
-        length = 2 + (turn * 3 + turn // len(kinds)) % 4
-        values: dict[sp.Expr, Any] = {size: length}
-        first: list[mpf] | None = None
-        for key in sorted(free - {size}, key=str):
-            if isinstance(key, sp.IndexedBase):
-                values[key] = _vector(rng, kind, length, first)
-                first = first or values[key]
-                if distinct:
-                    values[key][rng.randrange(length)] = max(values[key]) + mpf("0.1")
-            elif key.is_integer:
-                values[key] = rng.randint(1, length)
-            elif key == tau:
-                values[key] = mpf(f"{rng.random():.6f}")
-            else:
-                size_of = mpf(f"{10 ** rng.uniform(-2, 2):.6f}")
-                values[key] = size_of if key.is_positive else size_of * rng.choice((-1, 1))
-        yield Point(kind, values)
-
-
-def _vector(rng: random.Random, kind: str, length: int, first: list[mpf] | None) -> list[mpf]:
-    reach = {"wide": 1000.0, "half precision": 65504.0}.get(kind, 3.0)
-    fresh = [mpf(f"{rng.uniform(-reach, reach):.6f}") for _ in range(length)]
-    if kind == "one-hot" or (kind == "opposite" and first is None):
-        winner = rng.randrange(length)
-        return [mpf(1000 if place == winner else -1000) for place in range(length)]
-    if first is None:
-        return fresh
-    if kind == "close":
-        return [x + y * mpf("1e-6") for x, y in zip(first, fresh, strict=True)]
-    if kind == "equal":
-        return list(first)
-    if kind == "shifted":
-        return [x + 7 for x in first]
-    if kind == "opposite":
-        return [-x for x in first]
-    return fresh
+__all__ = ["DIGITS", "KINDS", "Evaluator", "Point", "apart", "points"]
 
 
 class Evaluator:
@@ -107,9 +83,12 @@ class Evaluator:
         self._entries = {left.base: (left.indices[0], right) for left, right in definitions if left.is_Indexed}
         self._symbols = {left: right for left, right in definitions if not left.is_Indexed}
 
-    def __call__(self, expr: sp.Expr, point: Point) -> mpf:
-        """The value of `expr` at `point`, good to more than 50 digits; nan where it has no real value."""
-        with mp.workdps(_WORKING_IN_LIMITS if expr.has(sp.Limit) else _WORKING):
+    def __call__(self, expr: sp.Expr, point: Point, digits: int = _WORKING) -> mpf:
+        """The value of `expr` at `point`, computed with `digits`, which leaves more than 50; nan where it is not real.
+
+        Only integrals are good to fewer, about 30.
+        """
+        with mp.workdps(_WORKING_IN_LIMITS if expr.has(sp.Limit) else digits):
             try:
                 value = self._value(expr, _fresh(point.values))
             except ZeroDivisionError:
@@ -123,6 +102,8 @@ class Evaluator:
             if e in at:
                 return at[e]
             if e not in at[_KNOWN]:
+                if e not in self._symbols:
+                    raise KeyError(f"{e} has neither a value nor a definition")
                 at[_KNOWN][e] = self._value(self._symbols[e], at)
             return at[_KNOWN][e]
         if e.is_Indexed:
@@ -130,19 +111,39 @@ class Evaluator:
         if e.is_Add:
             return sum((self._value(x, at) for x in e.args), mpf(0))
         if e.is_Mul:
-            return reduce(mul, (self._value(x, at) for x in e.args), mpf(1))
+            factors = [self._value(x, at) for x in e.args]
+            return mpf(0) if 0 in factors else reduce(mul, factors, mpf(1))  # 0 log 0 is 0
         if isinstance(e, sp.exp):
             return mp.exp(self._value(e.args[0], at))
         if e.is_Pow:
             return mp.power(self._value(e.base, at), self._value(e.exp, at))
         if e.func in _FUNCTIONS:
-            return _FUNCTIONS[e.func](self._value(e.args[0], at))
-        return self._binding(e, at)
+            return _FUNCTIONS[e.func](*(self._value(x, at) for x in e.args))
+        return self._node(e, at) if isinstance(e, Node) else self._binding(e, at)
+
+    def _node(self, e: Node, at: dict[Any, Any]) -> Any:
+        if isinstance(e, Over):
+            what, term, index = e.args[:3]
+            members = at[e.members.other or e.members] if e.members else range(1, at[size] + 1)
+            if e.members and e.members.other:
+                members = [place for place in range(1, at[size] + 1) if place not in members]
+            return _OVER[str(what)](*(self._value(term, {**at, index: place}) for place in members))
+        if isinstance(e, Integral):
+            f, x, *ends = e.args
+            with mp.workdps(DIGITS):
+                limits = [self._value(end, at) for end in ends]
+                return mp.quad(lambda v: self._value(f, _fresh({**at, x: v})), limits)
+        if isinstance(e, BigO):
+            return mpf(0)
+        if isinstance(e, Numeric):
+            return e.f(lambda x: self._value(x, at))
+        return self._value(_meaning(e), at)
 
     def _entry(self, e: sp.Indexed, at: dict[Any, Any]) -> Any:
         place = self._value(e.indices[0], at)
         if e.base in at:
-            return at[e.base][int(place) - 1]
+            found = at[e.base][int(place) - 1]
+            return found[int(self._value(e.indices[1], at)) - 1] if len(e.indices) > 1 else found
         index, right = self._entries[e.base]
         known = at[_KNOWN]
         if (e.base, place) not in known:
@@ -157,6 +158,10 @@ class Evaluator:
             return sum((self._value(term, {**at, index: place}) for place in places), mpf(0))
         if isinstance(e, sp.KroneckerDelta):
             return int(self._value(e.args[0], at) == self._value(e.args[1], at))
+        if isinstance(e, sp.Piecewise):
+            return next(self._value(x, at) for x, condition in e.args if self._holds(condition, at))
+        if e.is_NumberSymbol or e in (sp.oo, -sp.oo):
+            return +mp.pi if e == sp.pi else mp.e() if e == sp.E else mpf("inf") if e == sp.oo else mpf("-inf")
         if isinstance(e, Winner):
             return 1 + max(range(at[size]), key=at[e.args[0]].__getitem__)
         if isinstance(e, AtEqual):
@@ -168,6 +173,11 @@ class Evaluator:
         if isinstance(e, Partial):
             return self._slope(e.args[0], e.args[1:], at)
         raise TypeError(f"no numerical meaning for {type(e).__name__} in {e}")
+
+    def _holds(self, condition: Any, at: dict[Any, Any]) -> bool:
+        if condition in (sp.true, sp.false):
+            return bool(condition)
+        return _RELATIONS[condition.func](*(self._value(x, at) for x in condition.args))
 
     def _slope(self, f: sp.Expr, variables: tuple[sp.Expr, ...], at: dict[Any, Any]) -> Any:
         """Central differences, nested for a second derivative; mpmath raises its precision to make up for the loss."""
@@ -183,6 +193,13 @@ class Evaluator:
             return self._slope(f, tuple(outer), _fresh({**at, x.base: [*vector[:place], v, *vector[place + 1 :]]}))
 
         return mp.diff(moved, vector[place])
+
+
+@lru_cache(maxsize=4096)
+def _meaning(e: Any) -> sp.Expr:
+    if not hasattr(e, "meaning"):
+        raise TypeError(f"no numerical meaning for {type(e).__name__} in {e}")
+    return e.meaning()
 
 
 def _fresh(values: Mapping[Any, Any]) -> dict[Any, Any]:

@@ -1,9 +1,4 @@
-"""Proof that two expressions are equal, by SymPy: for every n where sums have a normal form, else for n = 2..5.
-
-The normal form of a sum over i splits it into terms, takes out of each what does not depend on i, replaces a delta by
-its index, and gives what is left a symbol, the same for the same summand. Two expressions are equal for every n if
-their difference is then zero as a rational function of these symbols.
-"""
+"""Proof that two expressions are equal, by SymPy: for every n where sums have a normal form, else for n = 2..5."""
 
 from __future__ import annotations
 
@@ -12,21 +7,21 @@ from math import factorial
 
 import sympy as sp
 
-from gpkl_lib.derivations.notation import AtEqual, Definition, Partial, Winner, n
+from gpkl_lib.derivations.expressions import Over
+from gpkl_lib.derivations.functions import Node
+from gpkl_lib.derivations.normal import Normal, NotProven, is_zero, outermost
+from gpkl_lib.derivations.notation import AtEqual, Definition, Partial, Winner, n, total
 
 SIZES = (2, 3, 4, 5)
 
 
-class NotProven(ValueError):
-    """No rule here decides the expression."""
-
-
-def prove(a: sp.Expr, b: sp.Expr, relation: str, definitions: tuple[Definition, ...]) -> str:
+def prove(a: sp.Expr, b: sp.Expr, relation: str, definitions: tuple[Definition, ...], *, sizes: bool = True) -> str:
     """How `a relation b` was proven: "every n" or "n = 2, 3, 4, 5".
 
     Args:
         a, b: expressions over the definitions.
         relation: "=", or ">=" (then b must be 0).
+        sizes: whether to try n = 2..5 where there is no proof for every n (which can take long).
 
     Raises:
         NotProven: neither way leads to an answer, or the answer is no.
@@ -39,6 +34,8 @@ def prove(a: sp.Expr, b: sp.Expr, relation: str, definitions: tuple[Definition, 
     winners = {right.args[0]: left for left, right in definitions if isinstance(right, Winner)}
     if _equal_for_every_n(a, b):
         return "every n"
+    if not sizes:
+        raise NotProven("no proof for every n")
     for size in SIZES:
         for places in _placements((a, b), winners, size):
             x, y = (_calculate(_write_out(e, size, places), winners, places) for e in (a, b))
@@ -58,9 +55,24 @@ def unfold(e: sp.Expr, definitions: tuple[Definition, ...]) -> sp.Expr:
             return visit(_fresh(right).xreplace({index: x.indices[0]}))
         if x in symbols:
             return visit(_fresh(symbols[x]))
+        if isinstance(x, Node):
+            return visit(_fresh(_meaning(x)))
         return x.func(*map(visit, x.args)) if x.args and not x.is_Indexed else x
 
     return visit(e)
+
+
+def _meaning(e: Node) -> sp.Expr:
+    """A node by others; a sum over a set of indices by a mask that is 1 for its members."""
+    if isinstance(e, Over) and str(e.args[0]) in ("sum", "count"):
+        _, term, index = e.args[:3]
+        if e.members:
+            mask = sp.IndexedBase(f"1_{e.members.other or e.members}", real=True)[index]
+            term = term * (1 - mask if e.members.other else mask)
+        return total(term, index)
+    if not hasattr(e, "meaning"):
+        raise NotProven(f"no algebra for {type(e).__name__}")
+    return e.meaning()
 
 
 def _fresh(e: sp.Expr) -> sp.Expr:
@@ -76,12 +88,6 @@ def _fresh(e: sp.Expr) -> sp.Expr:
 
 def _bound(e: sp.Expr) -> set[sp.Symbol]:
     return {limit[0] for x in e.atoms(sp.Sum) for limit in x.limits}
-
-
-def _outermost(e: sp.Sum) -> tuple[sp.Symbol, sp.Expr]:
-    """The outer index of a sum and what is summed over it (SymPy makes a sum of sums one sum with two limits)."""
-    *inner, outer = e.limits
-    return outer[0], sp.Sum(e.function, *inner) if inner else e.function
 
 
 def _placements(
@@ -100,8 +106,11 @@ def _write_out(e: sp.Expr, size: int, places: dict[sp.Symbol, int]) -> sp.Expr:
 
     def visit(x: sp.Expr) -> sp.Expr:
         if isinstance(x, sp.Sum):
-            index, term = _outermost(x)
-            return sp.Add(*(visit(term.xreplace({index: sp.Integer(place)})) for place in range(1, size + 1)))
+            index, term, first, last = outermost(x)
+            if not (first.is_Integer and last.is_Integer):
+                raise NotProven(f"the sum goes from {first} to {last}")
+            places = range(int(first), int(last) + 1)
+            return sp.Add(*(visit(term.xreplace({index: sp.Integer(place)})) for place in places))
         return x.func(*map(visit, x.args)) if x.args else x
 
     return visit(e.xreplace({n: sp.Integer(size), **{x: sp.Integer(place) for x, place in places.items()}}))
@@ -175,40 +184,6 @@ def _cold(f: sp.Expr, x: sp.Symbol, winners: dict[sp.Expr, int]) -> sp.Expr:
     return g
 
 
-class Normal:
-    """Normal(): expression to expression without sums. One object for both sides, so that equal sums share a symbol."""
-
-    def __init__(self) -> None:
-        self._table: dict[sp.Expr, sp.Dummy] = {}
-        self._open: list[sp.Symbol] = []
-
-    def __call__(self, e: sp.Expr) -> sp.Expr:
-        """`e` with every sum in normal form."""
-        if not e.args or e.is_Indexed:
-            return e
-        return self._sum(e) if isinstance(e, sp.Sum) else e.func(*map(self, e.args))
-
-    def _sum(self, e: sp.Sum) -> sp.Expr:
-        index, summand = _outermost(e)
-        self._open.append(index)
-        terms = sp.Add.make_args(sp.expand(_logs(self(summand))))
-        self._open.pop()
-        return sp.Add(*(self._term(term, index) for term in terms))
-
-    def _term(self, term: sp.Expr, index: sp.Symbol) -> sp.Expr:
-        outside, inside = term.as_independent(index, as_Add=False)
-        for delta in sp.Mul.make_args(inside):
-            if isinstance(delta, sp.KroneckerDelta):
-                other = next(x for x in delta.args if x != index)
-                return outside * (inside / delta).xreplace({index: other})
-        if inside == 1:
-            return outside * n
-        key = inside.xreplace({index: sp.Symbol("_", integer=True, positive=True)})
-        if any(key.has(x) for x in self._open):
-            raise NotProven(f"the sum of {inside} over {index} depends on an index outside it")
-        return outside * self._table.setdefault(key, sp.Dummy("S", real=True, positive=key.is_positive))
-
-
 def _equal_for_every_n(a: sp.Expr, b: sp.Expr) -> bool:
     normal = Normal()
     try:
@@ -224,20 +199,10 @@ def _equal_for_every_n(a: sp.Expr, b: sp.Expr) -> bool:
 def _one_sum(e: sp.Expr) -> sp.Expr | None:
     """The summand, over one common index, of a sum or of several added up; None if `e` is something else."""
     sums = sp.Add.make_args(e)
-    if not all(isinstance(x, sp.Sum) and len(x.limits) == 1 for x in sums):
+    if not all(isinstance(x, sp.Sum) and x.limits[0][1:] == (1, n) and len(x.limits) == 1 for x in sums):
         return None
     common = sp.Symbol("_", integer=True, positive=True)
     return sp.Add(*(x.function.xreplace({x.limits[0][0]: common}) for x in sums))
-
-
-def is_zero(e: sp.Expr) -> bool:
-    """Whether `e` vanishes as a rational function of its exponentials, logarithms and symbols (no: not seen to)."""
-    return bool(sp.expand(sp.numer(sp.together(sp.expand(_logs(e))))) == 0)
-
-
-def _logs(e: sp.Expr) -> sp.Expr:
-    """Logarithms of products and quotients written as sums (every argument here is positive)."""
-    return e.replace(sp.log, lambda x: sp.expand_log(sp.log(sp.factor(sp.together(x))), force=True))
 
 
 def _is_nonnegative(e: sp.Expr) -> bool:
