@@ -15,9 +15,13 @@ from gpkl_lib.explore.base import MODULES, STATIC, Explorable, css, esm
 from gpkl_lib.explore.bounds_of_logsumexp import BoundsOfLogsumexp
 from gpkl_lib.explore.choose_your_f import ChooseYourF
 from gpkl_lib.explore.code_length import CodeLength
+from gpkl_lib.explore.entropy_against_length import EntropyAgainstLength
 from gpkl_lib.explore.fit_by_kl import FitByKL
+from gpkl_lib.explore.other_decisions import OtherDecisions
 from gpkl_lib.explore.quiz import Quiz
+from gpkl_lib.explore.scale_for_classes import ScaleForClasses
 from gpkl_lib.explore.softmax_logsumexp import SoftmaxLogsumexp
+from gpkl_lib.explore.span_board import SpanBoard
 from gpkl_lib.explore.two_views import TwoViews
 
 __all__ = [
@@ -27,10 +31,14 @@ __all__ = [
     "BoundsOfLogsumexp",
     "ChooseYourF",
     "CodeLength",
+    "EntropyAgainstLength",
     "Explorable",
     "FitByKL",
+    "OtherDecisions",
     "Quiz",
+    "ScaleForClasses",
     "SoftmaxLogsumexp",
+    "SpanBoard",
     "TwoViews",
     "css",
     "esm",

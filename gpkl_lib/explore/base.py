@@ -18,9 +18,13 @@ MODULES = (
     "two-views",
     "quiz",
     "choose-your-f",
+    "other-decisions",
     "balance",
     "code-length",
     "fit-by-kl",
+    "scale-for-classes",
+    "entropy-against-length",
+    "span-board",
 )
 
 _IMPORT = re.compile(r'^import\s*\{[^}]*\}\s*from\s*"\./([\w-]+)\.js";\n', re.M)

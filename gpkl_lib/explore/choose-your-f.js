@@ -2,7 +2,7 @@
 // and where has learning stopped?
 import { decision, decisionGap, familyCurvature, familyDivergence, familyGradient, familyNames, rivalGradient } from "./math-family.js";
 import { dragAcross, follow, frame, presets, put, readout, slider } from "./controls.js";
-import { KEYS, ceiling, clamp, fixed, grid, h, label, minus, num, plot, py, rebuild, rich, round, same, set, ticks, uid, v, write } from "./kit.js";
+import { KEYS, clamp, fixed, grid, h, label, minus, num, plot, py, rebuild, rich, round, same, set, ticks, uid, v, write } from "./kit.js";
 
 const HEIGHT = 190, LOW = 130, INSET = [20, 14, 74, 40], BELOW = [20, 14, 26, 40];
 const TRAITS = ["f", "s", "t", "temperature"];
@@ -111,32 +111,32 @@ function graph(parent, model, reach) {
 }
 
 // a quantity against s with t held, its rival dashed, and a dot at the present s
-function curvePlot(parent, model, reach, { caption, name, of, rival, wide = false }) {
-  const svg = plot(parent, { caption, height: LOW, label: name, inset: BELOW, wide });
-  const lines = v("g"), axis = v("g"), stage = stretched(LOW), clip = uid("clip");
+function curvePlot(parent, model, reach, { caption, name, of, rival, height = LOW }) {
+  const svg = plot(parent, { caption, height, label: name, inset: BELOW });
+  const lines = v("g"), axis = v("g"), stage = stretched(height), clip = uid("clip");
   const curves = [v("path", { class: "gpkl-curve gpkl-green" }), v("path", { class: "gpkl-curve gpkl-purple" })];
-  const cursor = v("line", { y1: 0, y2: LOW, class: "gpkl-cursor" }), dot = v("circle", { r: 5.5, class: "gpkl-dot gpkl-green" });
-  stage.append(v("defs", {}, v("clipPath", { id: clip }, v("rect", { width: 100, y: -2, height: LOW + 4 }))), v("g", { "clip-path": `url(#${clip})` }, curves));
+  const cursor = v("line", { y1: 0, y2: height, class: "gpkl-cursor" }), dot = v("circle", { r: 5.5, class: "gpkl-dot gpkl-green" });
+  stage.append(v("defs", {}, v("clipPath", { id: clip }, v("rect", { width: 100, y: -2, height: height + 4 }))), v("g", { "clip-path": `url(#${clip})` }, curves));
   const holder = v("svg", { class: "gpkl-column" }, dot);
-  svg.append(v("rect", { width: "100%", height: LOW, class: "gpkl-ground" }), lines, stage, axis, cursor, holder);
+  svg.append(v("rect", { width: "100%", height, class: "gpkl-ground" }), lines, stage, axis, cursor, holder);
   dragAcross(svg, (share) => put(model, { s: round(clamp(reach() * (2 * share - 1), -reach(), reach()), 0.1) }));
   let drawn = "", toY = null;
   return (f, s, t, T) => {
     const R = reach(), key = JSON.stringify([f, t, T, R]);
     if (key !== drawn) { // the curves do not depend on s: moving it costs little
       const xs = places(f, T, R), all = [of, rival].filter(Boolean).map((q) => xs.map((x) => q(f, x, t, T)));
-      const most = Math.max(...all[0], 0), least = Math.min(...all[0], 0), size = Math.max(most, -least) > 1e-9 ? Math.max(most, -least) : 1;
-      const top = most > size / 20 || least === 0 ? ceiling(Math.max(most, size / 20)) : 0, bottom = least < -size / 20 ? -ceiling(-least) : 0;
-      toY = (value) => (LOW * (top - value)) / (top - bottom);
-      const step = Math.max(top, -bottom);
-      grid(lines, [...new Set([bottom, 0, top])], toY, { digits: step >= 10 ? 0 : step >= 1 ? 1 : Math.ceil(-Math.log10(step)) + 1 });
-      xAxis(axis, R, LOW + 17);
+      const least = Math.min(...all[0], 0), most = Math.max(...all[0], 0) || (least ? 0 : 1), room = (most - least) / 20;
+      const top = most + room, bottom = least && least - room;
+      toY = (value) => (height * (top - value)) / (top - bottom);
+      const values = ticks(bottom, top, 4), digits = Math.max(0, -Math.floor(Math.log10(values[1] - values[0]) + 1e-9));
+      grid(lines, values, toY, { digits });
+      xAxis(axis, R, height + 17);
       all.forEach((ys, k) => set(curves[k], { d: path(xs, ys, R, toY) }));
     }
     drawn = key;
     set(cursor, { x1: `${percent(s, R)}%`, x2: `${percent(s, R)}%` });
     set(holder, { x: `${percent(s, R)}%` });
-    set(dot, { cy: clamp(toY(of(f, s, t, T)), -4, LOW + 4) });
+    set(dot, { cy: clamp(toY(of(f, s, t, T)), -4, height + 4) });
   };
 }
 
@@ -168,7 +168,7 @@ function render({ model, el }) {
   let reach = 8;
   const draw = [
     graph(ui.plots, model, () => reach),
-    curvePlot(ui.plots, model, () => reach, { caption: "*D* as *s* runs, *t* held", name: "Divergence against s", of: familyDivergence }),
+    curvePlot(ui.plots, model, () => reach, { caption: "*D* as *s* runs, *t* held", name: "Divergence against s", of: familyDivergence, height: HEIGHT + 48 }),
     curvePlot(ui.plots, model, () => reach, { caption: "gradient of *D* by *s*; dashed: of (*f*(*s*) − *f*(*t*))²", name: "Gradient against s", of: familyGradient, rival: rivalGradient }),
     curvePlot(ui.plots, model, () => reach, { caption: "curvature of *D* by *s*", name: "Curvature against s", of: familyCurvature }),
   ];

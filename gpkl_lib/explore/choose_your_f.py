@@ -81,7 +81,7 @@ class ChooseYourF(Explorable):
         """The graph of f with the rectangle whose area is D, and the numbers, as one SVG picture."""
         value = self.values()
         alt = (
-            f"Graph of {self.f} of x over T = {self.temperature:g} with a rectangle between t = {svg.number(self.t, 2)} "
+            f"Graph of {self.f} of x over T = {self.temperature:g}, a rectangle between t = {svg.number(self.t, 2)} "
             f"and s = {svg.number(self.s, 2)}. Its area, D, is {svg.number(value['divergence'], 4)}; the gradient by s "
             f"is {svg.number(value['gradient'], 4)}, the curvature {svg.number(value['curvature'], 4)}; the squared "
             f"difference of the decisions has the gradient {svg.number(value['rival'], 4)}."

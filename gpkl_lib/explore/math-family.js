@@ -1,6 +1,6 @@
 // The maths of "Choose your f" and "Same divergence, other decisions": any non-decreasing f in <f(s/T) - f(t/T), s - t>, one
 // logit at a time, and both divergences of a board of scores whose second view is moved by c. Pure functions of numbers.
-import { sigmoid, sum, symmetricKl, symmetricKlTerms } from "./math.js";
+import { sigmoid, sum, symmetricKl } from "./math.js";
 
 const SLOPE = 1 / 4; // of the sigmoid at 0, and so of the clipped line
 const within = (z) => z >= -2 && z <= 2;
@@ -37,8 +37,3 @@ const moved = (t, c) => t.map((value) => value + c);
 export const boardDivergence = (s, t, c, activation) => symmetricKl(s, moved(t, c), activation);
 export const decided = (s, c = 0) => s.map((_, i) => i).filter((i) => s[i] + c > 0);
 export const flipped = (s, t, c) => sum(s.map((a, i) => Number(a > 0 !== t[i] + c > 0)));
-// the share of D that its k largest terms make
-export function topShare(s, t, c, activation, k) {
-  const terms = symmetricKlTerms(s, moved(t, c), activation).sort((a, b) => b - a), all = sum(terms);
-  return all > 0 ? sum(terms.slice(0, k)) / all : 0;
-}
