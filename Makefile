@@ -23,7 +23,7 @@ help:
 	@echo '  make test         linters and all tests; browser tests need a Chromium and otherwise say so in one line'
 	@echo '  make lint         ruff and mypy only'
 	@echo '  make links        visit every address outside the book that it names (needs the network)'
-	@echo '  make results      run the recorded experiments again: results-toy (10 minutes), results-corpora (needs GPKL_DATA, 40 minutes),'
+	@echo '  make results      run the recorded experiments again: results-toy (10 minutes), results-normface (half a minute), results-corpora (needs GPKL_DATA, 40 minutes),'
 	@echo '                    results-boards (needs GPKL_DATA, 3 minutes)'
 	@echo '  make constraints  write down the versions that are installed now'
 	@echo '  make clean        remove everything built; distclean: the virtual environment as well'
@@ -91,6 +91,9 @@ results-toy: $(DONE)/book
 	$(TOY) --epochs 15 --methods sigmoid --alphas $(ALPHAS) --alpha-warmups 0 --seeds 0 1 2 --output book/_results/toy-alpha.jsonl
 	$(TOY) --epochs 18 --methods none --output book/_results/toy-time.jsonl
 	$(TOY) --epochs 30 --methods none --output book/_results/toy-time.jsonl
+
+results-normface: $(DONE)/book
+	OMP_NUM_THREADS=1 $(BIN)/python -m gpkl_lib.normface --output book/_results/normface.jsonl
 
 results-corpora: $(DONE)/book
 	$(COMPARE) --corpus wnut17 --head efficient --epochs 15 --methods none sigmoid --alphas 0.1 --seeds 0 1 2 --output book/_results/wnut17.jsonl
