@@ -12,7 +12,7 @@ WHAT_IS_INSTALLED := requirements.txt constraints.txt pyproject.toml
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve lab test lint results results-toy results-corpora results-boards links constraints clean distclean
+.PHONY: help book serve lab test lint results results-toy results-normface results-corpora results-boards links constraints clean distclean
 
 help:
 	@echo 'A fresh clone needs Python 3.11 or newer, git and make. Each command installs what it needs into $(VENV) first.'
@@ -23,8 +23,8 @@ help:
 	@echo '  make test         linters and all tests; browser tests need a Chromium and otherwise say so in one line'
 	@echo '  make lint         ruff and mypy only'
 	@echo '  make links        visit every address outside the book that it names (needs the network)'
-	@echo '  make results      run the recorded experiments again: results-toy (10 minutes), results-normface (half a minute), results-corpora (needs GPKL_DATA, 40 minutes),'
-	@echo '                    results-boards (needs GPKL_DATA, 3 minutes)'
+	@echo '  make results      run the recorded experiments again: results-toy (10 minutes), results-corpora (needs GPKL_DATA, 40 minutes),'
+	@echo '                    results-normface (half a minute), results-boards (needs GPKL_DATA, 3 minutes)'
 	@echo '  make constraints  write down the versions that are installed now'
 	@echo '  make clean        remove everything built; distclean: the virtual environment as well'
 	@echo
@@ -84,7 +84,7 @@ COMPARE := OMP_NUM_THREADS=1 $(BIN)/gpkl compare --device cpu --jobs 2
 TOY     := $(COMPARE) --corpus toy --label-noise 0.1 --batch-size 8 --learning-rate 0.01 --hidden-size 100 --dropout 0.3
 ALPHAS  := 0.03 0.1 0.3 1 3
 
-results: results-toy results-corpora results-boards
+results: results-toy results-normface results-corpora results-boards
 
 results-toy: $(DONE)/book
 	$(TOY) --epochs 15 --methods none sigmoid softmax --alphas 0 $(ALPHAS) --output book/_results/toy.jsonl

@@ -1,6 +1,6 @@
 """A small experiment with unit features and unit class weights at a fixed scale, and its record.
 
-    (train, test), record = clusters(seed=0), ...
+    train, test = clusters(seed=0)
     run = fit_normalized(train, test, scale=16)      # half a second on one core
     python -m gpkl_lib.normface --output book/_results/normface.jsonl
 
@@ -133,7 +133,7 @@ def record(output: Path, scales: Sequence[float], seeds: Sequence[int], command:
             if (key := identity(settings)) in known:
                 continue
             start = time.perf_counter()
-            curve = asdict(fit_normalized(train, test, scale=scale, seed=seed))
+            curve = asdict(fit_normalized(train, test, scale=float(scale), seed=seed))
             seconds = round(time.perf_counter() - start, 3)
             origin = {**provenance(torch.device("cpu")), "command": command}
             append_row(output, {"key": key, **settings, **curve, "seconds": seconds, "provenance": origin})
