@@ -7,11 +7,12 @@ is made of.
 
 from gpkl_lib.derivations.derivation import Claim, Derivation, DerivationError, Step, Verdict
 from gpkl_lib.derivations.expressions import BigO, IndexSet, Inner, Integral, Norm, Numeric, Over, count, partition
+from gpkl_lib.derivations.finding import Finding, Findings, Together
 from gpkl_lib.derivations.functions import Rule, function
 from gpkl_lib.derivations.notation import latex
 from gpkl_lib.derivations.points import distribution, integers, interval, matrix, subset, vector
 from gpkl_lib.derivations.registry import Equation, equation, equations, load_checks
-from gpkl_lib.derivations.statement import Finding, Statement, StatementError
+from gpkl_lib.derivations.statement import Statement, StatementError
 
 __all__ = [
     "BigO",
@@ -20,6 +21,7 @@ __all__ = [
     "DerivationError",
     "Equation",
     "Finding",
+    "Findings",
     "IndexSet",
     "Inner",
     "Integral",
@@ -30,6 +32,7 @@ __all__ = [
     "Statement",
     "StatementError",
     "Step",
+    "Together",
     "Verdict",
     "count",
     "distribution",

@@ -10,9 +10,11 @@ The expressions that are shown and those that are proven are the same objects.
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import pairwise
+from typing import Any
 
 import sympy as sp
 from mpmath import mp, mpf
@@ -21,7 +23,8 @@ from gpkl_lib.derivations.functions import needs
 from gpkl_lib.derivations.layout import in_lines
 from gpkl_lib.derivations.normal import NotProven
 from gpkl_lib.derivations.notation import Definition, Winner, latex
-from gpkl_lib.derivations.numeric import DIGITS, FLOOR, NEAR_LIMIT, Evaluator, Point, apart, points
+from gpkl_lib.derivations.numeric import DIGITS, FLOOR, NEAR_LIMIT, Evaluator, apart
+from gpkl_lib.derivations.points import Domain, Point, points
 from gpkl_lib.derivations.proof import prove
 
 _RELATIONS = {"=": "=", ">=": r"\ge"}
@@ -53,13 +56,22 @@ class Derivation:
         title: what is derived, in a few words.
         steps: the first is the starting point, each other follows from the one before.
         given: definitions (left, right) in the order in which they are shown; they may use one another.
+        where: domains of symbols and vectors that may not have any value (see `points`), as for a `Statement`.
     """
 
     title: str
     steps: tuple[Step, ...]
     given: tuple[Definition, ...] = ()
+    where: Mapping[Any, Domain] = field(default_factory=dict, compare=False)
 
-    def __init__(self, title: str, steps: Sequence[Step], given: Sequence[Definition] = ()) -> None:
+    def __init__(
+        self,
+        title: str,
+        steps: Sequence[Step],
+        given: Sequence[Definition] = (),
+        *,
+        where: Mapping[Any, Domain] | None = None,
+    ) -> None:
         if len(steps) < 2:
             raise ValueError(f"a derivation needs at least two steps, {title!r} has {len(steps)}")
         for step in steps:
@@ -68,6 +80,7 @@ class Derivation:
         object.__setattr__(self, "title", title)
         object.__setattr__(self, "steps", tuple(steps))
         object.__setattr__(self, "given", tuple(given))
+        object.__setattr__(self, "where", dict(where or {}))
 
     def check(self) -> Verdict:
         """Prove every step: numerically at random and extreme points first, then symbolically.
@@ -80,7 +93,7 @@ class Derivation:
         for point in at:
             values = [evaluate(step.expr, point) for step in self.steps]
             for number in range(1, len(self.steps)):
-                largest = max(largest, self._compare(number, values[number - 1], values[number], point))
+                largest = max(largest, self.compare(number, values[number - 1], values[number], point))
         ways = [self._prove(number) for number in range(1, len(self.steps))]
         return Verdict(self, tuple(ways), len(at), largest)
 
@@ -92,13 +105,14 @@ class Derivation:
         free -= {left.indices[0] for left, _ in self.given if left.is_Indexed} - {
             x for step in self.steps for x in needs(step.expr)
         }
-        return list(points(free, distinct=any(isinstance(right, Winner) for _, right in self.given)))
+        distinct = any(isinstance(right, Winner) for _, right in self.given)
+        return list(points(free, distinct=distinct, where=self.where))
 
     def with_step(self, number: int, expr: sp.Expr) -> Derivation:
         """The same derivation with another expression at step `number` (what a mutation test does)."""
         steps = list(self.steps)
         steps[number] = replace(steps[number], expr=expr)
-        return Derivation(self.title, steps, self.given)
+        return Derivation(self.title, steps, self.given, where=self.where)
 
     def claim(self, *numbers: int) -> Claim:
         """The statement that the steps `numbers` (default: first and last) are equal, to show under a label."""
@@ -119,7 +133,12 @@ class Derivation:
     def _repr_html_(self) -> str:
         return _html(self, ("",) * len(self.steps), "")
 
-    def _compare(self, number: int, before: mpf, after: mpf, point: Point) -> mpf:
+    def compare(self, number: int, before: mpf, after: mpf, point: Point) -> mpf:
+        """The relative difference of two values that step `number` relates.
+
+        Raises:
+            DerivationError: they are not so related.
+        """
         step = self.steps[number]
         if step.relation == "=":
             limits = step.expr.has(sp.Limit) or self.steps[number - 1].expr.has(sp.Limit)
@@ -157,9 +176,17 @@ class Claim:
 
     def latex(self) -> str:
         """The steps joined by the relation between them; one to a line where that is too wide for a phone."""
-        steps = [self.derivation.steps[number] for number in self.numbers]
-        shown = [latex(steps[0].expr), *(f"{_RELATIONS[step.relation]} {latex(step.expr)}" for step in steps[1:])]
-        return in_lines(shown)
+        return in_lines(self.sides())
+
+    def sides(self) -> list[str]:
+        """LaTeX of each step, after the first with its relation to the one before: >= where any step between has it."""
+        steps = self.derivation.steps
+        places = [range(len(steps))[number] for number in self.numbers]
+        shown = [latex(steps[places[0]].expr)]
+        for before, place in pairwise(places):
+            between = {step.relation for step in steps[before + 1 : place + 1]}
+            shown.append(f"{_RELATIONS['>=' if '>=' in between else '=']} {latex(steps[place].expr)}")
+        return shown
 
     def check(self) -> Verdict:
         """The verdict of the whole derivation."""

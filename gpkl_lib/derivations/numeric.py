@@ -21,6 +21,7 @@ from gpkl_lib.derivations.notation import n as size
 from gpkl_lib.derivations.points import KINDS, Point, points
 
 DIGITS = 50
+INTEGRAL_DIGITS = 25  # quadrature is the slowest of all, and its error is estimated, not bounded
 _WORKING = 140  # leaves 50 digits of differences that are 1e-40 of their terms, and room for the floor below
 _WORKING_IN_LIMITS = 300  # a second difference, 1e-80 near, spends 160 digits
 FLOOR = mpf(10) ** -100  # two values below this count as equal: e^-1000, and the rounding of a sum that cancels
@@ -82,12 +83,20 @@ class Evaluator:
     def __init__(self, definitions: tuple[Definition, ...]) -> None:
         self._entries = {left.base: (left.indices[0], right) for left, right in definitions if left.is_Indexed}
         self._symbols = {left: right for left, right in definitions if not left.is_Indexed}
+        self._known: dict[tuple[Any, ...], tuple[Point, mpf]] = {}
+        self.integrals = False  # whether any was met: then values are good to INTEGRAL_DIGITS
 
     def __call__(self, expr: sp.Expr, point: Point, digits: int = _WORKING) -> mpf:
         """The value of `expr` at `point`, computed with `digits`, which leaves more than 50; nan where it is not real.
 
-        Only integrals are good to fewer, about 30.
+        Values are remembered, so that of many expressions at the same points each is computed once.
         """
+        key = (expr, id(point), digits)
+        if key not in self._known:
+            self._known[key] = point, self._compute(expr, point, digits)
+        return self._known[key][1]
+
+    def _compute(self, expr: sp.Expr, point: Point, digits: int) -> mpf:
         with mp.workdps(_WORKING_IN_LIMITS if expr.has(sp.Limit) else digits):
             try:
                 value = self._value(expr, _fresh(point.values))
@@ -130,7 +139,8 @@ class Evaluator:
             return _OVER[str(what)](*(self._value(term, {**at, index: place}) for place in members))
         if isinstance(e, Integral):
             f, x, *ends = e.args
-            with mp.workdps(DIGITS):
+            self.integrals = True
+            with mp.workdps(INTEGRAL_DIGITS + 10):
                 limits = [self._value(end, at) for end in ends]
                 return mp.quad(lambda v: self._value(f, _fresh({**at, x: v})), limits)
         if isinstance(e, BigO):

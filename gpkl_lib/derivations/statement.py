@@ -20,7 +20,6 @@ a function and prints it as a book does; `vocabulary` has the common ones (softm
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -30,11 +29,12 @@ import sympy as sp
 from mpmath import mp, mpf
 
 from gpkl_lib.derivations.comparison import compare
+from gpkl_lib.derivations.finding import Finding
 from gpkl_lib.derivations.functions import entry, is_vector, needs
 from gpkl_lib.derivations.layout import PHONE, aligned, width, wrapped
 from gpkl_lib.derivations.normal import NotProven
 from gpkl_lib.derivations.notation import Definition, Winner, n
-from gpkl_lib.derivations.numeric import DIGITS, Evaluator
+from gpkl_lib.derivations.numeric import Evaluator
 from gpkl_lib.derivations.points import KINDS, Domain, Point, points
 from gpkl_lib.derivations.proof import prove
 
@@ -64,6 +64,7 @@ class Statement:
         kinds: the kinds of points to try. At the extreme ones ("wide", "one-hot", "half precision") a strict inequality
             may be an equality to 140 digits and is then taken for "at most".
         proof: True: every "=" must be proven by SymPy; False: do not try; None: try, and compare where it fails.
+        shared: points and values that statements with other sides over the same symbols have in common.
     """
 
     sides: tuple[sp.Expr, ...]
@@ -73,6 +74,7 @@ class Statement:
     tight: Mapping[int, Sequence[Definition]] = field(default_factory=dict)
     kinds: tuple[str, ...] = KINDS
     proof: bool | None = None
+    shared: dict[Any, Any] = field(default_factory=dict)
 
     def __init__(
         self,
@@ -82,6 +84,7 @@ class Statement:
         tight: Mapping[int, Sequence[Definition]] | None = None,
         kinds: Sequence[str] = KINDS,
         proof: bool | None = None,
+        shared: dict[Any, Any] | None = None,
     ) -> None:
         sides, relations = tuple(map(sp.sympify, chain[::2])), tuple(chain[1::2])
         if len(chain) < 3 or len(chain) % 2 == 0:
@@ -92,15 +95,8 @@ class Statement:
         for link in tight or {}:
             if not 1 <= link <= len(relations) or relations[link - 1] == "=":
                 raise ValueError(f"tight names link {link}, which is no inequality of the chain")
-        values: tuple[Any, ...] = (
-            sides,
-            relations,
-            tuple(given),
-            dict(where or {}),
-            dict(tight or {}),
-            tuple(kinds),
-            proof,
-        )
+        own = (dict(where or {}), dict(tight or {}), tuple(kinds), proof, {} if shared is None else shared)
+        values: tuple[Any, ...] = (sides, relations, tuple(given), *own)
         for name, value in zip(self.__dataclass_fields__, values, strict=True):
             object.__setattr__(self, name, value)
 
@@ -112,19 +108,18 @@ class Statement:
         """
         largest = self.compare()
         ways = tuple(self._way(link) for link in range(1, len(self.sides)))
-        return Finding(self, ways, len(self.points()), largest, sum(len(self.points(link)) for link in self.tight))
+        reached = sum(len(self.points(link)) for link in self.tight)
+        return Finding(self.latex(), self.relations, ways, len(self.points()), largest, reached)
 
     def compare(self) -> mpf:
         """The numerical part of `check`; returns the largest relative difference of two sides that should be equal."""
         largest = mpf(0)
         for tight in (0, *self.tight):
-            evaluate = Evaluator(self._definitions(tight))
+            evaluate = self.shared.setdefault(("values", tight), Evaluator(self._definitions(tight)))
             links = [tight] if tight else range(1, len(self.sides))
-            for point in self.points(tight):
-                for places in self._places(point):
-                    at = Point(point.kind, {**point.values, _PLACE: places})
-                    for link in links:
-                        largest = max(largest, self._compare(link, evaluate, at, "=" if tight else None))
+            for point in self._places(tight):
+                for link in links:
+                    largest = max(largest, self._compare(link, evaluate, point, "=" if tight else None))
         return largest
 
     def points(self, tight: int = 0) -> list[Point]:
@@ -142,13 +137,24 @@ class Statement:
         distinct = any(isinstance(right, Winner) for _, right in given)
         return list(points(free - defined, distinct=distinct, where=self.where, kinds=self.kinds))
 
+    def _places(self, tight: int) -> list[Point]:
+        """The points, each as often as a vector has entries, with the entry to look at."""
+        if ("points", tight) not in self.shared:
+            vectors = any(map(is_vector, self.sides))
+            self.shared["points", tight] = [
+                Point(point.kind, {**point.values, _PLACE: place})
+                for point in self.points(tight)
+                for place in range(1, point.values[n] + 1 if vectors else 2)
+            ]
+        found: list[Point] = self.shared["points", tight]
+        return found
+
     def with_side(self, number: int, expr: sp.Expr) -> Statement:
         """The same statement with another expression on one side, counted from 0 (what a mutation test does)."""
         sides = [*self.sides[:number], expr, *self.sides[number + 1 :]]
         chain = [x for pair in zip(sides, (*self.relations, ""), strict=True) for x in pair][:-1]
-        return Statement(
-            *chain, given=self.given, where=self.where, tight=self.tight, kinds=self.kinds, proof=self.proof
-        )
+        others = {name: getattr(self, name) for name in list(self.__dataclass_fields__)[2:]}
+        return Statement(*chain, **others)
 
     def latex(self) -> str:
         """The chain on one line, or where that is too wide for a phone, one relation to a line."""
@@ -178,9 +184,6 @@ class Statement:
         heads = {left.base if left.is_Indexed else left for left, _ in special}
         return (*(d for d in self.given if (d[0].base if d[0].is_Indexed else d[0]) not in heads), *special)
 
-    def _places(self, point: Point) -> range:
-        return range(1, 1 + point.values[n]) if any(map(is_vector, self.sides)) else range(1, 2)
-
     def _compare(self, link: int, evaluate: Evaluator, point: Point, relation: str | None) -> mpf:
         a, b = (entry(side, _PLACE) for side in self.sides[link - 1 : link + 1])
         relation = relation or self.relations[link - 1]
@@ -206,37 +209,6 @@ class Statement:
             raise StatementError(
                 f"link {link} holds at every point tried but is not proven: {error}", link, None
             ) from error
-
-
-@dataclass(frozen=True, repr=False)
-class Finding:
-    """What `check` found: how each link was proven ("" if only compared), the points, the largest difference."""
-
-    statement: Statement
-    ways: tuple[str, ...]
-    points: int
-    largest: mpf
-    tight: int
-
-    def __str__(self) -> str:
-        proven = dict.fromkeys(way for way in self.ways if way)
-        pairs = list(zip(self.statement.relations, self.ways, strict=True))
-        parts = [f"{sum(way == x for x in self.ways)} of {len(self.ways)} relations proven for {way}" for way in proven]
-        parts.append(f"{len(self.ways)} compared at {self.points} points with {DIGITS} digits")
-        if any(relation == "=" for relation, _ in pairs):
-            parts[-1] += f", largest relative difference {mp.nstr(self.largest, 2)}"
-        if self.tight:
-            parts.append(f"bounds reached at {self.tight} more")
-        return "; ".join(parts)
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        shown = html.escape(self.statement.latex())
-        return (
-            f'<div class="gpkl-derivation"><div class="math notranslate nohighlight">\\[{shown}\\]</div>'
-            f'<p style="margin:.3em 0;font-size:.9em">{html.escape(str(self))}</p></div>'
-        )
 
 
 def _open(left: sp.Expr, right: sp.Expr) -> set[sp.Expr]:
