@@ -65,4 +65,14 @@ def is_zero(e: sp.Expr) -> bool:
 
 def logs(e: sp.Expr) -> sp.Expr:
     """Logarithms of products and quotients written as sums (every argument here is positive)."""
-    return e.replace(sp.log, lambda x: sp.expand_log(sp.log(sp.factor(sp.together(x))), force=True))
+    return e.replace(sp.log, lambda x: sp.expand_log(sp.log(_unsigned(sp.factor(sp.together(x)))), force=True))
+
+
+def _unsigned(e: sp.Expr) -> sp.Expr:
+    """|e| for a product: each factor in the sign that SymPy likes; `factor` takes one or the other by chance."""
+
+    def one(x: sp.Expr) -> sp.Expr:
+        base, power = x.as_base_exp()
+        return (-base) ** power if base.is_Add and base.could_extract_minus_sign() else x
+
+    return sp.Mul(*(one(x) for x in sp.Mul.make_args(e) if x != -1))
