@@ -1,17 +1,21 @@
-"""Explorables in a browser: by mouse, by touch, by keyboard, by screen reader."""
+"""All explorables in a browser: by mouse, by touch, by keyboard, by screen reader."""
 
 import functools
 import itertools
-import math
 from pathlib import Path
 
 import axe_playwright_python
 import pytest
 from explorable_page import NUMBER, QUIZ, put_on_page, run_line, settled, shown
+from specimen import SPECIMENS
 
-from gpkl_lib.explore import SoftmaxLogsumexp, TwoViews
+from gpkl_lib.explore import TwoViews
 
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
+EVERY = pytest.mark.parametrize("name", SPECIMENS)
+DRAGS = [(name, *drag) for name, specimen in SPECIMENS.items() for drag in specimen.drags]
+FIRST = [specimen.settings[0] for specimen in SPECIMENS.values()]
+SECOND = [specimen.settings[1] for specimen in SPECIMENS.values()]
 pytestmark = pytest.mark.browser
 
 
@@ -20,52 +24,42 @@ def stage(open_page, tmp_path):
     return functools.partial(put_on_page, open_page, tmp_path)
 
 
-def test_dragging_a_logit(stage):
-    page = stage(SoftmaxLogsumexp()).page
-    knob = page.get_by_role("slider", name="logit x₂")
+def position(knob):
+    return float(knob.get_attribute("aria-valuenow"))
+
+
+def middle(knob):
     box = knob.locator(".gpkl-hit").bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+@pytest.mark.parametrize(("name", "handle", "up", "change"), DRAGS)
+def test_dragging_by_mouse(stage, name, handle, up, change):
+    page = stage(SPECIMENS[name].settings[0]).page
+    knob = page.get_by_role("slider", name=handle)
+    before, (x, y) = position(knob), middle(knob)
     page.mouse.move(x, y)
     page.mouse.down()
-    page.mouse.move(x + 3, y - 20, steps=3)
-    page.mouse.move(x + 3, y - 40, steps=3)
+    page.mouse.move(x + 3, y - up / 2, steps=3)
+    page.mouse.move(x + 3, y - up, steps=3)
     page.mouse.up()
     settled(page)
-    assert float(knob.get_attribute("aria-valuenow")) == 4.0  # 20 px a unit
-    assert knob.get_attribute("aria-valuetext") == "4.0"
-    wanted = SoftmaxLogsumexp([1, 4, 3, 4]).values()
-    assert shown(page, "lse") == pytest.approx(wanted["lse"], rel=1e-12)
-    assert run_line(page) == pytest.approx(wanted["lse"], rel=1e-12)
-    page.mouse.move(x, y - 150)  # the button is up: nothing moves any more
+    assert position(knob) == pytest.approx(before + change, rel=1e-9)
+    assert knob.get_attribute("aria-valuetext")
+    line = SPECIMENS[name].line
+    assert run_line(page) == pytest.approx(shown(page, line), rel=1e-12, abs=SPECIMENS[name].near(line))
+    page.mouse.move(x, y - 3 * up)  # the button is up: nothing moves any more
     settled(page)
-    assert float(knob.get_attribute("aria-valuenow")) == 4.0
+    assert position(knob) == pytest.approx(before + change, rel=1e-9)
 
 
-def test_dragging_both_views_and_the_shift(stage):
-    page = stage(TwoViews([1, 0, -1], [0, 0, 0], shift=1)).page
-    for name, dy in (("s₁", -36), ("t₂ + c", 36)):
-        box = page.get_by_role("slider", name=name).locator(".gpkl-hit").bounding_box()
-        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-        page.mouse.move(x, y)
-        page.mouse.down()
-        page.mouse.move(x, y + dy, steps=4)
-        page.mouse.up()
-    settled(page)  # 18 px a unit: s1 = 3, t2 + c = -1, so t2 = -2
-    assert shown(page, "total") == pytest.approx(TwoViews([3, 0, -1], [0, -2, 0], shift=1).values()["total"], rel=1e-12)
-    plot = page.locator(".gpkl-across").bounding_box()
-    page.mouse.click(plot["x"] + 0.75 * plot["width"], plot["y"] + 40)
-    settled(page)
-    assert page.get_by_label("shift c of t").input_value() == "2"
-
-
-@pytest.mark.parametrize(("widget", "name"), [(SoftmaxLogsumexp(), "logit x₂"), (TwoViews(), "t₂ + c")])
-def test_dragging_by_touch_moves_the_handle_and_not_the_page(stage, widget, name):
-    page = stage(widget, width=390, height=700, has_touch=True, is_mobile=True).page
-    knob = page.get_by_role("slider", name=name)
-    before = float(knob.get_attribute("aria-valuenow"))
+@pytest.mark.parametrize(("name", "handle", "up", "change"), DRAGS)
+def test_dragging_by_touch_moves_the_handle_and_not_the_page(stage, name, handle, up, change):
+    page = stage(SPECIMENS[name].settings[0], width=390, height=900, has_touch=True, is_mobile=True).page
+    knob = page.get_by_role("slider", name=handle)
     box = knob.locator(".gpkl-hit").bounding_box()
     assert min(box["width"], box["height"]) >= 24
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    before, (x, y), scrolled = position(knob), middle(knob), page.evaluate("scrollY")
     stops = page.evaluate(
         """([x, y]) => {
           addEventListener("touchstart", (event) => (window.stopped = event.defaultPrevented));
@@ -76,29 +70,53 @@ def test_dragging_by_touch_moves_the_handle_and_not_the_page(stage, widget, name
     touch = page.context.new_cdp_session(page)
     touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
     for step in range(1, 7):
-        touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [{"x": x, "y": y + 10 * step}]})
+        points = [{"x": x, "y": y - up * step / 6}]
+        touch.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": points})
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     settled(page)
-    assert float(knob.get_attribute("aria-valuenow")) == pytest.approx(
-        before - 60 / (20 if "x" in name else 18), abs=0.06
-    )
-    assert page.evaluate("scrollY") == 0
+    assert (position(knob) - before) * change > 0.5 * change**2
+    assert page.evaluate("scrollY") == scrolled
     assert (stops, page.evaluate("stopped")) == ("none", True)  # one for each engine, either enough here
 
 
-def test_presets_and_reset(stage):
-    page = stage(SoftmaxLogsumexp([0.5, 1.5, 0.0], temperature=2)).page
-    menu = page.get_by_label("start from")
-    assert menu.locator("option:checked").inner_text() == "your own"
-    menu.select_option(label="two tie at the top")
+@pytest.mark.parametrize(("name", "handle"), list(dict.fromkeys((name, handle) for name, handle, *_ in DRAGS)))
+def test_handles_by_keyboard(stage, name, handle):
+    page = stage(SPECIMENS[name].settings[0]).page
+    knob = page.get_by_role("slider", name=handle)
+    knob.focus()
+    start, seen = position(knob), {}
+    for key in ("ArrowUp", "ArrowLeft", "PageUp", "Home", "End"):
+        page.keyboard.press(key)
+        settled(page)
+        seen[key] = position(knob)
+    assert seen["ArrowUp"] > start
+    assert seen["ArrowLeft"] == pytest.approx(start)
+    assert seen["PageUp"] > start
+    assert seen["Home"] == float(knob.get_attribute("aria-valuemin")) < seen["End"]
+    assert seen["End"] == float(knob.get_attribute("aria-valuemax"))
+    specimen = SPECIMENS[name]
+    assert run_line(page) == pytest.approx(shown(page, specimen.line), rel=1e-12, abs=specimen.near(specimen.line))
+
+
+@EVERY
+def test_the_native_slider_moves_the_picture_and_reset_brings_it_back(stage, name):
+    specimen = SPECIMENS[name]
+    page = stage(specimen.settings[0]).page
+    keys = list(specimen.wanted(specimen.settings[0]))
+    begin = {key: shown(page, key) for key in keys}
+    line = page.locator(".gpkl-python code").inner_text()
+    slider = page.get_by_label(specimen.slider)
+    slider.focus()
+    for _ in range(3):
+        page.keyboard.press("PageUp" if float(slider.input_value()) < float(slider.get_attribute("max")) else "Home")
     settled(page)
-    assert shown(page, "max") == 3
-    assert page.locator("rect.gpkl-hard[visibility=visible]").count() == 2
-    assert page.get_by_role("slider", name="logit").count() == 4
+    assert {key: shown(page, key) for key in keys} != begin
+    assert page.locator(".gpkl-python code").inner_text() != line
+    assert run_line(page) == pytest.approx(shown(page, specimen.line), rel=1e-12, abs=specimen.near(specimen.line))
     page.get_by_role("button", name="Reset").click()
     settled(page)
-    assert run_line(page) == pytest.approx(SoftmaxLogsumexp([0.5, 1.5, 0.0], temperature=2).values()["lse"], rel=1e-12)
-    assert page.get_by_role("slider", name="logit").count() == 3
+    assert {key: shown(page, key) for key in keys} == begin
+    assert page.locator(".gpkl-python code").inner_text() == line
 
 
 def test_copy_button_copies_the_line(stage):
@@ -108,26 +126,14 @@ def test_copy_button_copies_the_line(stage):
     assert page.evaluate("navigator.clipboard.readText()") == page.locator(".gpkl-python code").inner_text()
 
 
-def test_handles_by_keyboard(stage):
-    page = stage(SoftmaxLogsumexp()).page
-    knob = page.get_by_role("slider", name="logit x₁")
-    knob.focus()
-    seen = []
-    for key in ("ArrowUp", "ArrowRight", "ArrowDown", "ArrowLeft", "PageUp", "PageDown", "Home", "End"):
-        page.keyboard.press(key)
-        settled(page)
-        seen.append(float(knob.get_attribute("aria-valuenow")))
-    assert seen == [1.1, 1.2, 1.1, 1.0, 2.0, 1.0, -5.0, 5.0]
-    assert shown(page, "max") == 5
-
-
-@pytest.mark.parametrize(("widget", "stops"), [(SoftmaxLogsumexp(), 9), (TwoViews(), 13)])
-def test_every_control_is_reached_by_tab_and_shows_its_focus(stage, widget, stops):
-    page = stage(widget).page
+@EVERY
+def test_every_control_is_reached_by_tab_and_shows_its_focus(stage, name):
+    specimen = SPECIMENS[name]
+    stops, page = specimen.stops, stage(specimen.settings[0]).page
     names = []
     for _ in range(stops):
         page.keyboard.press("Tab")
-        name, mark, suppressed = page.evaluate(
+        label, mark, suppressed = page.evaluate(
             """() => {
               const one = document.activeElement, style = (node) => getComputedStyle(node);
               const ring = one.querySelector(".gpkl-focus"), drawn = one.type === "radio" ? one.nextSibling : one;
@@ -136,9 +142,9 @@ def test_every_control_is_reached_by_tab_and_shows_its_focus(stage, widget, stop
                 one.dataset.lmSuppressShortcuts];
             }"""
         )
-        assert mark not in (None, False, "none", "0px"), name
-        assert suppressed == "true", name
-        names.append(name.split("\n")[0])
+        assert mark not in (None, False, "none", "0px"), label
+        assert suppressed == "true", label
+        names.append(label.split("\n")[0])
     assert len(set(names)) == stops
     assert names[0] == "Reset"
     assert names[-1] == "Copy the line of Python"
@@ -146,51 +152,9 @@ def test_every_control_is_reached_by_tab_and_shows_its_focus(stage, widget, stop
     assert page.evaluate("document.activeElement.closest('gpkl-explorable')") is None
 
 
-def test_native_controls_by_keyboard(stage):
-    page = stage(TwoViews(), SoftmaxLogsumexp()).page
-    page.get_by_label("softmax", exact=True).focus()
-    page.keyboard.press("ArrowRight")
-    page.get_by_label("shift c of t").focus()
-    for _ in range(3):
-        page.keyboard.press("ArrowRight")
-    settled(page)
-    wanted = TwoViews(shift=0.3, activation="sigmoid").values()["total"]
-    first, second = page.locator("gpkl-explorable").all()
-    assert shown(first, "total") == pytest.approx(wanted, rel=1e-12)
-    second.get_by_label("temperature T").focus()
-    page.keyboard.press("Home")
-    second.get_by_label("scale s").focus()
-    page.keyboard.press("End")
-    settled(page)
-    assert run_line(second) == pytest.approx(400, rel=1e-12)
-    second.get_by_label("start from").select_option(label="all the same")
-    settled(page)
-    assert shown(second, "gap") == pytest.approx(math.log(4), rel=1e-12)
-
-
-def test_live_region_speaks_once_after_a_drag(stage):
-    page = stage(SoftmaxLogsumexp()).page
-    page.wait_for_timeout(900)
-    page.evaluate(
-        """() => {
-          window.said = [];
-          const status = document.querySelector("[role=status]");
-          const observer = new MutationObserver(() => said.push(status.textContent));
-          observer.observe(status, {childList: true, characterData: true, subtree: true});
-        }"""
-    )
-    page.get_by_role("slider", name="logit x₁").focus()
-    for _ in range(20):
-        page.keyboard.press("ArrowUp")
-    page.wait_for_timeout(1200)
-    said = page.evaluate("said")
-    assert len(said) == 1
-    assert f"Smooth maximum {shown(page, 'lse'):.4f}" in said[0]
-
-
 @pytest.mark.parametrize(("theme", "width"), [*itertools.product(["light", "dark"], [1280, 390])])
 def test_axe_finds_nothing(stage, theme, width):
-    visit = stage(SoftmaxLogsumexp(), TwoViews(activation="sigmoid"), QUIZ, NUMBER, theme=theme, width=width)
+    visit = stage(*SECOND, QUIZ, NUMBER, theme=theme, width=width)
     visit.page.get_by_role("button", name="log 2").click()
     visit.page.get_by_role("button", name="1").last.click()
     visit.page.get_by_role("button", name="Check").click()
@@ -201,7 +165,7 @@ def test_axe_finds_nothing(stage, theme, width):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_contrast_of_text_and_graphics_in_plots(stage, theme):
-    page = stage(SoftmaxLogsumexp(), TwoViews(activation="sigmoid"), theme=theme).page
+    page = stage(*SECOND, theme=theme).page
     ratios = page.evaluate(
         """() => {
           const canvas = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
@@ -232,6 +196,6 @@ def test_contrast_of_text_and_graphics_in_plots(stage, theme):
 
 
 def test_ids_are_unique_on_a_page_with_several(stage):
-    page = stage(SoftmaxLogsumexp(), TwoViews(), SoftmaxLogsumexp(), TwoViews(), QUIZ, NUMBER).page
+    page = stage(*FIRST, *FIRST, QUIZ, NUMBER).page
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map((one) => one.id)")
-    assert len(ids) == len(set(ids)) >= 20
+    assert len(ids) == len(set(ids)) >= 10

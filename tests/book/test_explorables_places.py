@@ -1,13 +1,16 @@
-"""Explorables in a browser: widths, print, no script, a live kernel, speed."""
+"""All explorables in a browser: widths, print, no script, a live kernel, speed."""
 
 import functools
-import math
 
 import pytest
 from explorable_page import NUMBER, QUIZ, put_on_page, settled, shown
+from specimen import SPECIMENS
 
-from gpkl_lib.explore import SoftmaxLogsumexp, TwoViews, esm
+from gpkl_lib.explore import SoftmaxLogsumexp, esm
 
+EVERY = pytest.mark.parametrize("name", SPECIMENS)
+FIRST = [specimen.settings[0] for specimen in SPECIMENS.values()]
+LAST = [specimen.settings[-1] for specimen in SPECIMENS.values()]
 pytestmark = pytest.mark.browser
 
 
@@ -18,7 +21,7 @@ def stage(open_page, tmp_path):
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_no_sideways_scroll_and_text_stays_readable(stage, width):
-    page = stage(SoftmaxLogsumexp([1, 2, 3, 4, 5, 6]), TwoViews(), QUIZ, NUMBER, width=width).page
+    page = stage(SoftmaxLogsumexp([1, 2, 3, 4, 5, 6]), *FIRST, *LAST, QUIZ, NUMBER, width=width).page
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     sizes = (
         "[...document.querySelectorAll('.gpkl-live svg text')].map((one) => parseFloat(getComputedStyle(one).fontSize))"
@@ -27,26 +30,26 @@ def test_no_sideways_scroll_and_text_stays_readable(stage, width):
 
 
 def test_without_javascript_the_still_is_seen(stage):
-    page = stage(SoftmaxLogsumexp(), TwoViews(), QUIZ, width=390, java_script_enabled=False).page
+    page = stage(*FIRST, QUIZ, width=390, java_script_enabled=False).page
     pictures = page.get_by_role("img")
-    assert pictures.count() == 2
-    assert pictures.first.bounding_box()["width"] > 300
+    assert pictures.count() == len(FIRST)
+    assert min(picture.bounding_box()["width"] for picture in pictures.all()) > 300
     page.get_by_text("Answer").click()
     assert page.get_by_text("log 2 < 1.").is_visible()
 
 
 def test_print_shows_the_still_in_light_colours(stage):
-    page = stage(SoftmaxLogsumexp(), theme="dark").page
-    assert not page.locator(".gpkl-still").is_visible()
+    page = stage(SoftmaxLogsumexp(), *FIRST, theme="dark").page
+    assert not any(still.is_visible() for still in page.locator(".gpkl-still").all())
     page.emulate_media(media="print")
-    assert page.locator(".gpkl-still").is_visible()
-    assert not page.locator(".gpkl-live").is_visible()
+    assert all(still.is_visible() for still in page.locator(".gpkl-still").all())
+    assert not any(live.is_visible() for live in page.locator(".gpkl-live").all())
     fill = page.locator(".gpkl-picture rect.gpkl-blue").first.evaluate("one => getComputedStyle(one).fill")
     assert fill == "rgb(0, 104, 168)"
 
 
 def test_nothing_moves_for_those_who_want_it_still(stage):
-    page = stage(SoftmaxLogsumexp(), QUIZ, reduced_motion="reduce").page
+    page = stage(*FIRST, QUIZ, reduced_motion="reduce").page
     moving = """[...document.querySelectorAll('.gpkl, .gpkl *')].filter((one) => {
       const style = getComputedStyle(one);
       return parseFloat(style.transitionDuration) > 0 || style.animationName !== 'none';
@@ -54,11 +57,14 @@ def test_nothing_moves_for_those_who_want_it_still(stage):
     assert page.evaluate(moving) == 0
 
 
-def test_the_kernel_and_the_picture_follow_each_other(stage):
-    visit = stage(SoftmaxLogsumexp())
+@EVERY
+def test_the_kernel_and_the_picture_follow_each_other(stage, name):
+    specimen = SPECIMENS[name]
+    first, second = specimen.settings[:2]
+    visit = stage(first)
     visit.page.evaluate(
-        """async (source) => {
-          const state = {logits: [1, 2, 3, 4], temperature: 1, scale: 1}, listeners = [];
+        """async ([source, state]) => {
+          const listeners = [];
           window.kernel = {
             saved: 0, listeners,
             get: (key) => state[key],
@@ -75,25 +81,28 @@ def test_the_kernel_and_the_picture_follow_each_other(stage):
           el.id = "live";
           window.cleanUp = module.default.render({model: kernel, el});
         }""",
-        esm("softmax-logsumexp"),
+        [esm(name), first.state()],
     )
     page, live = visit.page, visit.page.locator("#live")
-    page.evaluate("kernel.set('logits', [0, 0]); kernel.set('temperature', 2)")
+    page.evaluate("(state) => Object.entries(state).forEach(([key, value]) => kernel.set(key, value))", second.state())
     settled(page)
-    assert shown(live, "lse") == pytest.approx(2 * math.log(2), rel=1e-12)
-    live.get_by_role("slider", name="logit x₁").focus()
-    page.keyboard.press("ArrowUp")
-    assert page.evaluate("[kernel.get('logits'), kernel.saved]") == [[0.1, 0], 1]
+    for key, value in specimen.wanted(second).items():
+        assert shown(live, key) == pytest.approx(value, rel=1e-12, abs=specimen.near(key)), key
+    live.get_by_label(specimen.slider).focus()
+    before = page.evaluate("kernel.saved")
+    page.keyboard.press("Home")
+    page.keyboard.press("PageUp")
+    settled(page)
+    assert page.evaluate("kernel.saved") > before
+    assert any(page.evaluate("(key) => kernel.get(key)", key) != value for key, value in second.state().items())
     page.evaluate("cleanUp()")
     assert page.evaluate("kernel.listeners.length") == 0
     assert visit.errors == []
 
 
-@pytest.mark.parametrize(
-    ("widget", "control"), [(SoftmaxLogsumexp([1, 2, 3, 4, 0, -1]), "temperature T"), (TwoViews(), "shift c of t")]
-)
-def test_redraw_takes_less_than_a_frame_at_a_quarter_of_the_speed(stage, widget, control):
-    page = stage(widget).page
+@EVERY
+def test_redraw_takes_less_than_a_frame_at_a_quarter_of_the_speed(stage, name):
+    page = stage(SPECIMENS[name].settings[0]).page
     devtools = page.context.new_cdp_session(page)
     devtools.send("Emulation.setCPUThrottlingRate", {"rate": 4})
     devtools.send("Performance.enable", {"timeDomain": "threadTicks"})  # the page's own time, not its neighbours'
@@ -105,7 +114,7 @@ def test_redraw_takes_less_than_a_frame_at_a_quarter_of_the_speed(stage, widget,
     def redraws(many=40):
         """Milliseconds a redraw by what they went into."""
         before = spent()
-        page.get_by_label(control).evaluate(
+        page.get_by_label(SPECIMENS[name].slider).evaluate(
             """async (input, many) => {
               for (let i = 0; i < many; i += 1) {
                 input.value = Number(input.min) + ((input.max - input.min) * ((i * 7) % many)) / many;
@@ -121,5 +130,5 @@ def test_redraw_takes_less_than_a_frame_at_a_quarter_of_the_speed(stage, widget,
     redraws()
     best = min((redraws() for _ in range(3)), key=lambda cost: cost["Task"])
     drawn = best["Script"] + best["RecalcStyle"] + best["Layout"]
-    print(f"{type(widget).__name__}: {drawn:.1f} ms from input to layout, {best['Task']:.1f} ms of two frames in all")
+    print(f"{name}: {drawn:.1f} ms from input to layout, {best['Task']:.1f} ms of two frames in all")
     assert 0 < drawn < 16
