@@ -151,10 +151,15 @@ class Statement:
 
     def with_side(self, number: int, expr: sp.Expr) -> Statement:
         """The same statement with another expression on one side, counted from 0 (what a mutation test does)."""
-        sides = [*self.sides[:number], expr, *self.sides[number + 1 :]]
-        chain = [x for pair in zip(sides, (*self.relations, ""), strict=True) for x in pair][:-1]
-        others = {name: getattr(self, name) for name in list(self.__dataclass_fields__)[2:]}
-        return Statement(*chain, **others)
+        return self._other((*self.sides[:number], sp.sympify(expr), *self.sides[number + 1 :]), self.relations)
+
+    def with_relation(self, number: int, relation: str) -> Statement:
+        """The same statement with another relation, counted from 0."""
+        return self._other(self.sides, (*self.relations[:number], relation, *self.relations[number + 1 :]))
+
+    def _other(self, sides: tuple[sp.Expr, ...], relations: tuple[str, ...]) -> Statement:
+        chain = [x for pair in zip(sides, (*relations, ""), strict=True) for x in pair][:-1]
+        return Statement(*chain, **{name: getattr(self, name) for name in list(self.__dataclass_fields__)[2:]})
 
     def latex(self) -> str:
         """The chain on one line, or where that is too wide for a phone, one relation to a line."""
