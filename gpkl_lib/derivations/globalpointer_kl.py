@@ -11,7 +11,11 @@ import sympy as sp
 from sympy import Limit, exp, log, tanh
 
 from gpkl_lib.derivations.derivation import Derivation, Step
+from gpkl_lib.derivations.expressions import Inner, Norm
+from gpkl_lib.derivations.functions import function
 from gpkl_lib.derivations.notation import Partial, T, c, epsilon, i, k, name, s, t, total
+from gpkl_lib.derivations.statement import Statement
+from gpkl_lib.derivations.vocabulary import sigma
 
 u, v, w, not_u, not_v = (sp.IndexedBase(letter, positive=True) for letter in ("u", "v", "w", r"\bar{u}", r"\bar{v}"))
 D = name(r"D_{\sigma}(s, t)")
@@ -169,6 +173,25 @@ with sp.evaluate(False):
             ),
         ],
         SIGMOID,
+    )
+
+    D_of = function(r"D_{\sigma}(#1, #2)", (s, t), total((sigma(s[i]) - sigma(t[i])) * (s[i] - t[i])))
+    inner = Statement(D_of(s, t), "=", Inner(sigma(s) - sigma(t), s - t))
+    bounds = Statement(
+        sp.S.Zero,
+        "<=",
+        D_of(s, t),
+        "<=",
+        Norm(s - t) ** 2 / 4,
+        tight={1: [(t[i], s[i])], 2: [(t[i], s[i])]},
+    )
+    pull = Statement(
+        (s[k] - t[k]) * Partial(D_of(s, t), s[k]),
+        ">=",
+        (s[k] - t[k]) * (sigma(s[k]) - sigma(t[k])),
+        ">=",
+        sp.S.Zero,
+        tight={1: [(t[i], s[i])], 2: [(t[i], s[i])]},
     )
 
 DERIVATIONS = (pair, binary, shift, hyperbolic, gradient, curvature, net, hot, digits)

@@ -1,6 +1,6 @@
 // "Choose your f": the divergence of one logit is the area of a rectangle under the graph of f. Where does it pull, how hard,
 // and where has learning stopped?
-import { decision, decisionGap, familyCurvature, familyDivergence, familyGradient, familyNames, rivalGradient } from "./math-family.js";
+import { decision, decisionGap, familyCurvature, familyDivergence, familyGradient, rivalGradient } from "./math-family.js";
 import { dragAcross, follow, frame, presets, put, readout, slider } from "./controls.js";
 import { KEYS, clamp, fixed, grid, h, label, minus, num, plot, py, rebuild, rich, round, same, set, ticks, uid, v, write } from "./kit.js";
 
@@ -181,7 +181,7 @@ function render({ model, el }) {
   const pulled = h("div", { class: "gpkl-label" });
   ui.readouts.append(pulled);
   pulled.style.gridColumn = "1 / -1";
-  const f = menu(ui.controls, { caption: "function *f*", options: familyNames().map((name) => [name, NAMES[name]]), put: (value) => put(model, { f: value }) });
+  const f = menu(ui.controls, { caption: "function *f*", options: Object.entries(NAMES), put: (value) => put(model, { f: value }) });
   const temperature = slider(ui.controls, { caption: "temperature *T*", min: -1.3, max: 1.3, step: 0.01, show: String,
     toValue: (p) => clamp(three(10 ** p), 0.05, 20), fromValue: Math.log10, put: (value) => put(model, { temperature: value }) });
   const start = presets(ui.controls, { caption: "start from", entries: STARTS, put: (given) => put(model, given) });

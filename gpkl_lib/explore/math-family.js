@@ -13,7 +13,6 @@ const FAMILY = {
   sigmoid: [sigmoid, (z) => sigmoid(z) * sigmoid(-z), (z) => -sigmoid(z) * sigmoid(-z) * Math.tanh(z / 2)],
   step: [(z) => (z > 0 ? 1 : 0), () => 0, () => 0],
 };
-export const familyNames = () => Object.keys(FAMILY);
 export const decision = (f, x, T = 1) => FAMILY[f][0](x / T);
 export const decisionSlope = (f, x, T = 1) => FAMILY[f][1](x / T) / T;
 export const decisionBend = (f, x, T = 1) => FAMILY[f][2](x / T) / (T * T);

@@ -13,7 +13,7 @@ const cells = (L) => Array.from({ length: L }, (_, i) => Array.from({ length: L 
 
 // every candidate's score in both views, and the second column to drag
 function scores(parent, model) {
-  const svg = plot(parent, { caption: "scores of all spans in *s* ● and *t* + *c* ◆: drag the right column", height: HEIGHT, label: "Scores of both views", inset: [20, 14, 44, 34] });
+  const svg = plot(parent, { caption: "scores of all spans in *s* ● and *t* + *c* ◆: drag *c*", height: HEIGHT, label: "Scores of both views", inset: [20, 14, 44, 34] });
   const lines = v("g"), links = v("g"), left = v("g"), right = v("g");
   const toY = (value) => (HEIGHT * (SCALE - clamp(value, -SCALE, SCALE))) / (2 * SCALE);
   const names = [["*s*", "25%"], ["*t* + *c*", "75%"]].map(([text, x]) => label(text, { x, y: HEIGHT + 19, "text-anchor": "middle" }));
@@ -29,36 +29,38 @@ function scores(parent, model) {
     const moved = t.map((value) => value + c);
     pool(links, s, () => v("line", { x1: "25%", x2: "75%" }), (line, a, i) =>
       set(line, { y1: toY(a), y2: toY(moved[i]), visibility: "visible", class: a > 0 !== moved[i] > 0 ? "gpkl-rule gpkl-ink" : "gpkl-grid" }));
-    pool(left, s, () => v("circle", { cx: "25%", r: 4, class: "gpkl-dot gpkl-blue" }), (dot, a) => set(dot, { cy: toY(a), visibility: "visible" }));
+    pool(left, s, () => v("circle", { cx: "25%", r: 4, class: "gpkl-dot gpkl-blue" }), (dot, a) => set(dot, { cy: toY(a), visibility: a < -SCALE ? "hidden" : "visible" }));
     pool(right, moved, () => v("svg", { x: "75%", class: "gpkl-column" }, v("path", { d: "M0-6 6 0 0 6-6 0Z", class: "gpkl-dot gpkl-vermilion" })), (dot, b) =>
-      set(dot, { y: toY(b), visibility: "visible" }));
+      set(dot, { y: toY(b), visibility: b < -SCALE ? "hidden" : "visible" }));
     [s, moved].forEach((view, k) => write(below[k], `${view.filter((x) => x < -SCALE).length} below ${minus(String(-SCALE))}`));
     knob(toY(c));
   };
 }
 
-// the board of one view: rows where a span starts, columns where it ends; filled where it is decided
-function board(parent, { caption, tone, name }) {
-  const height = 190, svg = plot(parent, { caption, height, label: name, inset: [12, 14, 8, 34] }), stage = v("g");
+// both boards in one square: above the diagonal s, from row to column; below it t + c, mirrored. Equal decisions are symmetric.
+function board(parent) {
+  const svg = plot(parent, { caption: "the boards: *s* above the diagonal, *t* + *c* mirrored below; outlined: decided otherwise", height: HEIGHT, label: "Boards of both views", inset: [20, 14, 44, 34] });
+  const stage = v("g");
   svg.append(stage);
   let made = 0, parts = [];
-  return (tokens, above, other) => {
-    const L = tokens.length, size = 100 / L, tall = height / L;
+  return (tokens, views) => {
+    const L = tokens.length, wide = 100 / (L + 1), tall = HEIGHT / (L + 1);
     if (made !== L) {
-      parts = cells(L).map(([i, j]) => {
-        const at = { x: `${size * j}%`, y: tall * i, width: `${size}%`, height: tall };
-        return [v("rect", { ...at, class: `gpkl-bar gpkl-${tone}`, stroke: "none" }), v("rect", { ...at, class: "gpkl-unequal" }),
-          v("rect", { ...at, class: "gpkl-grid", fill: "none" })];
-      });
-      stage.replaceChildren(...parts.map((part) => part[2]), ...parts.map((part) => part[0]), ...parts.map((part) => part[1]),
-        ...["from", "to"].map((text, k) => v("text", k ? { x: "100%", y: -4, class: "gpkl-tick gpkl-end" } : { x: 0, dx: -6, y: 10, class: "gpkl-tick gpkl-end" }, text)));
+      parts = [0, 1].map((k) => cells(L).map(([i, j]) => {
+        const [row, column] = k ? [j + 1, i] : [i, j + 1];
+        const at = { x: `${wide * column}%`, y: tall * row, width: `${wide}%`, height: tall };
+        return ["gpkl-grid", `gpkl-bar gpkl-${k ? "vermilion" : "blue"}`, "gpkl-unequal"].map((name, layer) => v("rect", { ...at, class: name, ...(layer ? {} : { fill: "none" }) }));
+      }));
+      const marks = [["*s*", "blue"], ["*t* + *c*", "vermilion"]].map(([text, tone], k) =>
+        label(text, { x: k ? 0 : "100%", dx: k ? 4 : -4, y: k ? HEIGHT + 18 : -5, class: `gpkl-text gpkl-${tone}${k ? "" : " gpkl-end"}` }));
+      stage.replaceChildren(...[0, 1, 2].flatMap((layer) => parts.flat().map((part) => part[layer])), ...marks);
       made = L;
     }
-    const mine = new Set(above), theirs = new Set(other);
-    parts.forEach(([fill, ring], cell) => {
-      set(fill, { visibility: mine.has(cell) ? "visible" : "hidden" });
-      set(ring, { visibility: mine.has(cell) !== theirs.has(cell) ? "visible" : "hidden" });
-    });
+    const sets = views.map((view) => new Set(view));
+    parts.forEach((half, k) => half.forEach(([, fill, ring], cell) => {
+      set(fill, { visibility: sets[k].has(cell) ? "visible" : "hidden" });
+      set(ring, { visibility: sets[0].has(cell) !== sets[1].has(cell) ? "visible" : "hidden" });
+    }));
   };
 }
 
@@ -66,7 +68,7 @@ function board(parent, { caption, tone, name }) {
 function texts(parent) {
   const lists = [["*s* ●", "blue"], ["*t* + *c* ◆", "vermilion"]].map(([text, tone]) => {
     const items = h("span");
-    parent.append(h("div", { class: `gpkl-wide gpkl-${tone}` }, h("span", { class: "gpkl-label" }, "decoded from ", rich(text), ": "), items));
+    parent.append(h("div", { class: `gpkl-${tone}` }, h("span", { class: "gpkl-label" }, "decoded from ", rich(text), ": "), items));
     return items;
   });
   return (tokens, views) => views.forEach((view, k) => rebuild(lists[k], [tokens, views], () => {
@@ -129,12 +131,10 @@ function kinds(parent, types, choose) {
 function render({ model, el }) {
   const first = Object.fromEntries(TRAITS.map((name) => [name, model.get(name)]));
   const ui = frame(el, { kind: "other-decisions", title: "Same divergence, other decisions", onReset: () => put(model, first) });
-  const strip = scores(ui.plots, model), words = h("div", { class: "gpkl-panel" });
+  const strip = scores(ui.plots, model), square = board(ui.plots), words = h("div", { class: "gpkl-panel gpkl-wide" });
   ui.plots.append(words);
   words.append(h("div", { class: "gpkl-label" }, h("i", {}, first.tokens.join(" "))));
   const decoded = texts(words);
-  const boards = [["*s* ●: from token (row) to token (column)", "blue", "Board of s"], ["*t* + *c* ◆; outlined: decided otherwise", "vermilion", "Board of t + c"]]
-    .map(([caption, tone, name]) => board(ui.plots, { caption, tone, name }));
   const both = curves(ui.plots, model);
   const show = {
     softmax: readout(ui.readouts, "softmax", "softmax over the board: *D*"),
@@ -153,7 +153,7 @@ function render({ model, el }) {
     const changed = flipped(s, t, c);
     strip(s, t, c);
     decoded(tokens, views);
-    boards.forEach((draw, k) => draw(tokens, views[k], views[1 - k]));
+    square(tokens, views);
     both(s, t, c, now);
     show.softmax(now[0], nats(now[0]));
     show.sigmoid(now[1], nats(now[1]));

@@ -12,6 +12,7 @@ from torch import Tensor
 from gpkl_lib.divergence import symmetric_kl
 from gpkl_lib.explore import svg
 from gpkl_lib.explore.base import Explorable, check_range, esm
+from gpkl_lib.explore.figures import PALETTE
 
 if TYPE_CHECKING:
     from gpkl_lib.explore.boards import Board
@@ -158,9 +159,10 @@ def _listed(spans: list[str]) -> str:
 
 
 def _board(scores: Tensor, length: int, left: float, tone: str) -> Iterator[str]:
-    size = 160 / length
+    size, edges = 160 / length, range(length + 1)
+    rows = "".join(f"M{left + size * max(k - 1, 0):.1f} {28 + size * k:.1f}H{left + 160:.1f}" for k in edges)
+    columns = "".join(f"M{left + size * k:.1f} 28V{28 + size * min(k + 1, length):.1f}" for k in edges)
+    yield svg.tag("path", d=rows + columns, fill="none", stroke=PALETTE["grey"], stroke_width=0.5)
     for cell, (i, j) in enumerate(torch.triu_indices(length, length).T.tolist()):
-        x, y = left + size * j, 28 + size * i
-        yield svg.outline(x, y, size, size, "grey")
         if scores[cell] > 0:
-            yield svg.box(x + 1, y + 1, size - 2, size - 2, tone)
+            yield svg.box(left + size * j + 1, 29 + size * i, size - 2, size - 2, tone)
