@@ -93,7 +93,7 @@ function areasPlot(parent) {
       set(node, { visibility: "visible" });
       set(node.firstChild, { x });
       write(node.firstChild, String(cell.i + 1));
-      set(node.lastChild, { x, y: toY(cell.other) + (cell.other < cell.own ? 15 : -6) });
+      set(node.lastChild, { x, y: cell.other === Infinity ? 12 : toY(cell.other) + (cell.other < cell.own ? 15 : -6) });
       write(node.lastChild, cell.other === Infinity ? "∞" : cell.share >= 0.09 ? fixed(cell.other, 2) : "");
     });
   };

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gpkl_lib.explore import svg
 from gpkl_lib.explore.base import Explorable, check_range, esm
+from gpkl_lib.explore.figures import PALETTE
 
 Direction = Literal["forward", "reverse", "symmetric"]
 SHARE = 0.6  # of the left mode
@@ -53,6 +54,30 @@ def fit_loss(*, mean: float, width: float, gap: float, direction: Direction) -> 
     return float(divergences(mean, width, gap)[direction])
 
 
+def descend(*, mean: float, width: float, gap: float, direction: Direction, steps: int = 3000) -> tuple[float, float]:
+    """(mean, width) where gradient descent on (mean, log width), with slopes by autograd, comes to rest.
+
+    Each step is halved until the divergence falls, and cut off at the ends of the ranges that a state may take.
+    """
+    ends = torch.tensor([MEANS, [math.log(w) for w in WIDTHS]], dtype=torch.float64)
+    at = torch.tensor([mean, math.log(width)], dtype=torch.float64)
+    for _ in range(steps):
+        at.requires_grad_()
+        loss = divergences(at[0], at[1].exp(), gap)[direction]
+        (slope,) = torch.autograd.grad(loss, at)
+        at = at.detach()
+        rate = min(0.5, 0.4 / max(slope.norm().item(), 1e-300))
+        while rate > 1e-12:
+            new = (at - rate * slope).clamp(ends[:, 0], ends[:, 1])
+            if divergences(new[0], new[1].exp(), gap)[direction] < loss:
+                break
+            rate /= 2
+        if rate <= 1e-12 or slope.norm() < 1e-7:
+            break
+        at = new
+    return at[0].item(), at[1].exp().item()
+
+
 class FitByKL(Explorable):
     """One Gaussian q = N(mean, width^2) against a target p with two modes, by KL one way, the other way, or both.
 
@@ -88,27 +113,6 @@ class FitByKL(Explorable):
         found = {key: float(value) for key, value in divergences(self.mean, self.width, self.gap).items()}
         return {"objective": found[self.direction], **found}
 
-    def descended(self, steps: int = 3000) -> tuple[float, float]:
-        """(mean, width) after gradient descent on (mean, log width) by autograd; the state itself stays as it is.
-
-        Each step is halved until the divergence falls, and cut off at the ends of the ranges that a state may take.
-        """
-        ends = torch.tensor([MEANS, [math.log(w) for w in WIDTHS]], dtype=torch.float64)
-        at = torch.tensor([self.mean, math.log(self.width)], dtype=torch.float64, requires_grad=True)
-        for _ in range(steps):
-            loss = divergences(at[0], at[1].exp(), self.gap)[self.direction]
-            (slope,) = torch.autograd.grad(loss, at)
-            rate = min(0.5, 0.4 / max(slope.norm().item(), 1e-300))
-            while rate > 1e-12:
-                new = (at.detach() - rate * slope).clamp(ends[:, 0], ends[:, 1])
-                if divergences(new[0], new[1].exp(), self.gap)[self.direction] < loss:
-                    break
-                rate /= 2
-            if rate <= 1e-12 or slope.norm() < 1e-7:
-                break
-            at = new.requires_grad_()
-        return at[0].item(), at[1].exp().item()
-
     def still(self) -> str:
         """Both densities and the three numbers as one SVG picture."""
         value = self.values()
@@ -138,10 +142,10 @@ class FitByKL(Explorable):
                 points=points,
                 class_=f"gpkl-{tone}",
                 fill="none",
-                stroke=svg.PALETTE[tone],
+                stroke=PALETTE[tone],
                 stroke_width=2,
                 stroke_dasharray=dash,
-                style=f"stroke:var(--tone, {svg.PALETTE[tone]})",
+                style=f"stroke:var(--tone, {PALETTE[tone]})",
             )
         for tick in (-6, -3, 0, 3, 6):
             yield svg.text(8 + 21.5 * (tick + 8), 194, svg.number(tick, 0), "grey")
