@@ -6,7 +6,18 @@ is made of.
 """
 
 from gpkl_lib.derivations.derivation import Claim, Derivation, DerivationError, Step, Verdict
-from gpkl_lib.derivations.expressions import BigO, IndexSet, Inner, Integral, Norm, Numeric, Over, count, partition
+from gpkl_lib.derivations.expressions import (
+    BigO,
+    IndexSet,
+    Inner,
+    Integral,
+    Nabla,
+    Norm,
+    Numeric,
+    Over,
+    count,
+    partition,
+)
 from gpkl_lib.derivations.finding import Finding, Findings, Together
 from gpkl_lib.derivations.functions import Rule, function
 from gpkl_lib.derivations.notation import latex
@@ -25,6 +36,7 @@ __all__ = [
     "IndexSet",
     "Inner",
     "Integral",
+    "Nabla",
     "Norm",
     "Numeric",
     "Over",

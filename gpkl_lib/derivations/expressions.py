@@ -17,7 +17,7 @@ from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import PRECEDENCE
 
 from gpkl_lib.derivations.functions import Node, entry
-from gpkl_lib.derivations.notation import i, total
+from gpkl_lib.derivations.notation import Partial, i, total
 
 
 def _place() -> sp.Symbol:
@@ -61,6 +61,21 @@ class Norm(Node):
         text = rf"\lVert {printer.doprint(self.args[0])} \rVert"
         text += f"_{{{printer.doprint(self.args[1])}}}" if self.args[1] != 2 else ""
         return text if exp is None else rf"{text}^{{{exp}}}"
+
+
+class Nabla(Node):
+    """Nabla(f, x): the gradient of a number by a vector, itself a vector."""
+
+    vector = True
+
+    def at(self, place: sp.Expr) -> sp.Expr:
+        """The derivative by one entry."""
+        f, x = self.args
+        return Partial(f, x[place])
+
+    def _latex(self, printer: LatexPrinter) -> str:
+        f, x = map(printer.doprint, self.args)
+        return rf"\nabla_{{{x}}} " + (rf"\left({f}\right)" if self.args[0].is_Add else f)
 
 
 class IndexSet(sp.Atom):  # type: ignore[misc]

@@ -18,7 +18,16 @@ from sympy.printing.latex import LatexPrinter
 
 
 class Node(sp.Expr):  # type: ignore[misc]
-    """An expression that SymPy lacks, left as written. A subclass may have a `meaning` in terms of others."""
+    """An expression that SymPy lacks, left as written. A subclass may have a `meaning` in terms of others.
+
+    A subclass that is a vector says so and gives the entry `at` a place.
+    """
+
+    vector = False
+
+    def at(self, place: sp.Expr) -> sp.Expr:
+        """The entry of a vector; a number is the same at every place."""
+        return self
 
     @property
     def is_commutative(self) -> bool:
@@ -110,8 +119,8 @@ def is_vector(e: sp.Expr) -> bool:
         rule, *arguments = e.args
         pairs = zip(rule.params, arguments, strict=True)
         return rule.index is not None or any(is_vector(x) for p, x in pairs if not isinstance(p, sp.IndexedBase))
-    if isinstance(e, sp.IndexedBase) or not e.args:
-        return isinstance(e, sp.IndexedBase)
+    if isinstance(e, sp.IndexedBase | Node) or not e.args:
+        return isinstance(e, sp.IndexedBase) or (isinstance(e, Node) and e.vector)
     elementwise = e.is_Add or e.is_Mul or e.is_Pow or isinstance(e, sp.Function | sp.Max | sp.Min)
     return elementwise and any(map(is_vector, e.args))
 
@@ -122,6 +131,8 @@ def entry(e: sp.Expr, place: sp.Expr) -> sp.Expr:
         return e
     if isinstance(e, sp.IndexedBase):
         return e[place]
+    if isinstance(e, Node) and e.vector:
+        return e.at(place)
     if not isinstance(e, Call):
         return e.func(*(entry(x, place) for x in e.args))
     rule, *arguments = e.args

@@ -46,7 +46,7 @@ class Partial(sp.Expr):  # type: ignore[misc]
         d = r"\partial" if any(isinstance(x, sp.Indexed) for x in variables) else "d"
         power = f"^{{{len(variables)}}}" if len(variables) > 1 else ""
         below = r"\, ".join(f"{d} {printer.doprint(x)}" for x in variables)
-        if f.is_Symbol or isinstance(f, sp.Indexed | sp.Function):
+        if f.is_Symbol or isinstance(f, sp.Indexed | sp.Function) or hasattr(f, "meaning"):
             return rf"\frac{{{d}{power} {printer.doprint(f)}}}{{{below}}}"
         inner = printer.doprint(f)
         return rf"\frac{{{d}{power}}}{{{below}}} " + (rf"\left({inner}\right)" if f.is_Add else inner)

@@ -197,7 +197,7 @@ class Evaluator:
         if x.is_Symbol:
             return mp.diff(lambda v: self._slope(f, tuple(outer), _fresh({**at, x: v})), at[x])
         place = int(self._value(x.indices[0], at)) - 1
-        vector = at[x.base]
+        vector = at[x.base] if x.base in at else [self._entry(x.base[m], at) for m in range(1, at[size] + 1)]
 
         def moved(v: mpf) -> Any:
             return self._slope(f, tuple(outer), _fresh({**at, x.base: [*vector[:place], v, *vector[place + 1 :]]}))
