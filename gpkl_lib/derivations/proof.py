@@ -117,7 +117,7 @@ def _write_out(e: sp.Expr, size: int, places: dict[sp.Symbol, int]) -> sp.Expr:
 
 
 def _calculate(e: sp.Expr, winners: dict[sp.Expr, sp.Symbol], places: dict[sp.Symbol, int]) -> sp.Expr:
-    """`e` with its derivatives and limits worked out, innermost first, and tanh written by exponentials."""
+    """`e` with its derivatives and limits worked out, innermost first; tanh, cos and sin written by exponentials."""
     if not e.args or e.is_Indexed:
         return e
     e = e.func(*(_calculate(x, winners, places) for x in e.args))
@@ -129,6 +129,8 @@ def _calculate(e: sp.Expr, winners: dict[sp.Expr, sp.Symbol], places: dict[sp.Sy
     if isinstance(e, sp.tanh):
         square = sp.exp(sp.expand_log(2 * e.args[0], force=True))
         return (square - 1) / (square + 1)
+    if isinstance(e, sp.cos | sp.sin):
+        return sp.expand(e.rewrite(sp.exp))
     if isinstance(e, sp.Limit):
         f, x, to, _ = e.args
         if to == sp.oo:
