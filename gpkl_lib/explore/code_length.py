@@ -126,7 +126,7 @@ class CodeLength(Explorable):
 
     def still(self) -> str:
         """Code lengths over the share of each symbol, and the numbers, as one SVG picture."""
-        show = {key: svg.number(value, 4).replace("inf", "∞") for key, value in self.values().items()}
+        show = {key: svg.number(value, 4) for key, value in self.values().items()}
         q = smooth(self.q, self.smoothing)
         alt = (
             f"p: {svg.listed(self.p, 3)}; q: {svg.listed(q, 3)}. Entropy of p {show['entropy']} nats, "

@@ -80,8 +80,8 @@ def text(x: float, y: float, content: str, tone: str = "ink", anchor: str = "mid
 
 
 def number(value: float, digits: int) -> str:
-    """Return `value` with a true minus sign."""
-    return f"{value:.{digits}f}".replace("-", "−")
+    """Return `value` with a true minus sign, and infinity as its sign."""
+    return f"{value:.{digits}f}".replace("-", "−").replace("inf", "∞")
 
 
 def listed(values: Iterable[float], digits: int) -> str:

@@ -13,6 +13,7 @@ from gpkl_lib.explore.code_length import cross_entropy, entropy, jensen_shannon,
 
 SPECIMEN = Specimen(
     settings=[
+        CodeLength([0.4, 0.3, 0.2, 0.1], [0.25, 0.35, 0.1, 0.3]),
         CodeLength(),
         CodeLength([0.4, 0.3, 0.2, 0.1], [0.5, 0.3, 0.2, 0.0], unit="nats"),
         CodeLength([0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5]),
@@ -24,7 +25,7 @@ SPECIMEN = Specimen(
     line="forward",
     slider="spread evenly in q: ε",
     stops=13,
-    drags=[("p₁", 27, 0.12), ("q₂", -27, -0.12)],
+    drags=[("p₁", 26, 0.12), ("q₂", -26, -0.12)],
     absolute=1e-30,
 )
 PAIRS = [
