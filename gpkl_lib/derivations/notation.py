@@ -118,6 +118,10 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
             factors += factor.args if product and not _negated(factor)[0] else [factor]
         return str(super()._print_Mul(sp.Mul(*factors, evaluate=False)))
 
+    def _print_Abs(self, expr: sp.Expr, exp: str | None = None) -> str:
+        body = rf"\left|{self._print(expr.args[0])}\right|"
+        return body if exp is None else rf"{body}^{{{exp}}}"
+
     def _print_Indexed(self, expr: sp.Indexed) -> str:
         return f"{self._print(expr.base)}_{{{self._print(expr.indices[0])}}}"
 

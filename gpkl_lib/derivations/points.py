@@ -144,6 +144,7 @@ def distribution(*, zeros: bool = False) -> Domain:
         with mp.workdps(300):
             return [w / mp.fsum(weights) for w in weights]
 
+    draw.simplex = True  # type: ignore[attr-defined]  # a proof may use that they add up to 1
     return draw
 
 

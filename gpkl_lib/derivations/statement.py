@@ -27,13 +27,14 @@ from typing import Any
 
 import sympy as sp
 from mpmath import mp, mpf
+from sympy import exp
 
 from gpkl_lib.derivations.comparison import compare
 from gpkl_lib.derivations.finding import Finding
 from gpkl_lib.derivations.functions import entry, is_vector, needs
 from gpkl_lib.derivations.layout import PHONE, aligned, width, wrapped
 from gpkl_lib.derivations.normal import NotProven
-from gpkl_lib.derivations.notation import Definition, Winner, n
+from gpkl_lib.derivations.notation import Definition, Winner, i, j, n, total
 from gpkl_lib.derivations.numeric import Evaluator
 from gpkl_lib.derivations.points import KINDS, Domain, Point, points
 from gpkl_lib.derivations.proof import prove
@@ -206,8 +207,14 @@ class Statement:
         if self.relations[link - 1] != "=" or self.proof is False:
             return ""
         a, b = (entry(side, _PLACE) for side in self.sides[link - 1 : link + 1])
+        weights = tuple(
+            (x[i], exp(w[i]) / total(exp(w[j]), j))
+            for x, domain in self.where.items()
+            if getattr(domain, "simplex", False)
+            for w in [sp.IndexedBase(f"w_{x}", real=True)]
+        )  # any distribution without zeros is a softmax
         try:
-            return _prove(a, b, "=", self.given, sizes=self.proof is True)
+            return _prove(a, b, "=", (*self.given, *weights), sizes=self.proof is True)
         except NotProven as error:
             if not self.proof:
                 return ""
