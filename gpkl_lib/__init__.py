@@ -1,6 +1,7 @@
-"""Divergences at the logits, the GlobalPointer head and its loss, and R-Drop training with them."""
+"""Divergences at the logits, the GlobalPointer head and its loss, and training that asks two outputs to agree."""
 
-from gpkl_lib.consistency import rdrop_loss
+from gpkl_lib.adversarial import virtual_adversarial_loss
+from gpkl_lib.consistency import distillation_loss, rdrop_loss, uda_loss
 from gpkl_lib.divergence import jensen_shannon, kl_divergence, symmetric_kl
 from gpkl_lib.global_pointer import EfficientGlobalPointer, GlobalPointer, span_mask
 from gpkl_lib.losses import multilabel_cross_entropy, sparse_multilabel_cross_entropy
@@ -14,6 +15,7 @@ __all__ = [
     "GlobalPointer",
     "Tagger",
     "decode_spans",
+    "distillation_loss",
     "entropy",
     "fit",
     "jensen_shannon",
@@ -26,4 +28,6 @@ __all__ = [
     "span_scores",
     "sparse_multilabel_cross_entropy",
     "symmetric_kl",
+    "uda_loss",
+    "virtual_adversarial_loss",
 ]

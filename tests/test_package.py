@@ -20,7 +20,8 @@ PUBLIC = {
     *("kl_divergence", "symmetric_kl", "jensen_shannon"),
     *("multilabel_cross_entropy", "sparse_multilabel_cross_entropy"),
     *("GlobalPointer", "EfficientGlobalPointer", "span_mask"),
-    *("rdrop_loss", "decode_spans", "span_scores", "Tagger", "fit"),
+    *("rdrop_loss", "virtual_adversarial_loss", "uda_loss", "distillation_loss"),
+    *("decode_spans", "span_scores", "Tagger", "fit"),
 }
 HEAVY = ("sympy", "mpmath", "matplotlib", "scipy", "anywidget", "ipywidgets", "transformers", "accelerate", "rich")
 
@@ -30,7 +31,7 @@ FLOORS = [
     {"_checks", "_optional"},
     {"smoothing", "divergence"},
     {"losses", "global_pointer"},
-    {"consistency"},
+    {"consistency", "adversarial"},
     {"spans", "corpora"},
     {"tagger", "training"},
     {"experiments"},

@@ -1,0 +1,136 @@
+"""Virtual adversarial training: the small change of the embeddings that moves the model's decisions most, held against.
+
+For embeddings x, r_adv = epsilon * d, where the unit vector d is what power iteration finds for the divergence's
+curvature at r = 0 (the divergence itself and its gradient vanish there), and the loss is D(f(x), f(x + r_adv)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from gpkl_lib._checks import check_floating
+from gpkl_lib.divergence import Activation, kl_divergence, symmetric_kl
+
+
+def virtual_adversarial_loss(
+    forward: Callable[[Tensor], Tensor],
+    embeddings: Tensor,
+    *,
+    epsilon: float,
+    xi: float = 0.01,
+    steps: int = 1,
+    activation: Activation = "sigmoid",
+    dim: int = -1,
+    mask: Tensor | None = None,
+    embedding_mask: Tensor | None = None,
+    temperature: float = 1.0,
+    symmetric: bool = True,
+    reduction: str = "batchmean",
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """D between the logits at x, which are detached, and at x + r_adv; the gradient goes through the latter alone.
+
+    `forward` is called steps + 2 times, each time with the same dropout mask (without that, the direction would follow
+    the noise of dropout). Nothing else is touched: no `.grad`, no parameter, no buffer (batch-norm statistics are put
+    back), no random state but for the draw of the first direction where `generator` is None.
+
+    Args:
+        forward: from embeddings to logits: a module, a method of one, or any function. Rows first in both.
+        embeddings: x of shape (B, ...); detach them where the embedding layer itself should not learn from this loss.
+        epsilon: length of r_adv for each row, over all its entries; positive, in the units of the embeddings.
+        xi: length of the step at which the curvature is felt. Too small drowns in rounding (below 1e-4 in float32).
+        steps: power iterations; each costs a forward and a backward pass.
+        activation, dim, mask, temperature, reduction: those of `symmetric_kl`, for the logits.
+        embedding_mask: boolean, True = valid, (B, L) for x of shape (B, L, E): padding is not moved.
+        symmetric: False gives KL(f(x) || f(x + r)), the paper's, with activation "sigmoid" or "softmax".
+        generator: for the first direction; None for torch's own.
+
+    Returns:
+        A scalar, nats.
+
+    Raises:
+        ValueError: epsilon, xi or steps not positive, an embedding_mask of another shape, reduction "none"; else as
+            `symmetric_kl`.
+
+    Source: Miyato et al. 2018, algorithm 1, section 3.3; embeddings instead of inputs as in Miyato et al. 2017.
+    """
+    check_floating("embeddings", embeddings)
+    for name, value in (("epsilon", epsilon), ("xi", xi), ("steps", steps)):
+        if not 0 < value < float("inf"):
+            raise ValueError(f"{name} must be positive and finite, got {value}")
+    if reduction == "none":
+        raise ValueError('reduction "none" has no scalar loss; use "sum", "mean" or "batchmean"')
+    keep = _moved(embeddings, embedding_mask)
+
+    def divergence(clean: Tensor, moved: Tensor, reduction: str) -> Tensor:
+        between: Callable[..., Tensor] = symmetric_kl if symmetric else kl_divergence
+        return between(
+            clean, moved, activation=activation, dim=dim, mask=mask, temperature=temperature, reduction=reduction
+        )
+
+    at = embeddings.detach()
+    start = torch.randn(at.shape, generator=generator, device=at.device, dtype=at.dtype)
+    direction = _unit(start * keep)
+    with _unchanged(forward, at.device) as same_noise:
+        same_noise()
+        with torch.no_grad():
+            clean = forward(at)
+        for _ in range(steps):
+            step = (xi * direction).requires_grad_()
+            same_noise()
+            with torch.enable_grad():
+                away = divergence(clean, forward(at + step), "sum")  # a sum: no row leans on another
+            (gradient,) = torch.autograd.grad(away, step)
+            direction = _unit(gradient * keep)
+        same_noise()
+        return divergence(clean, forward(embeddings + epsilon * direction), reduction)
+
+
+def _moved(embeddings: Tensor, embedding_mask: Tensor | None) -> Tensor:
+    """1 where an embedding may move and 0 where it is padding, broadcasting to the embeddings."""
+    if embedding_mask is None:
+        return torch.ones((), dtype=embeddings.dtype, device=embeddings.device)
+    wanted = embeddings.shape[: embedding_mask.ndim]
+    if embedding_mask.shape != wanted:
+        raise ValueError(f"embedding_mask must have shape {tuple(wanted)}, got {tuple(embedding_mask.shape)}")
+    places = embedding_mask.view(*wanted, *[1] * (embeddings.ndim - embedding_mask.ndim))
+    return places.to(embeddings.dtype)
+
+
+def _unit(x: Tensor) -> Tensor:
+    """Each row over its own length, all its entries together; a row of zeros stays. Divided by its largest entry first.
+
+    The gradient at a step of 0.01 may be 1e-30: its square would be lost.
+    """
+    rows = x.flatten(1)
+    tiny = torch.finfo(x.dtype).tiny
+    rows = rows / rows.abs().amax(-1, keepdim=True).clamp(min=tiny)
+    unit: Tensor = rows / rows.norm(dim=-1, keepdim=True).clamp(min=1)
+    return unit.view_as(x)
+
+
+@contextmanager
+def _unchanged(forward: Callable[[Tensor], Tensor], device: torch.device) -> Iterator[Callable[[], None]]:
+    """Buffers and random state as they were, afterwards; inside, calling what it gives starts the same noise again."""
+    owner = forward if isinstance(forward, nn.Module) else getattr(forward, "__self__", None)
+    buffers = list(owner.buffers()) if isinstance(owner, nn.Module) else []
+    kept = [buffer.clone() for buffer in buffers]
+    devices = [device] if device.type != "cpu" else []
+    with torch.random.fork_rng(devices=devices, device_type=device.type if devices else "cuda"):
+        noise = torch.get_rng_state()
+        other = [torch.get_device_module(one).get_rng_state(one) for one in devices]
+
+        def same_noise() -> None:
+            torch.set_rng_state(noise)
+            for one, state in zip(devices, other, strict=True):
+                torch.get_device_module(one).set_rng_state(state, one)
+
+        try:
+            yield same_noise
+        finally:
+            for buffer, value in zip(buffers, kept, strict=True):
+                buffer.data.copy_(value)  # past autograd, which would take it for a change of what it saved

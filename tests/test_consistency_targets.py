@@ -1,0 +1,203 @@
+"""Losses with a fixed target, UDA and distillation, against the papers' formulas written out."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.distributions import Bernoulli, Categorical, kl_divergence
+
+from gpkl_lib import distillation_loss, symmetric_kl, uda_loss
+from gpkl_lib.consistency import annealing_threshold
+
+
+def pair(*shape: int, size: float = 2.0) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    s, t = (torch.randn(*shape, generator=generator, dtype=torch.float64) * size for _ in range(2))
+    return s.requires_grad_(), t.requires_grad_()
+
+
+# Unsupervised data augmentation
+
+
+def test_uda_for_a_classifier_is_the_authors_code() -> None:
+    """Sharpened log-probabilities, KL by its definition, the mask from the unsharpened ones, a mean over all rows."""
+    s, t = pair(40, 5)
+    original = torch.softmax(t.detach(), -1)
+    sharp = torch.log_softmax(t.detach() / 0.4, -1)
+    each = (sharp.exp() * (sharp - torch.log_softmax(s, -1))).sum(-1)
+    kept = (original.amax(-1) > 0.8).double()
+    assert 0 < kept.sum() < 40
+    found = uda_loss(s, t, activation="softmax", temperature=0.4, threshold=0.8)
+    torch.testing.assert_close(found.loss, (each * kept).mean())
+    torch.testing.assert_close(found.confident.double(), kept.mean(), check_dtype=False)
+    ours, theirs = (torch.autograd.grad(x, s, retain_graph=True)[0] for x in (found.loss, (each * kept).mean()))
+    torch.testing.assert_close(ours, theirs)
+    by_kept = uda_loss(s, t, activation="softmax", temperature=0.4, threshold=0.8, reduction="mean_confident").loss
+    torch.testing.assert_close(by_kept, (each * kept).sum() / kept.sum())
+
+
+def test_uda_for_global_pointer_judges_each_span() -> None:
+    s, t = pair(2, 3, 6, 6)
+    mask = torch.ones(6, 6, dtype=torch.bool).triu()
+    probability = torch.sigmoid(t.detach())
+    sure = (torch.maximum(probability, 1 - probability) > 0.9) & mask
+    each = kl_divergence(Bernoulli(logits=t.detach() / 0.5), Bernoulli(logits=s))
+    options = {"mask": mask, "temperature": 0.5, "threshold": 0.9}
+    valid = 2 * 3 * 21
+    for reduction, wanted in (
+        ("sum", each[sure].sum()),
+        ("mean", each[sure].sum() / valid),
+        ("mean_confident", each[sure].sum() / sure.sum()),
+        ("batchmean", each[sure].sum() / 2),
+        ("none", each * sure),
+    ):
+        torch.testing.assert_close(uda_loss(s, t, reduction=reduction, **options).loss, wanted)  # type: ignore[arg-type]
+    assert uda_loss(s, t, **options).confident == sure.sum() / valid  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_the_target_receives_no_gradient_and_temperature_is_its_own(activation: str) -> None:
+    s, t = pair(4, 5)
+    found = uda_loss(s, t, activation=activation, temperature=0.3)  # type: ignore[arg-type]
+    assert torch.autograd.grad(found.loss, t, retain_graph=True, allow_unused=True) == (None,)
+    kind = Bernoulli if activation == "sigmoid" else Categorical
+    wanted = kl_divergence(kind(logits=t.detach() / 0.3), kind(logits=s)).mean()  # s stands as it is
+    torch.testing.assert_close(found.loss, wanted)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+@pytest.mark.parametrize("reduction", ["sum", "mean", "mean_confident", "batchmean"])
+def test_nothing_sure_costs_nothing(activation: str, reduction: str) -> None:
+    s, t = pair(4, 5, size=0.01)
+    loss, confident = uda_loss(s, t, activation=activation, threshold=0.99, reduction=reduction)  # type: ignore[arg-type]
+    assert loss == confident == 0
+    assert (torch.autograd.grad(loss, s)[0] == 0).all()
+
+
+def test_masked_cells_hold_what_they_like() -> None:
+    mask = torch.tensor([[True, True, True, False], [False] * 4, [True, False, True, False]])
+    for activation in ("sigmoid", "softmax"):
+        found = []
+        for garbage in (0.0, -math.inf, 1e30):
+            s, t = (x.detach().masked_fill(~mask, garbage).requires_grad_() for x in pair(3, 4))
+            loss, confident = uda_loss(s, t, activation=activation, mask=mask, threshold=0.6)  # type: ignore[arg-type]
+            (gradient,) = torch.autograd.grad(loss, s)
+            assert (gradient[~mask] == 0).all()
+            found.append((loss.item(), confident.item(), gradient[mask].tolist()))
+        assert found[0] == found[1] == found[2]
+        assert found[0][0] > 0
+
+
+def test_a_threshold_of_zero_keeps_every_valid_one() -> None:
+    s, t = pair(3, 4)
+    for activation in ("sigmoid", "softmax"):
+        assert uda_loss(s, t, activation=activation).confident == 1  # type: ignore[arg-type]
+    undecided = torch.zeros(1, 2)
+    for threshold, kept in ((0.49, 1), (0.5, 0)):  # above, not at
+        assert uda_loss(undecided, undecided, threshold=threshold).confident == kept
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_uda_in_half_precision_is_computed_in_single(dtype: torch.dtype) -> None:
+    s, t = (x.detach().to(dtype) for x in pair(4, 5, size=20))
+    found = uda_loss(s.requires_grad_(), t, temperature=0.4, threshold=0.8)
+    wanted = uda_loss(s.detach().double(), t.double(), temperature=0.4, threshold=0.8)
+    assert found.loss.dtype == torch.float32
+    assert found.loss.item() == pytest.approx(wanted.loss.item(), rel=1e-5)
+    assert torch.autograd.grad(found.loss, s)[0].isfinite().all()
+
+
+# Training signal annealing
+
+
+def test_annealing_rises_from_chance_to_certainty() -> None:
+    for schedule, half in (("log", 1 - math.exp(-2.5)), ("linear", 0.5), ("exp", math.exp(-2.5))):
+        found = [annealing_threshold(x, classes=4, schedule=schedule) for x in (0.0, 0.5, 1.0)]
+        assert found[1] == pytest.approx(half * 0.75 + 0.25)
+        assert 0.25 <= found[0] < 0.26
+        assert 0.99 < found[2] <= 1
+
+
+# Distillation
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.0, 8.0])
+def test_distillation_of_a_classifier_is_hinton_s(temperature: float) -> None:
+    s, t = pair(6, 5)
+    soft = torch.softmax(t.detach() / temperature, -1)
+    found = distillation_loss(s, t, activation="softmax", temperature=temperature)
+    student = torch.log_softmax(s / temperature, -1)
+    wanted = temperature**2 * nn.functional.kl_div(student, soft, reduction="batchmean")
+    torch.testing.assert_close(found, wanted)
+    cross_entropy = -(temperature**2) * (soft * student).sum(-1).mean()  # as the paper has it: the same gradient
+    ours, theirs = (torch.autograd.grad(x, s, retain_graph=True)[0] for x in (found, cross_entropy))
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_distillation_of_global_pointer_asks_each_span() -> None:
+    s, t = pair(3, 4, 4)
+    mask = torch.ones(4, 4, dtype=torch.bool).triu()
+    one, other = (Bernoulli(logits=x[:, mask] / 2) for x in (t.detach(), s))
+    wanted = 4 * kl_divergence(one, other).sum() / 3
+    torch.testing.assert_close(distillation_loss(s, t, mask=mask, temperature=2.0), wanted)
+    both = 4 * symmetric_kl(t.detach(), s, activation="sigmoid", mask=mask, temperature=2.0, reduction="batchmean")
+    torch.testing.assert_close(distillation_loss(s, t, mask=mask, temperature=2.0, symmetric=True), both)
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_the_limit_of_a_hot_teacher_is_a_squared_error(symmetric: bool) -> None:
+    s, t = pair(6, 5)
+    gap = (s - t).detach()
+    for activation, limit in (
+        ("sigmoid", gap.square().sum(-1).mean() / 8),
+        ("softmax", (gap - gap.mean(-1, keepdim=True)).square().sum(-1).mean() / 10),
+    ):
+        for temperature, precision in ((1e3, 1e-2), (1e7, 1e-6)):
+            found = distillation_loss(s, t, activation=activation, temperature=temperature, symmetric=symmetric)  # type: ignore[arg-type]
+            assert found.item() == pytest.approx((1 + symmetric) * limit.item(), rel=precision)
+            single = distillation_loss(
+                s.float(),
+                t.float(),
+                activation=activation,  # type: ignore[arg-type]
+                temperature=temperature,
+                symmetric=symmetric,
+            )
+            assert single.item() == pytest.approx(found.item(), rel=1e-4)
+
+
+def test_the_teacher_receives_no_gradient() -> None:
+    s, t = pair(4, 5)
+    for symmetric in (False, True):
+        loss = distillation_loss(s, t, temperature=3.0, symmetric=symmetric)
+        assert torch.autograd.grad(loss, t, retain_graph=True, allow_unused=True) == (None,)
+        assert torch.autograd.grad(loss, s)[0].abs().sum() > 0
+
+
+def test_gradients_keep_their_size_as_the_temperature_grows() -> None:
+    s, t = pair(8, 6)
+    sizes = [torch.autograd.grad(distillation_loss(s, t, temperature=T), s)[0].norm().item() for T in (4.0, 64.0)]
+    assert sizes[1] == pytest.approx(sizes[0], rel=0.5)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda s, t: uda_loss(s, t, threshold=1.0), r"threshold must lie in \[0, 1\), got 1.0"),
+        (lambda s, t: uda_loss(s, t, threshold=-0.1), "threshold must lie in"),
+        (lambda s, t: uda_loss(s, t, temperature=0.0), "temperature must lie between"),
+        (lambda s, t: uda_loss(s, t[:1]), "must have the shape of input"),
+        (lambda s, t: uda_loss(s, t, reduction="average"), "reduction must be one of"),
+        (lambda s, t: uda_loss(s, t, activation="tanh"), "activation must be"),
+        (lambda s, t: annealing_threshold(1.1), r"progress must lie in \[0, 1\], got 1.1"),
+        (lambda s, t: annealing_threshold(0.5, classes=1), "classes must be at least 2, got 1"),
+        (lambda s, t: annealing_threshold(0.5, schedule="cosine"), "schedule must be one of log, linear, exp, got"),
+        (lambda s, t: distillation_loss(s, t, temperature=math.inf), "temperature must lie between"),
+        (lambda s, t: distillation_loss(s, t[:1]), "must have the shape of input"),
+    ],
+)
+def test_wrong_arguments_are_refused(call, message) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match=message):
+        call(*pair(2, 3))
