@@ -25,10 +25,11 @@ export function decisionGap(f, s, t, T = 1) {
   return (sigmoid(a) * sigmoid(-b) + sigmoid(-a) * sigmoid(b)) * Math.tanh((a - b) / 2);
 }
 
-// D = (f(s/T) - f(t/T))(s - t), and what it and (f(s/T) - f(t/T))^2 say to s
-export const familyDivergence = (f, s, t, T = 1) => decisionGap(f, s, t, T) * (s - t);
-export const familyGradient = (f, s, t, T = 1) => decisionGap(f, s, t, T) + decisionSlope(f, s, T) * (s - t);
-export const familyCurvature = (f, s, t, T = 1) => 2 * decisionSlope(f, s, T) + decisionBend(f, s, T) * (s - t);
+// D = (f(s/T) - f(t/T))(s - t), and what it and (f(s/T) - f(t/T))^2 say to s; in units of T as the library, digit by digit
+const apart = (s, t, T) => s / T - t / T;
+export const familyDivergence = (f, s, t, T = 1) => T * decisionGap(f, s, t, T) * apart(s, t, T);
+export const familyGradient = (f, s, t, T = 1) => decisionGap(f, s, t, T) + T * decisionSlope(f, s, T) * apart(s, t, T);
+export const familyCurvature = (f, s, t, T = 1) => 2 * decisionSlope(f, s, T) + T * decisionBend(f, s, T) * apart(s, t, T);
 export const rivalGradient = (f, s, t, T = 1) => 2 * decisionGap(f, s, t, T) * decisionSlope(f, s, T);
 
 // a board of scores, flat; its second view moved by c

@@ -49,11 +49,12 @@ def golden():
     for f, (s, t), T in itertools.product(FAMILY, pairs, (0.05, 1.0, 20.0)):
         value = ChooseYourF(f, s, t, temperature=T).values()
         yield module, "familyDivergence", [f, s, t, T], value["divergence"]
-        yield module, "familyGradient", [f, s, t, T], value["gradient"], 1e-14
+        noise = 1e-15 * (1 + abs(s - t) / T)  # of torch's y (1 - y), times the distance
+        yield module, "familyGradient", [f, s, t, T], value["gradient"], noise
         yield module, "familyCurvature", [f, s, t, T], value["curvature"], 1e-11
         yield module, "rivalGradient", [f, s, t, T], value["rival"], 1e-13
         if s != t:
-            yield module, "decisionGap", [f, s, t, T], value["divergence"] / (s - t)
+            yield module, "decisionGap", [f, s, t, T], value["divergence"] / (T * (s / T - t / T))
     draw = torch.Generator().manual_seed(0)
     for size, c, activation in itertools.product((1, 10, 1e3), (0.0, 1.5, -12.0), ("softmax", "sigmoid")):
         s, t = size * torch.randn(2, 21, generator=draw, dtype=torch.float64)
