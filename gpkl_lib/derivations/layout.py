@@ -14,8 +14,9 @@ LINE = 32  # the same for one line of several, where nothing stands before the r
 
 
 def width(formula: str) -> int:
-    """About how many signs wide a formula is; a subscript and a command count as one, a sum as two."""
+    """About how many signs wide a formula is; a command counts as one, a sum as two, one over a set as seven."""
     for pattern, shown in (
+        (r"\\(sum|prod|max|min)_\{[^{}]*\\in (?:[^{}]|\{[^{}]*\})*\}", "SSSSSSS"),
         (r"\\sum_\{[^}]*\}\^\{[^}]*\}", "SS"),
         (r"_\{[^}]*\}", "i"),
         (r"\\(left|right|frac|mathrm|quad|,|;)", ""),
@@ -45,5 +46,5 @@ def wrapped(e: sp.Expr, room: int = LINE) -> list[str]:
         if lines and width(lines[-1] + term) <= room:
             lines[-1] += term
         else:
-            lines.append(term)
+            lines.append(term.strip())
     return lines

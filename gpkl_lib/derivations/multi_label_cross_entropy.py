@@ -66,7 +66,7 @@ with sp.evaluate(False):
         log(1 + negatives(exp(s[i])) * positives(exp(-s[j]))),
     )
 
-    pairs = 1 + negatives(positives(exp(s[i] - s[j]))) + negatives(exp(s[i] - s_0)) + positives(exp(s_0 - s[j]))
+    pairs = 1 + negatives(exp(s[i] - s_0)) + positives(exp(s_0 - s[j])) + negatives(positives(exp(s[i] - s[j])))
     threshold = Statement(
         exp(L_0),
         "=",
@@ -78,18 +78,15 @@ with sp.evaluate(False):
 
     at_zero = name("L(s)")
     all_pairs = log(1 + negatives(positives(exp(s[i] - s[j]))) + negatives(exp(s[i])) + positives(exp(-s[j])))
-    loss = Derivation(
+    loss = Statement(at_zero, "=", false_alarms + misses, given=[(at_zero, all_pairs)], proof=True)
+    falls_apart = Derivation(
         "With the threshold at 0 the loss falls apart into false alarms and misses",
         [
-            Step(at_zero, "the loss"),
-            Step(all_pairs, "every pair of a negative or the threshold and a positive or the threshold"),
-            Step(
-                log((1 + negatives(exp(s[i]))) * (1 + positives(exp(-s[j])))),
-                "multiply out: each pair is a product of two factors",
-            ),
-            Step(false_alarms + misses, "logarithm of a product"),
+            Step(at_zero, "the loss, with the double sum as the product of the two single ones"),
+            Step(log((1 + E_neg) * (1 + E_pos)), "multiply out to see it"),
+            Step(log(1 + E_neg) + log(1 + E_pos), "logarithm of a product"),
         ],
-        [(at_zero, all_pairs)],
+        [(at_zero, log(1 + E_neg * E_pos + E_neg + E_pos)), *SUMS],
     )
 
     hard = Statement(
@@ -115,11 +112,11 @@ with sp.evaluate(False):
             Step(Partial(L(s), s[k]), "change one score"),
             Step(
                 Partial(E_neg, s[k]) / (1 + E_neg) + Partial(E_pos, s[k]) / (1 + E_pos),
-                "derivative of the two logarithms; E for the sums of exponentials",
+                "derivative of the two logarithms",
             ),
             Step(
                 (1 - y[k]) * (exp(s[k]) / (1 + E_neg)) - y[k] * (exp(-s[k]) / (1 + E_pos)),
-                "s_k stands in one of the sums: the first if k is negative, the second if it is positive",
+                "a negative stands in the first sum only, a positive in the second",
             ),
         ],
         [*LABELS, *SUMS],
@@ -166,5 +163,5 @@ with sp.evaluate(False):
         proof=True,
     )
 
-DERIVATIONS = (one_target, loss, gradient)
-STATEMENTS = (ranking, threshold, hard, bounds, push, binary_gradient, below_binary, errors, sparse)
+DERIVATIONS = (one_target, falls_apart, gradient)
+STATEMENTS = (ranking, threshold, loss, hard, bounds, push, binary_gradient, below_binary, errors, sparse)

@@ -18,13 +18,13 @@ const KINDS = [
   { name: "binary", title: "*n* binary", tone: "gpkl-purple", loss: binaryLoss, forces: binaryForces, rest: binaryRest },
 ];
 const many = (count) => count.toLocaleString("en-US");
-const toX = (b) => (100 * (b - LOW)) / (HIGH - LOW);
-const at = (scores, b) => scores.map((s) => s + b);
+const toX = (c) => (100 * (c - LOW)) / (HIGH - LOW);
+const at = (scores, c) => scores.map((s) => s + c);
 const text = (value) => (value !== 0 && Math.abs(value) < 1e-3 ? num(value, 3) : value >= 100 ? many(Math.round(value)) : num(value, 3));
 
 // one handle a positive, one for the rival, one for the crowd, which moves as one; a tick or a cross for each decision
 function scoresPlot(parent, model) {
-  const svg = plot(parent, { caption: "scores *s* + *b*: drag them", height: HEIGHT, label: "Scores", inset: INSET });
+  const svg = plot(parent, { caption: "scores *s* + *c*: drag them", height: HEIGHT, label: "Scores", inset: INSET });
   const lines = v("g"), zone = v("rect", { x: "0%", width: "100%", y: 0, height: HEIGHT / 2, class: "gpkl-zone" });
   const threshold = label("above 0: decoded", { x: "100%", dx: -6, y: 15, class: "gpkl-text gpkl-vermilion gpkl-end" }), stage = v("g");
   svg.append(zone, lines, threshold, stage);
@@ -41,7 +41,7 @@ function scoresPlot(parent, model) {
     const name = i < n - 2 ? `*s*${sub(i + 1)}` : i === n - 2 ? "rival" : "crowd";
     group.append(stem, label(name, { y: HEIGHT + 22, "text-anchor": "middle" }), mark);
     const move = handle(group, {
-      name: i < n - 2 ? `positive s${sub(i + 1)} + b` : i === n - 2 ? "rival negative + b" : "crowd of negatives + b",
+      name: i < n - 2 ? `positive s${sub(i + 1)} + c` : i === n - 2 ? "rival negative + c" : "crowd of negatives + c",
       shape: i < n - 2 ? "circle" : "diamond", tone: i < n - 2 ? "blue" : "vermilion", width: 40,
       get: () => round(score(i) + model.get("shift"), 1e-9), put: (value) => change(i, value),
       spec: () => ({ min: -reach, max: reach, step: 0.1, pixels: HEIGHT / (2 * reach) }),
@@ -89,9 +89,9 @@ function forcesPlot(parent) {
   };
 }
 
-// which way the shared bias tips, for every b; where each curve crosses 0 it rests; below, how many decisions are wrong there
+// which way the shared bias tips, for every c; where each curve crosses 0 it rests; below, how many decisions are wrong there
 function tiltPlot(parent, model) {
-  const svg = plot(parent, { caption: "which way *b* is driven: ", height: CURVE + 78, label: "Balance against the bias", wide: true, inset: [26, 12, 0, 46] });
+  const svg = plot(parent, { caption: "which way *c* is driven: ", height: CURVE + 78, label: "Balance against the bias", wide: true, inset: [26, 12, 0, 46] });
   const lines = v("g"), strip = v("g"), cursor = v("line", { y1: -6, y2: CURVE + 72, class: "gpkl-cursor" }), place = label("", { y: -10, "text-anchor": "middle" });
   const stage = v("svg", { width: "100%", height: CURVE, viewBox: `0 0 100 ${CURVE}`, preserveAspectRatio: "none", class: "gpkl-column" });
   const toY = (value) => (CURVE * (1 - value)) / 2;
@@ -106,26 +106,26 @@ function tiltPlot(parent, model) {
   const axis = ticks(LOW, HIGH, 6).map((tick) => v("text", { x: `${toX(tick)}%`, y: CURVE + 16, "text-anchor": "middle", class: "gpkl-tick" }, minus(String(tick))));
   grid(lines, [-1, 0, 1], toY);
   svg.append(v("rect", { width: "100%", height: CURVE + 78, class: "gpkl-ground" }), lines, strip, stage, cursor, place, ...axis,
-    label("wrong decisions at this *b*", { x: 0, y: CURVE + 42, class: "gpkl-tick" }), ...marks.map(({ holder }) => holder));
+    label("wrong decisions at this *c*", { x: 0, y: CURVE + 42, class: "gpkl-tick" }), ...marks.map(({ holder }) => holder));
   dragAcross(svg, (share) => put(model, { shift: round(clamp(LOW + share * (HIGH - LOW), LOW, HIGH), 0.1) }));
-  const bs = Array.from({ length: 73 }, (_, i) => LOW + ((HIGH - LOW) * i) / 72);
-  return (positives, negatives, counts, b, rests) => {
+  const cs = Array.from({ length: 73 }, (_, i) => LOW + ((HIGH - LOW) * i) / 72);
+  return (positives, negatives, counts, c, rests) => {
     rebuild(strip, [positives, negatives, counts], () => pieces(positives, negatives, counts));
     KINDS.forEach(({ forces }, k) => {
-      const path = bs.map((x, i) => `${i ? "L" : "M"}${toX(x).toFixed(2)} ${toY(tilt(forces(at(positives, x), at(negatives, x), counts))).toFixed(2)}`).join("");
+      const path = cs.map((x, i) => `${i ? "L" : "M"}${toX(x).toFixed(2)} ${toY(tilt(forces(at(positives, x), at(negatives, x), counts))).toFixed(2)}`).join("");
       set(marks[k].curve, { d: path });
       set(marks[k].holder, { x: `${toX(rests[k])}%`, visibility: rests[k] < LOW || rests[k] > HIGH ? "hidden" : "visible" });
     });
-    set(cursor, { x1: `${toX(b)}%`, x2: `${toX(b)}%` });
-    set(place, { x: `${toX(b)}%` });
-    rebuild(place, b, () => rich(`*b* = ${fixed(b, 1)}`, v));
+    set(cursor, { x1: `${toX(c)}%`, x2: `${toX(c)}%` });
+    set(place, { x: `${toX(c)}%` });
+    rebuild(place, c, () => rich(`*c* = ${fixed(c, 1)}`, v));
   };
 }
 
-// b cut where some score + b crosses 0, each piece with the number of classes on the wrong side
+// c cut where some score + c crosses 0, each piece with the number of classes on the wrong side
 function pieces(positives, negatives, counts) {
   const all = [...positives, ...negatives], weights = [...positives.map(() => 1), ...counts], n = sum(weights);
-  const cuts = [LOW, ...all.map((s) => -s).filter((b) => b > LOW && b < HIGH).sort((a, b) => a - b), HIGH];
+  const cuts = [LOW, ...all.map((s) => -s).filter((c) => c > LOW && c < HIGH).sort((a, b) => a - b), HIGH];
   return cuts.slice(1).flatMap((right, i) => {
     const left = cuts[i], middle = (left + right) / 2, width = toX(right) - toX(left);
     const wrong = sum(all.map((s, j) => (s + middle > 0 === j < positives.length ? 0 : weights[j])));
@@ -145,23 +145,23 @@ function render({ model, el }) {
     const one = (key, caption) => readout(ui.readouts, key, caption);
     return {
       loss: one(name, `${k ? "■" : "●"} ${title}: loss`),
-      pull: one(`${name}-pull`, "pull of positives"), push: one(`${name}-push`, "push of negatives"), rest: one(`${name}-rest`, "rest at *b* ="),
+      pull: one(`${name}-pull`, "pull of positives"), push: one(`${name}-push`, "push of negatives"), rest: one(`${name}-rest`, "rest at *c* ="),
     };
   });
   const count = slider(ui.controls, {
     caption: "negatives *n* − *P*", min: 0.3, max: 4, step: 0.01, toValue: (p) => clamp(Math.round(10 ** p), 2, 10000), fromValue: Math.log10,
     show: many, put: (value) => put(model, { negatives: value }),
   });
-  const bias = slider(ui.controls, { caption: "bias *b* of all scores", min: LOW, max: HIGH, step: 0.1, show: (value) => fixed(value, 1), put: (value) => put(model, { shift: value }) });
+  const bias = slider(ui.controls, { caption: "bias *c* of all scores", min: LOW, max: HIGH, step: 0.1, show: (value) => fixed(value, 1), put: (value) => put(model, { shift: value }) });
   const start = presets(ui.controls, { caption: "start from", entries: STARTS, put: (state) => put(model, state) });
 
   return follow(model, TRAITS, () => {
-    const [positives, rival, crowd, n, b] = TRAITS.map((name) => model.get(name));
-    const negatives = [rival, crowd], counts = [1, n - 1], here = [at(positives, b), at(negatives, b), counts];
+    const [positives, rival, crowd, n, c] = TRAITS.map((name) => model.get(name));
+    const negatives = [rival, crowd], counts = [1, n - 1], here = [at(positives, c), at(negatives, c), counts];
     const rests = KINDS.map(({ rest }) => rest(positives, negatives, counts)), forces = KINDS.map((kind) => kind.forces(...here));
     scores(...here);
     bars(forces.map((f) => f.map((value) => value / (pull(f) + push(f)))));
-    tilts(positives, negatives, counts, b, rests);
+    tilts(positives, negatives, counts, c, rests);
     KINDS.forEach(({ loss }, k) => {
       const value = loss(...here);
       show[k].loss(value, text(value));
@@ -170,11 +170,11 @@ function render({ model, el }) {
       show[k].rest(rests[k], fixed(rests[k], 2));
     });
     count(n);
-    bias(b);
+    bias(c);
     start((state) => TRAITS.every((name) => same(state[name], model.get(name))));
     write(ui.code, `import torch; from gpkl_lib import multilabel_cross_entropy; s = torch.tensor([${[...positives, rival].map(py).join(", ")}] + ` +
-      `${n - 1} * [${py(crowd)}], dtype=torch.float64) + ${py(b)}; print(multilabel_cross_entropy(s, torch.arange(len(s)) < ${positives.length}).item())`);
-    ui.say(KINDS.map(({ title }, k) => `${title.replaceAll("*", "")}: pull ${text(pull(forces[k]))}, push ${text(push(forces[k]))}, rest at b = ${fixed(rests[k], 2)}.`).join(" "));
+      `${n - 1} * [${py(crowd)}], dtype=torch.float64) + ${py(c)}; print(multilabel_cross_entropy(s, torch.arange(len(s)) < ${positives.length}).item())`);
+    ui.say(KINDS.map(({ title }, k) => `${title.replaceAll("*", "")}: pull ${text(pull(forces[k]))}, push ${text(push(forces[k]))}, rest at c = ${fixed(rests[k], 2)}.`).join(" "));
   });
 }
 export default { render };

@@ -28,14 +28,14 @@ LOSSES: dict[str, Loss] = {"multilabel": multilabel_cross_entropy, "binary": _bi
 
 
 class Balance(Explorable):
-    """A few positives against many negatives: what each loss does to every class, and to a bias b added to all scores.
+    """A few positives against many negatives: what each loss does to every class, and to a bias c added to all scores.
 
     Args:
         positives: scores of the positive classes, 1 to 4.
         rival: score of one negative class.
         crowd: score that all other negatives share.
         negatives: how many negatives there are, the rival among them; 2 to 10,000.
-        shift: b, added to every score; between -12 and 6.
+        shift: c, added to every score; between -12 and 6.
 
     Raises:
         traitlets.TraitError: a value outside these, or a score of a size above 50.
@@ -82,24 +82,24 @@ class Balance(Explorable):
         return check_range("shift", proposal["value"], -12.0, 6.0)
 
     def scores(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """All n scores without b in float64, positives first, then the rival; and which of them are positive."""
+        """All n scores without c in float64, positives first, then the rival; and which of them are positive."""
         values = [*self.positives, self.rival, *[self.crowd] * (self.negatives - 1)]
         return torch.tensor(values, dtype=torch.float64), torch.arange(len(values)) < len(self.positives)
 
-    def forces(self, loss: str, b: float | None = None) -> torch.Tensor:
-        """Minus the gradient of the loss by each of the n scores, by autograd; at the present b or another."""
+    def forces(self, loss: str, c: float | None = None) -> torch.Tensor:
+        """Minus the gradient of the loss by each of the n scores, by autograd; at the present c or another."""
         scores, positive = self.scores()
-        at = (scores + (self.shift if b is None else b)).requires_grad_()
+        at = (scores + (self.shift if c is None else c)).requires_grad_()
         (gradient,) = torch.autograd.grad(LOSSES[loss](at, positive), at)
         return -gradient
 
-    def pull_and_push(self, loss: str, b: float | None = None) -> tuple[float, float]:
+    def pull_and_push(self, loss: str, c: float | None = None) -> tuple[float, float]:
         """The sums of the forces up, on the positives, and down, on the negatives; both above 0."""
-        forces, (_, positive) = self.forces(loss, b), self.scores()
+        forces, (_, positive) = self.forces(loss, c), self.scores()
         return forces[positive].sum().item(), -forces[~positive].sum().item()
 
     def rest(self, loss: str) -> float:
-        """The b at which pull and push are equal.
+        """The c at which pull and push are equal.
 
         Multi-label: where both logsumexps are, which is a formula. Binary: by halving, with 50 digits, since saturated
         forces nearly cancel.
@@ -114,15 +114,15 @@ class Balance(Explorable):
 
             low, high = mp.mpf(-200), mp.mpf(200)
             while high - low > 1e-25:
-                b = (low + high) / 2
-                push = sigmoid(self.rival + b) + (self.negatives - 1) * sigmoid(self.crowd + b)
-                low, high = (b, high) if push < sum(sigmoid(-s - b) for s in self.positives) else (low, b)
+                c = (low + high) / 2
+                push = sigmoid(self.rival + c) + (self.negatives - 1) * sigmoid(self.crowd + c)
+                low, high = (c, high) if push < sum(sigmoid(-s - c) for s in self.positives) else (low, c)
             return float(low)
 
     def values(self) -> dict[str, float]:
         """What stands under the picture, by torch and the library in float64.
 
-        For both losses: the value in nats, pull of the positives, push of the negatives, and the b of rest.
+        For both losses: the value in nats, pull of the positives, push of the negatives, and the c of rest.
         """
         scores, positive = self.scores()
         found = {}
@@ -138,7 +138,7 @@ class Balance(Explorable):
         shares = {name: self._shares(name) for name in LOSSES}
         lines = [
             f"{title}: pull {found[f'{name}-pull']:.3g}, push {found[f'{name}-push']:.3g}, "
-            f"rest at *b* = {svg.number(found[f'{name}-rest'], 2)}"
+            f"rest at *c* = {svg.number(found[f'{name}-rest'], 2)}"
             for name, title in (("multilabel", "multi-label"), ("binary", "binary"))
         ]
         alt = (
@@ -163,7 +163,7 @@ class Balance(Explorable):
 
 def _scores(scores: list[float], positives: int) -> Iterator[str]:
     reach = max(1.0, *map(abs, scores))
-    yield svg.text(8, 16, "scores *s* + *b*: ● positive ◆ negative", "ink", "start")
+    yield svg.text(8, 16, "scores *s* + *c*: ● positive ◆ negative", "ink", "start")
     yield svg.line(8, 104, 168, 104)
     for i, score in enumerate(scores):
         at, y = 8 + 160 * (i + 0.5) / len(scores), 104 - 66 * score / reach

@@ -1,4 +1,4 @@
-// The maths of "Balance": two losses of scores s + b with many negatives, their forces, and the b at which these come to rest.
+// The maths of "Balance": two losses of scores s + c with many negatives, their forces, and the c at which these come to rest.
 // positives: a score each. negatives: one score a group, `counts` how many classes are in the group. Nats throughout.
 import { logsumexp, max, sigmoid, sum } from "./math.js";
 
@@ -34,7 +34,7 @@ export const push = (forces) => -sum(forces.filter((f) => f < 0));
 // which way it tips: from -1 (only push) through 0 (rest) to 1 (only pull)
 export const tilt = (forces) => (pull(forces) - push(forces)) / (pull(forces) + push(forces));
 
-// the b at which pull and push are equal: sum counts e^(s + b) over the negatives = sum e^(-s - b) over the positives
+// the c at which pull and push are equal: sum counts e^(s + c) over the negatives = sum e^(-s - c) over the positives
 export const multilabelRest = (positives, negatives, counts) =>
   (logsumexp(negated(positives)) - logsumexp(negatives.map((s, i) => s + Math.log(counts[i])))) / 2;
 
@@ -42,8 +42,8 @@ export const multilabelRest = (positives, negatives, counts) =>
 // where several are saturated the whole ones cancel and what is left keeps its digits.
 export function binaryRest(positives, negatives, counts) {
   const all = [...negatives, ...negated(positives)], weights = [...counts, ...positives.map(() => -1)];
-  const excess = (b) => {
-    const x = all.map((s, i) => s + (i < negatives.length ? b : -b));
+  const excess = (c) => {
+    const x = all.map((s, i) => s + (i < negatives.length ? c : -c));
     return sum(weights.map((w, i) => (x[i] > 0 ? w : 0))) + sum(weights.map((w, i) => (x[i] > 0 ? -w * sigmoid(-x[i]) : w * sigmoid(x[i]))));
   };
   const reach = max(all.map(Math.abs)) + Math.log(sum(counts) + positives.length) + 50;

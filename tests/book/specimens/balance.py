@@ -19,9 +19,9 @@ SPECIMEN = Specimen(
         Balance([1e-9, 0], rival=-1e-9, crowd=40, negatives=777, shift=0.3),
     ],
     line="multilabel",
-    slider="bias b of all scores",
+    slider="bias c of all scores",
     stops=9,
-    drags=[("positive s₁ + b", 52, 3.0), ("crowd of negatives + b", -26, -1.5)],
+    drags=[("positive s₁ + c", 52, 3.0), ("crowd of negatives + c", -26, -1.5)],
     absolute=1e-13,
 )
 
