@@ -14,6 +14,15 @@ from gpkl_lib.derivations.notation import k, l, s, t, tau
 from gpkl_lib.derivations.numeric import Evaluator, Point
 
 Tensor = torch.Tensor
+TRUE_AS_WELL = {  # steps where so many wrong signs leave the step true
+    (forms.at_the_logits.title, 4): (2, "log Z does not depend on i, and p - q sums to 0"),
+    (forms.at_the_logits.title, 5): (4, "what multiplies the sum of p - q, which is 0, may have any sign"),
+    (forms.shift_invariance.title, 1): (1, "c does not depend on i, and p - q sums to 0"),
+    (forms.shift_invariance.title, 2): (1, "c does not depend on i, and p - q sums to 0"),
+    (forms.shift_invariance.title, 3): (2, "what multiplies the sum of p - q, which is 0, may have any sign"),
+    (curvature.hessian.title, 1): (1, "q does not depend on s, so its derivative is 0"),
+    (curvature.fisher.title, 1): (2, "the mean of one factor is 0, and so is that of a constant times it"),
+}
 
 
 def view(values: list[mpf]) -> Tensor:

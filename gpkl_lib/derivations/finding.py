@@ -41,7 +41,9 @@ class Finding:
         share = "" if len(proven) == len(self.ways) else f"{len(proven)} of {len(self.ways)} relations "
         parts = [f"{share}proven for {' and for '.join(dict.fromkeys(proven))}"] if proven else []
         parts.append(f"compared at {self.points} points in {DIGITS} digits")
-        if "=" in self.relations:
+        if "O(" in self.latex:
+            parts[-1] += ", the remainder at most 1000 times what O names"
+        elif "=" in self.relations:
             parts[-1] += f", largest relative difference {mp.nstr(self.largest, 2)}"
         if self.tight:
             parts.append(f"bound reached at {self.tight} more")

@@ -1,0 +1,104 @@
+"""Wrong signs: every way to change one in an expression, and whether the checks of what is shown notice it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import sympy as sp
+
+from gpkl_lib.derivations import (
+    Claim,
+    Derivation,
+    DerivationError,
+    Integral,
+    Over,
+    Statement,
+    StatementError,
+    Together,
+)
+from gpkl_lib.derivations.functions import bound
+from gpkl_lib.derivations.numeric import Evaluator
+from gpkl_lib.derivations.statement import RELATIONS
+
+
+def sign_changes(expr: sp.Expr) -> Iterator[sp.Expr]:
+    """`expr` with one sign changed: its own, that of one term of a sum in it, or that of one exponent."""
+    with sp.evaluate(False):
+        if expr != 0:
+            yield -1 * expr
+        yield from _inside(expr)
+
+
+def _inside(expr: Any) -> Iterator[sp.Expr]:
+    if isinstance(expr, sp.Indexed | sp.IndexedBase) or not expr.args:
+        return
+    for place, arg in enumerate(expr.args):
+        if not isinstance(arg, sp.Expr) or arg in bound(expr):
+            continue
+        term = [-1 * arg] if isinstance(expr, sp.Add | sp.exp | sp.Sum | Over | Integral) and arg != 0 else []
+        for changed in (*term, *_inside(arg)):
+            args = (*expr.args[:place], changed, *expr.args[place + 1 :])
+            if isinstance(expr, sp.Sum):
+                result = sp.Expr.__new__(sp.Sum, *args)
+                result.is_commutative = True
+                yield result
+            else:
+                yield expr.func(*args)
+
+
+def parts_of(shown: Any) -> tuple[Any, ...]:
+    """The claims and statements under one label."""
+    return shown.parts if isinstance(shown, Together) else (shown,)
+
+
+def statements_of(shown: Any) -> list[Statement]:
+    """Those of them that are no derivation's."""
+    return [part for part in parts_of(shown) if isinstance(part, Statement)]
+
+
+def claims_of(shown: Any) -> list[Claim]:
+    """Those of them that are."""
+    return [part for part in parts_of(shown) if isinstance(part, Claim)]
+
+
+def wrong_statements(statement: Statement) -> Iterator[Statement]:
+    """The statement with one sign of one side changed, or one relation turned round."""
+    for number, side in enumerate(statement.sides):
+        for changed in sign_changes(side):
+            yield statement.with_side(number, changed)
+    turned = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+    assert {*turned, "="} == set(RELATIONS)
+    for link, relation in enumerate(statement.relations):
+        if relation != "=":
+            yield statement.with_relation(link, turned[relation])
+
+
+def passes(statement: Statement) -> bool:
+    """Whether the numbers alone let the statement pass."""
+    try:
+        statement.compare()
+    except StatementError:
+        return False
+    return True
+
+
+def wrong_steps(derivation: Derivation) -> Iterator[tuple[int, sp.Expr, bool]]:
+    """(step, its expression with one sign changed, whether the numbers let it pass), for every step and sign."""
+    evaluate, at = Evaluator(derivation.given), derivation.points()
+    for number, step in enumerate(derivation.steps):
+        for changed in sign_changes(step.expr):
+            yield number, changed, not _found(derivation.with_step(number, changed), number, evaluate, at)
+
+
+def _found(wrong: Derivation, number: int, evaluate: Evaluator, at: list[Any]) -> bool:
+    for point in at:
+        for later in (number, number + 1):
+            if not 0 < later < len(wrong.steps):
+                continue
+            before, after = (evaluate(wrong.steps[place].expr, point) for place in (later - 1, later))
+            try:
+                wrong.compare(later, before, after, point)
+            except DerivationError:
+                return True
+    return False
