@@ -100,6 +100,15 @@ class Findings:
         return _html(self.latex, *map(str, self.each))
 
 
+def status(found: Finding | Findings | Verdict) -> str:
+    """Whether what was found is a proof, one in part, or a comparison of numbers."""
+    each = found.each if isinstance(found, Findings) else (found,)
+    ways = [way for one in each for way in one.ways]
+    if not any(ways):
+        return "compared"
+    return "proven" if set(ways) == {"every n"} else "proven in part"
+
+
 def _lines(part: Claim | Statement) -> list[str]:
     """The lines of a part, the first with its relation where that fits a phone."""
     if not isinstance(part, Claim):

@@ -1,10 +1,10 @@
 """The register of labelled equations: every label in the book has one check here, and every check one label.
 
-    @equation("eq-lse-bounds")
+    @equation("eq-lse-bounds", shows=proofs.bounds)
     def lse_bounds() -> str:
         worst = ...
         assert worst < 1e-12
-        return f"holds at 200 random points, closest approach {worst:.1e}"
+        return f"{proofs.bounds.check()}; gpkl_lib within {worst:.1e} of it"
 
 A check takes nothing, asserts, and returns its verdict in one line. The checks of a chapter stand in
 `book/_checks/<chapter>.py`; `load_checks` imports them.
@@ -13,6 +13,7 @@ A check takes nothing, asserts, and returns its verdict in one line. The checks 
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import re
 import sys
 from collections.abc import Callable
@@ -52,6 +53,18 @@ class Equation:
 
         return latex(self.shows)
 
+    @property
+    def status(self) -> str:
+        """What is known of the object that the page shows: "proven" (for every n), "proven in part" or "compared"."""
+        from gpkl_lib.derivations.finding import status
+
+        return status(self.shows.check())
+
+    @property
+    def source(self) -> str:
+        """The check's Python source."""
+        return inspect.getsource(self.function)
+
     def check(self) -> str:
         """Run the check; return its verdict, one line. Raises AssertionError (or the check's own error)."""
         verdict = self.function()
@@ -65,8 +78,8 @@ def equation(label: str, *, shows: Any = None) -> Callable[[Check], Check]:
 
     Args:
         label: as in the chapter's `:label:`, "eq-" and lower-case words joined by hyphens.
-        shows: the SymPy expression that the check tests. Where it is given, the LaTeX in the chapter must be what this
-            expression prints (`gpkl_lib.derivations.latex`), so that a sign changed on either side is found.
+        shows: what the page shows, a `Statement`, a `Claim` or several `Together`. The LaTeX in the chapter must be
+            what it prints, so that a sign changed on either side is found. Every equation of the book has one.
 
     Raises:
         ValueError: the label is malformed, or another file or function has it already.

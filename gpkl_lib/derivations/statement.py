@@ -204,9 +204,12 @@ class Statement:
         return distance
 
     def _way(self, link: int) -> str:
-        if self.relations[link - 1] != "=" or self.proof is False:
-            return ""
         a, b = (entry(side, _PLACE) for side in self.sides[link - 1 : link + 1])
+        relation = self.relations[link - 1]
+        if relation == "<=":
+            a, b, relation = b, a, ">="
+        if self.proof is False or relation not in ("=", ">=") or (relation == ">=" and b != 0):
+            return ""
         weights = tuple(
             (x[i], exp(w[i]) / total(exp(w[j]), j))
             for x, domain in self.where.items()
@@ -214,9 +217,9 @@ class Statement:
             for w in [sp.IndexedBase(f"w_{x}", real=True)]
         )  # any distribution without zeros is a softmax
         try:
-            return _prove(a, b, "=", (*self.given, *weights), sizes=self.proof is True)
+            return _prove(a, b, relation, (*self.given, *weights), sizes=self.proof is True)
         except NotProven as error:
-            if not self.proof:
+            if not self.proof or relation != "=":
                 return ""
             raise StatementError(
                 f"link {link} holds at every point tried but is not proven: {error}", link, None
