@@ -210,6 +210,12 @@ def test_shown_as_written() -> None:
         assert latex(Partial(name("D"), s[k], s[l])) == r"\frac{\partial^{2} D}{\partial s_{k}\, \partial s_{l}}"
 
 
+def test_a_reciprocal_is_shown_as_a_fraction() -> None:
+    with sp.evaluate(False):
+        assert latex(1 / (1 + sp.exp(-s[i]))) == r"\frac{1}{1 + e^{- s_{i}}}"
+        assert latex(1 / T) == r"\frac{1}{T}"
+
+
 def test_html_and_latex_carry_every_formula_and_reason() -> None:
     derivation = Derivation("A < B", [Step(c + 1, "a < b & c"), Step(1 + c, "they commute")])
     page, text = derivation.check()._repr_html_(), derivation._repr_latex_()

@@ -112,6 +112,8 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
         return bool((binds and not last) or super()._needs_mul_brackets(expr, first=first, last=last))
 
     def _print_Mul(self, expr: sp.Expr) -> str:
+        if expr.is_Pow:  # SymPy hands 1/x over as it is; its arguments are no factors
+            return str(super()._print_Mul(expr))
         factors: list[sp.Expr] = []
         for factor in expr.args:  # a (b c) as a b c, as long as nothing is divided
             product = factor.is_Mul and not any(x.is_Pow and x.exp.could_extract_minus_sign() for x in factor.args)
