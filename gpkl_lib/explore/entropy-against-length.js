@@ -49,10 +49,10 @@ function lengthPlot(parent, model) {
     if (pair !== last) pair.forEach((values, k) => set(curves[k], { d: path(values) })); // they do not depend on n
     last = pair;
     set(cursor, { x1: `${toX(power)}%`, x2: `${toX(power)}%` });
-    pair.forEach((values, k) => pool(marks[k], values, () => (k ? v("circle") : v("rect", { transform: "" })), (mark, value, i) => {
-      const r = POWERS[i] === power ? 6.5 : 3.5, tone = `gpkl-dot ${k ? "gpkl-blue" : "gpkl-vermilion"}`;
-      if (k) set(mark, { cx: `${toX(POWERS[i])}%`, cy: toY(value), r, class: tone });
-      else set(mark, { x: `${toX(POWERS[i])}%`, y: toY(value) - r, width: 2 * r, height: 2 * r, style: `transform-box:fill-box;transform:translateX(-50%) rotate(45deg)`, class: tone });
+    const shape = (k, r) => (k ? `M${-r} 0A${r} ${r} 0 1 1 ${r} 0A${r} ${r} 0 1 1${-r} 0Z` : `M0${-1.2 * r} ${1.2 * r} 0 0 ${1.2 * r} ${-1.2 * r} 0Z`);
+    pair.forEach((values, k) => pool(marks[k], values, () => v("svg", { class: "gpkl-column" }, v("path", { class: `gpkl-dot ${k ? "gpkl-blue" : "gpkl-vermilion"}` })), (mark, value, i) => {
+      set(mark, { x: `${toX(POWERS[i])}%`, y: toY(value) });
+      set(mark.firstChild, { d: shape(k, POWERS[i] === power ? 6.5 : 3.5) });
     }));
   };
 }

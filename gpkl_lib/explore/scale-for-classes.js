@@ -102,7 +102,7 @@ function runPlot(parent, { caption, name, low, high, ticks, show, floor }) {
 
 function legend(svg, runs) {
   const caption = svg.querySelector(".gpkl-label");
-  const keys = runs.map((run, k) => h("span", { class: `gpkl-key ${TONES[k]}` }, `${SIGNS[k]} `, rich(`*s* = ${run.scale}`)));
+  const keys = runs.map((run, k) => h("span", { class: `gpkl-key ${TONES[k]}`, style: "margin-left:.6em" }, `${SIGNS[k]} `, rich(`${k ? "" : "*s* = "}${run.scale}`)));
   caption.append(...keys);
   return (chosen) => keys.forEach((key, k) => key.classList.toggle("gpkl-chosen", k === chosen));
 }
@@ -112,8 +112,8 @@ function render({ model, el }) {
   const ui = frame(el, { kind: "scale-for-classes", title: "Scale for C classes", onReset: () => put(model, first) });
   const bound = boundPlot(ui.plots, model), runs = model.get("curves"), recorded = model.get("recorded_classes");
   const shown = runs.length > 0;
-  const loss = shown && runPlot(ui.plots, { caption: `recorded, *C* = ${recorded}: training loss; thin: the bound`, name: "loss", low: -5, high: 2, ticks: [-4, -2, 0, 2], show: (power) => nats(10 ** power).replace(/^1\.00·/, ""), floor: true });
-  const accuracy = shown && runPlot(ui.plots, { caption: "held-out accuracy:", name: "accuracy", low: 0, high: 1, ticks: [0, 0.5, 1] });
+  const loss = shown && runPlot(ui.plots, { caption: `recorded training loss, *C* = ${recorded}`, name: "loss", low: -5, high: 2, ticks: [-4, -2, 0, 2], show: (power) => nats(10 ** power).replace(/^1\.00·/, ""), floor: true });
+  const accuracy = shown && runPlot(ui.plots, { caption: "held-out accuracy", name: "accuracy", low: 0, high: 1, ticks: [0, 0.5, 1] });
   const key = shown && legend(ui.plots.lastChild, runs);
   const show = {
     bound: readout(ui.readouts, "bound", "least loss at *s*"),

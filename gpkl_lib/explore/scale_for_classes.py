@@ -131,8 +131,8 @@ class ScaleForClasses(Explorable):
         """The bound over s with the present one marked, and the recorded accuracies, as one SVG picture."""
         value = self.values()
         alt = (
-            f"{self.num_classes} classes: the least loss over the scale s, both on logarithmic axes. At s = "
-            f"{self.scale:g} it is {value['bound']:.4g} nats; a loss of {self.tolerance:g} needs s = "
+            f"{self.num_classes} classes: the least loss over s, both on logarithmic axes. At s = "
+            f"{self.scale:g} it is {svg.number(value['bound'], 4)} nats; a loss of {self.tolerance:g} needs s = "
             f"{svg.number(value['needed'], 2)}."
         )
         for run in self.curves:
