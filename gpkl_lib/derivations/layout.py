@@ -20,7 +20,7 @@ def width(formula: str) -> int:
         (r"\\sum_\{[^}]*\}\^\{[^}]*\}", "SS"),
         (r"_\{[^}]*\}", "i"),
         (r"\\(left|right|frac|mathrm|quad|,|;)", ""),
-        (r"\\(log|tanh|lim)", r"\1"),
+        (r"\\(log|tanh|lim|max|min)\b", r"\1"),
         (r"\\[a-z]+", "x"),
     ):
         formula = re.sub(pattern, shown, formula)

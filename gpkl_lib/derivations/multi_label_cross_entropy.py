@@ -23,6 +23,7 @@ s_0 = name("s_{0}")
 p, y = sp.IndexedBase("p", positive=True), sp.IndexedBase("y", real=True)
 Z = sp.Symbol("Z", positive=True)
 E_neg, E_pos = (sp.Symbol(rf"E_{{\mathrm{{{which}}}}}", positive=True) for which in ("neg", "pos"))
+F_neg, F_pos = (sp.Symbol(rf"F_{{\mathrm{{{which}}}}}", positive=True) for which in ("neg", "pos"))
 fp, fn = name(r"\mathrm{fp}"), name(r"\mathrm{fn}")
 a, b = name("a"), name("b")
 L_0 = name("L_{0}")
@@ -41,6 +42,7 @@ def positives(term: sp.Expr) -> Over:
 with sp.evaluate(False):
     LABELS = ((y[k], positives(KroneckerDelta(k, j))),)
     SUMS = ((E_neg, negatives(exp(s[i]))), (E_pos, positives(exp(-s[j]))))
+    FROM_THRESHOLD = ((F_neg, negatives(exp(s[i] - s_0))), (F_pos, positives(exp(s_0 - s[j]))))
     false_alarms, misses = log(1 + negatives(exp(s[i]))), log(1 + positives(exp(-s[j])))
     L = function("L(#1)", (s,), false_alarms + misses)
     binary_sum = negatives(log(1 + exp(s[i]))) + positives(log(1 + exp(-s[j])))
@@ -68,12 +70,7 @@ with sp.evaluate(False):
 
     pairs = 1 + negatives(exp(s[i] - s_0)) + positives(exp(s_0 - s[j])) + negatives(positives(exp(s[i] - s[j])))
     threshold = Statement(
-        exp(L_0),
-        "=",
-        pairs,
-        "=",
-        (1 + negatives(exp(s[i] - s_0))) * (1 + positives(exp(s_0 - s[j]))),
-        given=[(L_0, log(pairs))],
+        exp(L_0), "=", pairs, given=[(L_0, log(1 + F_neg) + log(1 + F_pos)), *FROM_THRESHOLD], proof=True
     )
 
     at_zero = name("L(s)")
