@@ -45,8 +45,8 @@ with sp.evaluate(False):
         [
             Step(CE_pq, "the mean length of the words of q, under p"),
             Step(-total(p[i] * log(q[i])), "a symbol of probability q has a word of -log q"),
-            Step(-total(p[i] * log(p[i])) + total(p[i] * (log(p[i]) - log(q[i]))), "the best length, and what is over"),
-            Step(H_p + KL_pq, "definitions of H and KL; a difference of logs is the log of a ratio"),
+            Step(-total(p[i] * log(p[i])) + total(p[i] * log(p[i] / q[i])), "-log q is -log p and log p/q"),
+            Step(H_p + KL_pq, "what is best, and what is waste"),
         ],
         [*COSTS, *DISTRIBUTIONS],
     )

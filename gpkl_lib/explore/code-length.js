@@ -59,7 +59,7 @@ function sharesPlot(parent, model) {
 function areasPlot(parent) {
   const svg = plot(parent, { caption: "", height: HEIGHT, label: "Code lengths over shares", inset: INSET });
   const unitName = h("span");
-  svg.previousSibling.append(unitName, ...[["blue", "■ best"], ["vermilion", "▨ too long"], ["green", "▨ saved"]].map(([tone, text]) =>
+  svg.previousSibling.append(unitName, ...[["blue", "■ best"], ["vermilion", "▨ waste"], ["green", "▨ saved"]].map(([tone, text]) =>
     h("span", { class: `gpkl-key gpkl-${tone}` }, text)));
   const over = pattern(svg, "gpkl-vermilion"), saved = pattern(svg, "gpkl-green");
   const lines = v("g"), fills = v("g"), extras = v("g"), outlines = v("g"), texts = v("g");
@@ -78,7 +78,7 @@ function areasPlot(parent) {
     const finite = cells.flatMap(({ own, other }) => [own, other]).filter((length) => length < cap);
     const top = Math.max(2, Math.ceil(Math.max(...finite, 0) + (cells.some(({ other }) => other >= cap) ? 1 : 0)));
     const toY = (length) => HEIGHT * (1 - Math.min(length, top * 1.06) / top);
-    write(unitName, `lengths in ${unit}:`);
+    write(unitName, `length, ${unit}`);
     grid(lines, Array.from({ length: top + 1 }, (_, k) => k).filter((k) => top < 6 || k % 2 === 0), toY);
     pool(fills, cells, box({ class: "gpkl-bar gpkl-blue", "fill-opacity": 0.55 }), (node, cell) => across(node, cell, toY(cell.own), HEIGHT - toY(cell.own)));
     pool(extras, cells, box({ class: "gpkl-stack" }), (node, cell) => {

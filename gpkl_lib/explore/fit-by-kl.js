@@ -191,9 +191,11 @@ function render({ model, el }) {
     reverse: readout(ui.readouts, "reverse", NAMES.reverse),
     symmetric: readout(ui.readouts, "symmetric", "their sum"),
   };
-  const gap = slider(ui.controls, { caption: "gap of the modes", min: 0, max: 8, step: 0.1, show: (value) => fixed(value, 1), put: (value) => change({ gap: value }) });
+  const gap = slider(ui.controls, { caption: "gap of *p*", min: 0, max: 8, step: 0.1, show: (value) => fixed(value, 1), put: (value) => change({ gap: value }) });
   stop = descent(ui.controls, model);
+  ui.controls.style.cssText = "display:flex;flex-wrap:wrap";
   const direction = choice(ui.controls, { caption: "make small", options: ["forward", "reverse", "symmetric"], put: (value) => change({ direction: value }) });
+  [...ui.controls.children].forEach((field, i) => (field.style.flex = `1 1 ${i === 2 ? 14 : 8}rem`));
 
   const unfollow = follow(model, TRAITS, () => {
     const [m, w, g, d] = TRAITS.map((name) => model.get(name));

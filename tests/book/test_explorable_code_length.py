@@ -66,7 +66,7 @@ def test_nothing_in_common_is_one_bit_apart(stage):
     assert shown(page, "forward") == shown(page, "backward") == math.inf
     page.get_by_role("radio", name="nats").check()
     settled(page)
-    assert page.get_by_text("lengths in nats:").count() == 1
+    assert page.get_by_text("length, nats").count() == 1
 
 
 @browser

@@ -21,7 +21,7 @@ SPECIMEN = Specimen(
         FitByKL(mean=-0.6, width=3.1048, gap=6.0, direction="forward"),
     ],
     line="objective",
-    slider="gap of the modes",
+    slider="gap of p",
     stops=7,
     absolute=2e-12,
 )
