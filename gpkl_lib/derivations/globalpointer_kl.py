@@ -48,7 +48,7 @@ with sp.evaluate(False):
             Step(D, "keep the form, exchange the function"),
             Step(D_SIGMOID, "the inner product with f = σ"),
             Step(
-                total((u[i] - v[i]) * (s[i] - t[i]) + (not_u[i] - not_v[i]) * (sp.S.Zero - sp.S.Zero)),
+                total((u[i] - v[i]) * (s[i] - t[i]) + (not_u[i] - not_v[i]) * (sp.S.Zero + sp.Mul(sp.S.NegativeOne, sp.S.Zero))),
                 "nothing added: now it is the inner product for the logits (s, 0) and (t, 0)",
             ),
             Step(
