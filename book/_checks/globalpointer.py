@@ -28,7 +28,7 @@ def candidates() -> str:
     return f"{proofs.candidates.check()}; gpkl_lib.span_mask has as many for L up to 64"
 
 
-@equation("eq-gp-rotary", shows=proofs.rotary.claim(0, -1))
+@equation("eq-gp-rotary", shows=proofs.relative)
 def rotary() -> str:
     generator, worst = torch.Generator().manual_seed(0), 0.0
     q, k = torch.randn(2, 6, dtype=torch.float64, generator=generator)
@@ -44,7 +44,9 @@ def rotary() -> str:
     assert worst < 1e-12
     along = max(rotated.diagonal(gap).std().item() for gap in range(-198, 199))
     assert along < 1e-12, "the score changes along a diagonal"
-    return f"{proofs.rotary.check()}; gpkl_lib.rotary_embedding within {worst:.0e} of it, constant along every diagonal"
+    return (
+        f"{proofs.relative.check()}; gpkl_lib.rotary_embedding within {worst:.0e} of it, constant along every diagonal"
+    )
 
 
 @equation("eq-gp-variance", shows=proofs.variance)

@@ -17,6 +17,7 @@ from sympy import cos, sin
 
 from gpkl_lib.derivations.derivation import Derivation, Step
 from gpkl_lib.derivations.expressions import Numeric
+from gpkl_lib.derivations.finding import Together
 from gpkl_lib.derivations.notation import i, j, name, total
 from gpkl_lib.derivations.notation import n as size
 from gpkl_lib.derivations.points import integers
@@ -45,25 +46,38 @@ with sp.evaluate(False):
     candidates = Statement(rows, "=", L * (L + 1) / 2, where={L: integers(1, 60)})
 
     rotated = name(r"\langle R_{i} q, R_{j} k \rangle")
-    pair = (q_1 * cos(i * theta) - q_2 * sin(i * theta)) * (k_1 * cos(j * theta) - k_2 * sin(j * theta)) + (
-        q_1 * sin(i * theta) + q_2 * cos(i * theta)
-    ) * (k_1 * sin(j * theta) + k_2 * cos(j * theta))
+    x_1, x_2, y_1, y_2 = map(name, ("x_{1}", "x_{2}", "y_{1}", "y_{2}"))
+    alpha, beta, mu, nu, C, S = map(name, (r"\alpha", r"\beta", r"\mu", r"\nu", "C", "S"))
+    MU, NU = (mu, q_1 * k_1 + q_2 * k_2), (nu, q_2 * k_1 - q_1 * k_2)
     rotary = Derivation(
         "Two rotations leave one: what remains of the positions is their difference",
         [
-            Step(rotated, "one pair of features, q rotated by the angle iθ and k by jθ"),
-            Step(pair, "definition of a rotation"),
+            Step(rotated, "one pair of features, q turned by the angle α and k by β"),
+            Step(x_1 * y_1 + x_2 * y_2, "x is q turned, y is k turned"),
             Step(
-                (q_1 * k_1 + q_2 * k_2) * (cos(j * theta) * cos(i * theta) + sin(j * theta) * sin(i * theta))
-                + (q_2 * k_1 - q_1 * k_2) * (sin(j * theta) * cos(i * theta) - cos(j * theta) * sin(i * theta)),
-                "multiply out and collect",
+                mu * C + nu * S, "multiply out and collect: μ and ν hold what the tokens are, C and S where they stand"
             ),
-            Step(
-                (q_1 * k_1 + q_2 * k_2) * cos((j - i) * theta) + (q_2 * k_1 - q_1 * k_2) * sin((j - i) * theta),
-                "addition theorems of cosine and sine",
-            ),
+            Step(mu * cos(beta - alpha) + nu * sin(beta - alpha), "addition theorems of cosine and sine"),
+            Step(mu * cos((j - i) * theta) + nu * sin((j - i) * theta), "the angles are iθ and jθ"),
         ],
-        [(rotated, pair)],
+        [
+            (rotated, x_1 * y_1 + x_2 * y_2),
+            (x_1, q_1 * cos(alpha) - q_2 * sin(alpha)),
+            (x_2, q_1 * sin(alpha) + q_2 * cos(alpha)),
+            (y_1, k_1 * cos(beta) - k_2 * sin(beta)),
+            (y_2, k_1 * sin(beta) + k_2 * cos(beta)),
+            MU,
+            NU,
+            (C, cos(beta) * cos(alpha) + sin(beta) * sin(alpha)),
+            (S, sin(beta) * cos(alpha) - cos(beta) * sin(alpha)),
+            (alpha, i * theta),
+            (beta, j * theta),
+        ],
+    )
+    relative = Together(
+        rotary.claim(0, -1),
+        Statement(mu, "=", q_1 * k_1 + q_2 * k_2, given=[MU]),
+        Statement(nu, "=", q_2 * k_1 - q_1 * k_2, given=[NU]),
     )
 
     V = name(r"\operatorname{Var} \langle q, k \rangle")
@@ -74,22 +88,22 @@ with sp.evaluate(False):
         "Parameters of GlobalPointer: a query and a key for each type",
         [
             Step(N, "one linear layer"),
-            Step(w * (2 * H * d) + 2 * H * d, "from w features to 2 d of each type: weights, and biases"),
+            Step(2 * H * d * w + 2 * H * d, "from w features to 2 d of each type: weights, and biases"),
             Step(2 * H * d * (w + 1), "collect"),
         ],
-        [(N, w * (2 * H * d) + 2 * H * d)],
+        [(N, 2 * H * d * w + 2 * H * d)],
     )
     efficient = Derivation(
         "Parameters of EfficientGlobalPointer: one query and key for all types",
         [
             Step(N_E, "two linear layers"),
             Step(
-                (w * (2 * d) + 2 * d) + (2 * d * (2 * H) + 2 * H),
+                (2 * d * w + 2 * d) + (4 * H * d + 2 * H),
                 "from w features to 2 d; from these to a start and an end score of each type",
             ),
             Step(2 * d * (w + 1) + 2 * H * (2 * d + 1), "collect"),
         ],
-        [(N_E, (w * (2 * d) + 2 * d) + (2 * d * (2 * H) + 2 * H))],
+        [(N_E, (2 * d * w + 2 * d) + (4 * H * d + 2 * H))],
     )
 
     s_h, s_g, c_ij = name("s_{hij}"), name("s_{gij}"), name("c_{ij}")
