@@ -165,11 +165,6 @@ class TestCompare:
             assert origin["commit"] == git.stdout.strip()
             assert isinstance(origin["dirty"], bool)
 
-    def test_processes_side_by_side_give_the_same_rows(self, task: Task, tmp_path: Path):
-        one = compare(trials(task, 0), tmp_path / "one.jsonl")
-        two = compare(trials(task, 0), tmp_path / "two.jsonl", jobs=2)
-        assert [measured(row) for row in one] == [measured(row) for row in two]
-
     def test_methods_begin_with_the_same_weights(self, task: Task):
         first, second = (MODEL.build(task, 3).state_dict() for _ in range(2))
         other = MODEL.build(task, 4).state_dict()
@@ -200,15 +195,15 @@ class TestCompare:
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_the_same_command_ends_with_the_same_rows(tmp_path: Path):
-    words = ["--epochs", "6", "--hidden-size", "16", "--seeds", "0", "1", "--device", "cpu"]
-    words += ["--methods", "none", "sigmoid", "--alphas", "1", "--jobs", "2"]
+def test_killed_at_any_moment_two_processes_end_with_the_rows_of_one(tmp_path: Path):
+    words = ["--epochs", "4", "--hidden-size", "16", "--seeds", "0", "1", "--device", "cpu"]
+    words += ["--methods", "none", "sigmoid", "--alphas", "1"]
     for part, size in (("train", 24), ("dev", 8), ("test", 8)):
         write_jsonl(tmp_path / f"{part}.jsonl", toy_corpus(size, split=part))
         words += [f"--{part}", str(tmp_path / f"{part}.jsonl")]
 
     def begin(output: Path) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "gpkl_lib", "compare", *words, "--output", str(output)]
+        command = [sys.executable, "-m", "gpkl_lib", "compare", *words, "--jobs", "2", "--output", str(output)]
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     killed, whole = tmp_path / "killed.jsonl", tmp_path / "whole.jsonl"
@@ -231,9 +226,9 @@ def test_killed_at_any_moment_the_same_command_ends_with_the_same_rows(tmp_path:
     before = killed.read_bytes()
     with killed.open("ab") as file:
         file.write(b'{"key": "half a r')
-    assert main(["compare", *words, "--output", str(killed)]) == 0
+    assert main(["compare", *words, "--jobs", "2", "--output", str(killed)]) == 0
     assert killed.read_bytes().startswith(before)
-    assert main(["compare", *words, "--output", str(whole)]) == 0
+    assert main(["compare", *words, "--output", str(whole)]) == 0  # in one process, which must make no difference
     rows = [{row["key"]: measured(row) for row in read_rows(path)} for path in (killed, whole)]
     assert len(read_rows(killed)) == 4
     assert rows[0] == rows[1]
