@@ -24,7 +24,7 @@ help:
 	@echo '  make lint         ruff and mypy only'
 	@echo '  make links        visit every address outside the book that it names (needs the network)'
 	@echo '  make results      run the recorded experiments again: results-toy (10 minutes), results-corpora (needs GPKL_DATA, 40 minutes),'
-	@echo '                    results-normface (half a minute), results-boards (needs GPKL_DATA, 3 minutes)'
+	@echo '                    results-normface (a minute), results-boards (needs GPKL_DATA, 3 minutes)'
 	@echo '  make constraints  write down the versions that are installed now'
 	@echo '  make clean        remove everything built; distclean: the virtual environment as well'
 	@echo

@@ -13,6 +13,12 @@ from gpkl_lib.derivations import equation
 from gpkl_lib.explore.entropy_against_length import random_scores
 from gpkl_lib.smoothing import entropy_invariant_scale, normalized_scale_bound
 
+NOTHING = "deviations from a mean add up to 0, so a multiple of their sum may have either sign"
+TRUE_AS_WELL = {
+    ("Own pairs against all pairs", 0): (2, NOTHING),
+    ("Own pairs against all pairs", 1): (2, NOTHING),
+}
+
 CASES = [(c, s) for c in (2, 3, 10, 1000, 100_000) for s in (0.01, 1.0, 10.0, 64.0, 300.0)]
 
 
