@@ -31,7 +31,8 @@ def sign_changes(expr: sp.Expr) -> Iterator[sp.Expr]:
 
 
 def _inside(expr: Any) -> Iterator[sp.Expr]:
-    if isinstance(expr, sp.Indexed | sp.IndexedBase) or not expr.args:
+    counts = isinstance(expr, Over) and str(expr.args[0]) == "count"
+    if isinstance(expr, sp.Indexed | sp.IndexedBase) or counts or not expr.args:
         return
     for place, arg in enumerate(expr.args):
         if not isinstance(arg, sp.Expr) or arg in bound(expr):

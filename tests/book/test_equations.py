@@ -63,7 +63,7 @@ _LAYOUT = (
     (r"\\[,;:! ]|\\q?quad(?![a-zA-Z])|~", " "),
     (r"\\(left|right|[bB]igg?[lr]?)(?![a-zA-Z])", " "),
     (r"(\\(?:mathcal|mathbb|mathbf|bar|hat|tilde|sqrt))\s+(\w)", r"\1{\2}"),
-    (r"(\\[a-zA-Z]+)\s+(?=[a-zA-Z])", r"\1_"),  # the space that ends a command's name
+    (r"(\\[a-zA-Z]+)\s+(?=[a-zA-Z])", r"\1·"),  # the space that ends a command's name
     (r"\s|\{\}", ""),
     (r"\{(\w)\}", r"\1"),
 )
@@ -159,6 +159,7 @@ def test_layout_is_no_content() -> None:
     assert squeeze(r"T \log n") == squeeze(r"T\,\log n") != squeeze(r"T \logn")
     for other in (r"a_i = (b-c)", r"a_j = (b+c)", r"a_i = b+c", r"-a_i = (b+c)", r"a_i \le (b+c)"):
         assert squeeze(r"a_{i} = \left(b + c\right)") != squeeze(other)
+    assert squeeze(r"\log n") != squeeze(r"\log_n") != squeeze(r"\logn")
 
 
 STATEMENTS = {
