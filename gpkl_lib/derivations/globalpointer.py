@@ -55,7 +55,7 @@ with sp.evaluate(False):
             Step(rotated, "one pair of features, q turned by the angle α and k by β"),
             Step(x_1 * y_1 + x_2 * y_2, "x is q turned, y is k turned"),
             Step(
-                mu * C + nu * S, "multiply out and collect: μ and ν hold what the tokens are, C and S where they stand"
+                mu * C + nu * S, "multiply out and collect: μ and ν hold what the tokens are, C and S where"
             ),
             Step(mu * cos(beta - alpha) + nu * sin(beta - alpha), "addition theorems of cosine and sine"),
             Step(mu * cos((j - i) * theta) + nu * sin((j - i) * theta), "the angles are iθ and jθ"),
