@@ -236,20 +236,35 @@ def test_head_says_what_the_page_is(site_dir: Path, path: str) -> None:
     assert (site_dir / path).parent.joinpath(icons[0]).resolve().read_text("utf-8").startswith("<svg")
 
 
-def test_nothing_is_left_of_what_the_build_reported(site_dir: Path) -> None:
-    """Standard error is removed from pages; here it may not have been there at all."""
+def outputs(site_dir: Path) -> list[tuple[str, Any]]:
+    """Every output of the executed notebooks as (notebook, output)."""
     import nbformat
 
     executed = sorted(site_dir.parent.joinpath("jupyter_execute").rglob("*.ipynb"))
     assert executed
-    written = [
-        f"{path.name}: {output.text}"
+    return [
+        (path.name, output)
         for path in executed
         for cell in nbformat.read(path, as_version=4).cells
         for output in cell.get("outputs", [])
-        if output.output_type == "stream" and output.name == "stderr"
     ]
+
+
+def test_nothing_is_left_of_what_the_build_reported(site_dir: Path) -> None:
+    """Standard error is removed from pages; here it may not have been there at all."""
+    written = [f"{name}: {one.text}" for name, one in outputs(site_dir) if one.get("name") == "stderr"]
     assert written == []
+
+
+def test_no_output_is_the_mere_name_of_an_object(site_dir: Path) -> None:
+    """ "<torch._C.Generator at 0x7f...>" tells a reader nothing, and another thing at each build."""
+    texts = [
+        (name, text)
+        for name, one in outputs(site_dir)
+        for text in (one.get("text", ""), one.get("data", {}).get("text/plain", ""))
+    ]
+    assert len(texts) > 50
+    assert [pair for pair in texts if re.search(r"\b0x[0-9a-f]{6,}", pair[1])] == []
 
 
 def test_repository_address_stands_in_one_place() -> None:
