@@ -94,11 +94,11 @@ with sp.evaluate(False):
     )
 
     bounds = Statement(
-        M(s),
+        0,
         "<",
-        T * L(s / T),
+        T * L(s / T) - M(s),
         "<=",
-        M(s) + T * log(1 + count(neg)) + T * log(1 + count(pos)),
+        T * log(1 + count(neg)) + T * log(1 + count(pos)),
         where=SOME_OF_EACH,
         tight={1: far_and_right, 2: [(s[k], sp.S.Zero)]},
     )

@@ -137,7 +137,7 @@ class Balance(Explorable):
         shown, found = self._groups(), self.values()
         shares = {name: self._shares(name) for name in LOSSES}
         lines = [
-            f"{title}: pull {found[f'{name}-pull']:.3g}, push {found[f'{name}-push']:.3g}, "
+            f"{title} {found[name]:.3f}: pull {found[f'{name}-pull']:.3g}, push {found[f'{name}-push']:.3g}, "
             f"rest at *c* = {svg.number(found[f'{name}-rest'], 2)}"
             for name, title in (("multilabel", "multi-label"), ("binary", "binary"))
         ]
