@@ -48,10 +48,10 @@ def golden():
     pairs = [*itertools.product(LOGITS[::2], LOGITS[1::2]), (30.0, 31.0), (0.5, 0.5 + 1e-9), (12.0, 14.0), (2.0, 2.0)]
     for f, (s, t), T in itertools.product(FAMILY, pairs, (0.05, 1.0, 20.0)):
         value = ChooseYourF(f, s, t, temperature=T).values()
-        yield module, "familyDivergence", [f, s, t, T], value["divergence"]
         noise = 1e-15 * (1 + abs(s - t) / T)  # of torch's y (1 - y), times the distance
+        yield module, "familyDivergence", [f, s, t, T], value["divergence"]
         yield module, "familyGradient", [f, s, t, T], value["gradient"], noise
-        yield module, "familyCurvature", [f, s, t, T], value["curvature"], 1e-11
+        yield module, "familyCurvature", [f, s, t, T], value["curvature"], noise / T
         yield module, "rivalGradient", [f, s, t, T], value["rival"], 1e-13
         if s != t:
             yield module, "decisionGap", [f, s, t, T], value["divergence"] / (T * (s / T - t / T))
