@@ -3,7 +3,7 @@ import { crossEntropyOf, entropyOf, jeffreysOf, jensenShannonOf, klOf, moveMass,
 import { choice, follow, frame, handle, presets, put, readout, slider } from "./controls.js";
 import { clamp, columns, fixed, grid, h, label, num, pattern, plot, pool, py, same, set, sub, v, write } from "./kit.js";
 
-const HEIGHT = 216, INSET = [22, 8, 30, 40], LN2 = Math.log(2), LONGEST = 8;
+const HEIGHT = 216, INSET = [36, 8, 30, 40], LN2 = Math.log(2), LONGEST = 8;
 const TRAITS = ["p", "q", "smoothing", "unit"];
 const STARTS = [
   ["halves against a flat code", { p: [0.5, 0.25, 0.125, 0.125], q: [0.25, 0.25, 0.25, 0.25], smoothing: 0 }],
@@ -25,7 +25,7 @@ function sharesPlot(parent, model) {
   grid(lines, [0, 0.25, 0.5, 0.75, 1], toY, { digits: 2 });
   let parts = [];
   const column = (group, i, n) => {
-    const side = n > 4 ? 11 : 14;
+    const side = n > 4 ? 12 : 14;
     const one = (name, x, shape, tone) => {
       const epsilon = () => (name === "q" ? model.get("smoothing") : 0), least = () => epsilon() / n;
       const holder = v("svg", { x, class: "gpkl-column" }), stem = v("line", { class: `gpkl-stem gpkl-${tone}`, y1: HEIGHT });
@@ -87,14 +87,15 @@ function areasPlot(parent) {
       set(node, { fill: longer ? over : saved, class: `gpkl-stack ${longer ? "gpkl-vermilion" : "gpkl-green"}` });
     });
     pool(outlines, cells, box({ class: "gpkl-hard" }), (node, cell) => across(node, cell, toY(cell.other), HEIGHT - toY(cell.other)));
-    const wide = cells.filter(({ share, other }) => share >= 0.04 || other === Infinity);
+    const wide = cells.filter(({ share, other }) => share >= 0.04 || other > top);
     pool(texts, wide, () => v("g", {}, label("", { y: HEIGHT + 24, "text-anchor": "middle" }), label("", { "text-anchor": "middle", class: "gpkl-text gpkl-vermilion" })), (node, cell) => {
       const x = `${100 * (cell.left + cell.share / 2)}%`;
       set(node, { visibility: "visible" });
       set(node.firstChild, { x });
       write(node.firstChild, String(cell.i + 1));
-      set(node.lastChild, { x, y: cell.other === Infinity ? 12 : toY(cell.other) + (cell.other < cell.own ? 15 : -6) });
-      write(node.lastChild, cell.other === Infinity ? "∞" : cell.share >= 0.09 ? fixed(cell.other, 2) : "");
+      set(node.lastChild, { x, y: cell.other > top ? -18 : toY(cell.other) + (cell.other < cell.own ? 15 : -6) });
+      set(node.lastChild, { style: cell.other > top ? "font-size:17px;font-weight:700" : "" });
+      write(node.lastChild, cell.other === Infinity ? "∞" : cell.other > top ? "↑" : cell.share >= 0.08 ? fixed(cell.other, 2) : "");
     });
   };
 }

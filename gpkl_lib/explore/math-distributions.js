@@ -36,9 +36,9 @@ export function jensenShannonOf(p, q) {
   return (klOf(p, m) + klOf(q, m)) / 2;
 }
 
-// p with the i-th probability set to `value` and the others scaled to fill the rest, in ten-thousandths that add up
+// p with the i-th probability set to `value` and the others scaled to fill the rest, in millionths that add up
 export function moveMass(p, i, value) {
-  const units = 10000, mine = Math.round(units * value), rest = units - mine;
+  const units = 1e6, mine = Math.round(units * value), rest = units - mine;
   const others = sum(p.filter((_, j) => j !== i));
   const ideal = p.map((v, j) => (j === i ? 0 : rest * (others > 0 ? v / others : 1 / (p.length - 1))));
   const whole = ideal.map(Math.floor), order = p.map((_, j) => j).filter((j) => j !== i);

@@ -41,16 +41,16 @@ PAIRS = [
 
 
 def moved(p, i, value):
-    """What `moveMass` must give: ten-thousandths in proportion, those with the largest remainders rounded up."""
+    """What `moveMass` must give: millionths in proportion, those with the largest remainders rounded up."""
     others = [math.inf if j == i else v for j, v in enumerate(p)]
     total = sum(v for v in others if v < math.inf)
-    mine = round(1e4 * value)
-    exact = [mine if v == math.inf else (1e4 - mine) * (v / total if total else 1 / (len(p) - 1)) for v in others]
+    mine = round(1e6 * value)
+    exact = [mine if v == math.inf else (1e6 - mine) * (v / total if total else 1 / (len(p) - 1)) for v in others]
     whole = [math.floor(v) for v in exact]
     order = sorted((j for j in range(len(p)) if j != i), key=lambda j: (whole[j] - exact[j], j))
-    for j in order[: 10000 - sum(whole)]:
+    for j in order[: 10**6 - sum(whole)]:
         whole[j] += 1
-    return [v / 1e4 for v in whole]
+    return [v / 1e6 for v in whole]
 
 
 def golden():
