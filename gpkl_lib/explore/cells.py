@@ -1,0 +1,58 @@
+"""What the chapters' cells show again and again: a table, the source of a function, a verdict."""
+
+from __future__ import annotations
+
+import ast
+import html
+import inspect
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from IPython.display import HTML, Markdown
+from torch import Tensor
+
+
+def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> HTML:
+    """An HTML table, as Markdown tables do not survive in the output of a cell; the first column names the row.
+
+    Args:
+        head: names of the columns.
+        rows: as many values each, shown by `str`.
+
+    Raises:
+        ValueError: a row of another length; the message gives it.
+    """
+    lines = []
+    for row in rows:
+        if len(row) != len(head):
+            raise ValueError(f"a row must have {len(head)} values, as head has, got {list(row)}")
+        first, *rest = (html.escape(str(value)) for value in row)
+        lines.append(f'<tr><th scope="row">{first}</th>{"".join(f"<td>{value}</td>" for value in rest)}</tr>')
+    top = "".join(f'<th scope="col">{html.escape(str(name))}</th>' for name in head)
+    return HTML(  # type: ignore[no-untyped-call]
+        f'<table class="dataframe"><tr>{top}</tr>{"".join(lines)}</table>'
+    )
+
+
+def source(*functions: Callable[..., Any]) -> Markdown:
+    """The code of functions, one below another, without their docstrings: what the library does, from the library."""
+    text = "\n\n\n".join(map(_body, functions))
+    return Markdown(f"```python\n{text}\n```")  # type: ignore[no-untyped-call]
+
+
+def _body(function: Callable[..., Any]) -> str:
+    text = textwrap.dedent(inspect.getsource(function))
+    found = ast.parse(text).body[0]
+    lines = text.splitlines()
+    if isinstance(found, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(found) is not None:
+        docstring = found.body[0]
+        del lines[docstring.lineno - 1 : docstring.end_lineno]
+    return "\n".join(lines).strip("\n")
+
+
+def verdict(claim: str, a: Tensor | float, b: Tensor | float = 0.0) -> None:
+    """Print `claim` and how far `a` and `b`, two ways to compute the same thing, are apart at most (nan counts)."""
+    largest = (torch.as_tensor(a) - torch.as_tensor(b)).detach().abs().max().item()
+    print(f"{claim}: {'exact' if largest == 0 else f'largest difference {largest:.1e}'}")
