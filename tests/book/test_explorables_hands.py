@@ -57,6 +57,7 @@ def test_dragging_by_mouse(stage, name, handle, up, change):
 def test_dragging_by_touch_moves_the_handle_and_not_the_page(stage, name, handle, up, change):
     page = stage(SPECIMENS[name].settings[0], width=390, height=900, has_touch=True, is_mobile=True).page
     knob = page.get_by_role("slider", name=handle)
+    knob.scroll_into_view_if_needed()
     box = knob.locator(".gpkl-hit").bounding_box()
     assert min(box["width"], box["height"]) >= 24
     before, (x, y), scrolled = position(knob), middle(knob), page.evaluate("scrollY")
