@@ -156,16 +156,16 @@ def _handles(p: list[float], q: list[float]) -> Iterator[str]:
 
 def _areas(p: list[float], q: list[float]) -> Iterator[str]:
     longest = max([-math.log2(v) for a, b in zip(p, q, strict=True) for v in (a, b) if a > 0 and v > 0] + [2.0])
-    yield svg.text(192, 16, "bits: −log *p* (full), −log *q* (dashed)", "ink", "start")
+    yield svg.text(192, 16, "bits: *p* full, *q* dashed", "ink", "start")
     yield svg.line(192, 170, 352, 170)
     left = 192.0
     for i, (a, b) in enumerate(zip(p, q, strict=True)):
         width = 160 * a
         if a > 0:
-            own, other = (130 * (-math.log2(v) if v > 0 else longest * 1.08) / longest for v in (a, b))
+            own, other = (120 * (-math.log2(v) if v > 0 else longest * 1.08) / longest for v in (a, b))
             yield svg.box(left, 170 - own, width, own, "blue", fill_opacity="0.55")
             yield svg.outline(left, 170 - other, width, other, "vermilion")
             yield svg.text(left + width / 2, 190, str(i + 1))
             if b == 0:
-                yield svg.text(left + width / 2, 26, "∞", "vermilion")
+                yield svg.text(left + width / 2, 36, "∞", "vermilion")
         left += width
