@@ -134,7 +134,7 @@ def test_a_weaker_bound_passes_where_nothing_says_when_it_is_reached() -> None:
 PROVEN = ("shift", "vectors", "gradient as a vector", "one-hot", "cross-entropy", "uniform", "sets", "softplus")
 
 
-@pytest.mark.parametrize("key", (*PROVEN, "sizes of sets"))
+@pytest.mark.parametrize("key", [*PROVEN, "sizes of sets"])
 def test_algebra_proves_for_every_n(key: str) -> None:
     found = TRUE[key].check()
     assert found.ways == ("every n",)

@@ -85,8 +85,9 @@ CATALOGUE: tuple[Derivation, ...] = tuple(
 
 
 def test_the_book_has_labelled_equations() -> None:
-    assert len(LABELLED) >= 10
-    assert len(CATALOGUE) >= 12
+    assert len(LABELLED) >= 60
+    assert len(CATALOGUE) >= 25
+    assert len(STATEMENTS) >= 40
 
 
 def test_every_label_has_a_check() -> None:
@@ -223,6 +224,7 @@ def test_the_number_of_wrong_signs_tried() -> None:
     print(
         f"signs changed: {pages} in pages, {statements} in statements, {steps} in derivations; {allowed} true as well"
     )
-    assert (pages, statements, steps) >= (60, 0, 300)
-    assert min(pages, steps) > 60
+    assert pages >= 150
+    assert statements >= 250
+    assert steps >= 500
     assert allowed <= 0.05 * (statements + steps)
