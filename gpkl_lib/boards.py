@@ -27,7 +27,7 @@ from gpkl_lib.run_folder import BEST
 from gpkl_lib.tagger import Tagger
 from gpkl_lib.training import TrainingConfig
 
-DIGITS = 2
+DIGITS = 2  # of a score after the point; one nearer to 0 keeps two digits that are not 0, and with them its sign
 KEPT = ("corpus", "model", "config", "sources", "test", "best_epoch", "steps", "seconds", "cpu_seconds", "provenance")
 
 
@@ -46,7 +46,7 @@ def board(tagger: Tagger, sentence: Sentence, types: Sequence[str], *, seed: int
 
     Raises:
         ValueError: a type that the tagger lacks; one that the board leaves out although a gold span or a decision has
-            it; a score so near 0 that rounding would change a decision.
+            it.
     """
     unknown = sorted({*types} - {*tagger.types})
     if unknown:
@@ -70,11 +70,9 @@ def board(tagger: Tagger, sentence: Sentence, types: Sequence[str], *, seed: int
 
 
 def _rounded(cells: Tensor) -> list[list[float]]:
-    """(H, N) as lists of decimals that decide as the scores do."""
-    rows = [[round(value, DIGITS) for value in row] for row in cells.tolist()]
-    if not torch.equal(torch.tensor(rows, dtype=cells.dtype) > 0, cells > 0):
-        raise ValueError(f"rounded to {DIGITS} decimals a score changes its decision; take another sentence or seed")
-    return rows
+    """(H, N) as lists of short decimals that decide as the scores do."""
+    near = 10.0**-DIGITS
+    return [[round(x, DIGITS) if abs(x) >= near else float(f"{x:.1e}") for x in row] for row in cells.tolist()]
 
 
 def record(trial: Trial, sentences: Sequence[int], types: Sequence[str], *, seed: int = 0) -> Row:
