@@ -8,6 +8,7 @@ import traitlets
 from explorable_page import put_on_page, run_line, settled, shown
 
 from gpkl_lib.explore import CodeLength
+from gpkl_lib.explore.code_length import cross_entropy, entropy, jensen_shannon, kl
 
 browser = pytest.mark.browser
 
@@ -102,3 +103,22 @@ def test_other_complaints():
         CodeLength(smoothing=0.7)
     with pytest.raises(traitlets.TraitError):
         CodeLength(unit="bytes")
+
+
+def test_zeros_by_hand():
+    half, two = [0.5, 0.5, 0.0], math.log(2)
+    assert entropy([1.0, 0.0]) == 0
+    assert entropy(half) == pytest.approx(two, rel=1e-15)
+    assert cross_entropy([1.0, 0.0], [1.0, 0.0]) == 0
+    assert cross_entropy([0.0, 1.0], [1.0, 0.0]) == math.inf
+    assert kl([0.0, 1.0, 0.0], half) == pytest.approx(two, rel=1e-15)
+    assert kl(half, [0.0, 1.0, 0.0]) == math.inf
+    assert kl(half, half) == jensen_shannon(half, half) == 0
+    assert jensen_shannon([1.0, 0.0], [0.5, 0.5]) == pytest.approx(1.5 * two - 0.75 * math.log(3), rel=1e-14)
+
+
+def test_close_probabilities_keep_their_digits():
+    """KL of (1/2 + d, 1/2 - d) from (1/2, 1/2) is 2 d^2 + 4 d^4 / 3 + ..."""
+    for d in (2.0**-10, 2.0**-20, 2.0**-26):
+        wanted = 2 * d**2 + 4 * d**4 / 3 + 32 * d**6 / 15
+        assert kl([0.5 + d, 0.5 - d], [0.5, 0.5]) == pytest.approx(wanted, rel=1e-14)
