@@ -7,6 +7,8 @@ n scores s; the positives are a set of indices, the negatives all others, y_k is
 
 from __future__ import annotations
 
+import random
+
 import sympy as sp
 from sympy import KroneckerDelta, exp, log
 
@@ -18,6 +20,13 @@ from gpkl_lib.derivations.points import subset
 from gpkl_lib.derivations.statement import Statement
 
 pos, neg = partition(r"\mathrm{pos}", r"\mathrm{neg}")
+
+
+def with_1_without_2(rng: random.Random, kind: str, length: int) -> tuple[int, ...]:
+    """A set of positives that holds 1 and not 2."""
+    return (1, *(place for place in range(3, length + 1) if rng.random() < 0.5))
+
+
 SOME_OF_EACH = {pos: subset(1, -1)}  # at least one positive and one negative: a maximum over none has no value
 s_0 = name("s_{0}")
 p, y = sp.IndexedBase("p", positive=True), sp.IndexedBase("y", real=True)
@@ -132,11 +141,13 @@ with sp.evaluate(False):
 
     binary_gradient = Statement(Partial(B(s), s[k]), "=", sigma(s[k]) - y[k], given=LABELS, proof=True)
 
+    others = (1 - KroneckerDelta(k, 1)) * (1 - KroneckerDelta(k, 2))
     below_binary = Statement(
         L(s),
         "<=",
         binary_sum,
-        tight={1: far_and_right[:1]},
+        where={pos: with_1_without_2},
+        tight={1: [(s[k], others * (-1000 + 2000 * positives(KroneckerDelta(k, j))))]},  # one class at 0 on each side
     )
 
     errors = Statement(
@@ -147,7 +158,7 @@ with sp.evaluate(False):
             (fp, negatives(sp.Piecewise((1, s[i] > 0), (0, True)))),
             (fn, positives(sp.Piecewise((1, s[j] <= 0), (0, True)))),
         ],
-        tight={1: [(s[k], -1000 * (1 - positives(KroneckerDelta(k, j))))]},
+        tight={1: [(s[k], (1 - positives(KroneckerDelta(k, j))) / sp.Integer(10) ** 60)]},  # all wrong, but by a hair
     )
 
     sparse = Statement(
