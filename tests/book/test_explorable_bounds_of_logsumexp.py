@@ -2,6 +2,8 @@
 
 import functools
 import itertools
+import math
+import re
 
 import pytest
 import torch
@@ -65,6 +67,20 @@ def test_bars_reach_from_the_true_value_to_the_bound(stage):
     for (x, width), distance in zip(found, slack, strict=True):
         assert width == pytest.approx(abs(distance) * pixels, rel=1e-3)
         assert (x if distance > 0 else x + width) == pytest.approx(found[0][0], abs=0.1)
+
+
+def test_curves_over_the_temperature_are_the_bounds_as_shares_of_the_strip(stage):
+    widget = BoundsOfLogsumexp([0.5, -1, 2], weights=[3, 1, 4], temperature=10 ** (2 / 3))
+    page, value = stage(widget).page, widget.values()
+    paths = page.locator(".gpkl-across .gpkl-curve").evaluate_all("all => all.map(one => one.getAttribute('d'))")
+    dots = page.locator(".gpkl-across .gpkl-dot").evaluate_all("all => all.map(one => one.cy.baseVal.value)")
+    assert len(paths) == 5
+    for path, dot, key in zip(paths, dots, ("upper", "max", "mean", "entropy", "cauchy"), strict=True):
+        share = (value[key] - value["lse"]) / (widget.temperature * math.log(3))
+        points = [tuple(map(float, point.split())) for point in re.split("[ML]", path)[1:]]
+        x, y = points[40]  # 61 points from 0.01 to 100: this one is at the present temperature
+        assert (x, y) == pytest.approx((100 * 40 / 60, 130 * (1.1 - share) / 2.5), abs=0.01)
+        assert dot == pytest.approx(y, abs=0.01)
 
 
 def test_dragging_p_makes_it_the_reader_s_and_keeps_it_a_distribution(stage):
