@@ -15,7 +15,7 @@ from gpkl_lib.derivations.numeric import Evaluator, Point
 
 Tensor = torch.Tensor
 ROOM = ("close", "equal")  # differences that float64 does not hold
-TRUE_AS_WELL = {(proofs.binary.title, 2): (4, "what stands before 0 - 0, or within it, may have any sign")}
+TRUE_AS_WELL = {(proofs.binary.title, 2): (3, "what 0 multiplies may have any sign")}
 
 
 def view(values: list[mpf]) -> Tensor:

@@ -48,17 +48,13 @@ with sp.evaluate(False):
             Step(D, "keep the form, exchange the function"),
             Step(D_SIGMOID, "the inner product with f = σ"),
             Step(
-                total((u[i] - v[i]) * (s[i] - t[i]) + (not_u[i] - not_v[i]) * (sp.S.Zero + sp.Mul(sp.S.NegativeOne, sp.S.Zero))),
-                "nothing added: now it is the inner product for the logits (s, 0) and (t, 0)",
+                total((u[i] - v[i]) * (s[i] - t[i]) + sp.Mul(0, not_u[i] - not_v[i])),
+                "nothing added: the second logit of each pair, 0 in both views, differs by 0",
             ),
             Step(
-                total(
-                    (u[i] * log(u[i] / v[i]) + not_u[i] * log(not_u[i] / not_v[i]))
-                    + (v[i] * log(v[i] / u[i]) + not_v[i] * log(not_v[i] / not_u[i]))
-                ),
-                "their softmaxes are (u, 1 - u) and (v, 1 - v): KL both ways of each pair",
+                total(KL_uv[i] + KL_vu[i]),
+                "so it is the inner product for (s, 0) and (t, 0): KL both ways of (u, 1 - u) and (v, 1 - v)",
             ),
-            Step(total(KL_uv[i] + KL_vu[i]), "the KL of two Bernoullis"),
         ],
         [
             (D, D_SIGMOID),
@@ -86,12 +82,12 @@ with sp.evaluate(False):
         [
             Step(D_TANH, "the inner product with f = tanh"),
             Step(
-                total(((2 / (1 + exp(-2 * s[i])) - 1) - (2 / (1 + exp(-2 * t[i])) - 1)) * (s[i] - t[i])),
-                "tanh x is 2 σ(2x) - 1",
+                total((2 / (1 + exp(-2 * s[i])) - 2 / (1 + exp(-2 * t[i]))) * (s[i] - t[i])),
+                "tanh x is 2 σ(2x) - 1, and the ones cancel",
             ),
             Step(
                 total((1 / (1 + exp(-2 * s[i])) - 1 / (1 + exp(-2 * t[i]))) * (2 * s[i] - 2 * t[i])),
-                "the ones cancel; the 2 moves to the other factor",
+                "the 2 moves to the other factor",
             ),
             Step(doubled, "the sigmoid's divergence at T = 1/2"),
         ],
@@ -127,10 +123,10 @@ with sp.evaluate(False):
         [
             Step(Partial(D, s[k]) + Partial(D, t[k]), "the force on s and the force on t, added"),
             Step(
-                ((u[k] - v[k]) + u[k] * not_u[k] * (s[k] - t[k])) + ((v[k] - u[k]) + v[k] * not_v[k] * (t[k] - s[k])),
-                "the gradient found above, and the same with s and t exchanged",
+                u[k] * not_u[k] * (s[k] - t[k]) + v[k] * not_v[k] * (t[k] - s[k]),
+                "the gradient found above, and the same with s and t exchanged: u - v and v - u cancel",
             ),
-            Step((u[k] * not_u[k] - v[k] * not_v[k]) * (s[k] - t[k]), "the first forces cancel"),
+            Step((u[k] * not_u[k] - v[k] * not_v[k]) * (s[k] - t[k]), "collect"),
         ],
         [(D, D_SIGMOID), *SIGMOID],
     )
