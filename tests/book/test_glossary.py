@@ -125,7 +125,7 @@ def test_every_symbol_has_its_name_in_both_languages() -> None:
     assert {symbol for symbol, count in symbols.items() if count > 1} <= {
         "$s$",
         "$f$",
-    }  # in one chapter other things, as it says
+    }
     chapters = {page.name for part in ("foundations", "divergence") for page in (ROOT / "book" / part).glob("*.md")}
     assert chapters <= {Path(link).name for link in re.findall(r"\]\(([^)]+)\)", text)}
 
