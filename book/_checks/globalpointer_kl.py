@@ -15,7 +15,10 @@ from gpkl_lib.derivations.numeric import Evaluator, Point
 
 Tensor = torch.Tensor
 ROOM = ("close", "equal")  # differences that float64 does not hold
-TRUE_AS_WELL = {(proofs.binary.title, 2): (3, "what 0 multiplies may have any sign")}
+TRUE_AS_WELL = {
+    (proofs.binary.title, 2): (3, "what 0 multiplies may have any sign"),
+    (proofs.curvature.title, 1): (1, "v does not depend on s, so its derivative is 0"),
+}
 
 
 def view(values: list[mpf]) -> Tensor:
