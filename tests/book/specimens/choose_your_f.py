@@ -55,6 +55,9 @@ def golden():
         yield module, "rivalGradient", [f, s, t, T], value["rival"], 1e-13
         if s != t:
             yield module, "decisionGap", [f, s, t, T], value["divergence"] / (T * (s / T - t / T))
+    yield module, "decided", [[0.0, 1e-9, -1e-9, 2.0], 0.0], [1, 3]  # a score of 0 is no span
+    yield module, "decided", [[0.0, 2.0, 3.0], -2.0], [2]
+    yield module, "flipped", [[0.0, 1.0, -1.0], [1e-9, 0.0, -1.0], 0.0], 2
     draw = torch.Generator().manual_seed(0)
     for size, c, activation in itertools.product((1, 10, 1e3), (0.0, 1.5, -12.0), ("softmax", "sigmoid")):
         s, t = size * torch.randn(2, 21, generator=draw, dtype=torch.float64)
