@@ -34,9 +34,11 @@ from gpkl_lib.derivations import (
     vector,
 )
 from gpkl_lib.derivations.finding import status
+from gpkl_lib.derivations.normal import NotProven
 from gpkl_lib.derivations.notation import Partial, T, c, i, j, k, l, n, name, s, t, total
 from gpkl_lib.derivations.numeric import Evaluator
 from gpkl_lib.derivations.points import KINDS, Point
+from gpkl_lib.derivations.proof import prove
 from gpkl_lib.derivations.vocabulary import CE, KL, F, H, mean, normal, one_hot, sigma, softmax, softplus, uniform
 
 x, y, p, q, A = (sp.IndexedBase(letter, real=True) for letter in "xypqA")
@@ -163,6 +165,9 @@ def test_sums_that_do_not_go_from_1_to_n_are_not_taken_for_such() -> None:
     Statement(ragged, "=", total(i * x[i]), proof=None).check()
     with pytest.raises(StatementError, match="is false"):
         Statement(ragged, "=", n * total(x[i])).check()
+    for claimed, true in ((ragged, n * total(x[i])), (sp.Sum(c * x[i], (i, 2, n)), c * total(x[i]))):
+        with pytest.raises(NotProven):
+            prove(claimed, true, "=", ())
 
 
 @pytest.mark.parametrize(
