@@ -1,28 +1,43 @@
 // "Entropy against length": does a softmax over more scores spread out, and does a scale of kappa log n stop it?
-import { entropyOfRow, estimateOfRow, invariantScale, largest, rowsOf, score } from "./math-scale.js";
+import { countsOf, decay, entropyOf, gapOf, invariantScale, score, sumsOf } from "./math-scale.js";
 import { choice, dragAcross, follow, frame, put, readout, slider } from "./controls.js";
 import { clamp, fixed, grid, h, label, num, plot, pool, py, rich, set, v, write } from "./kit.js";
 
-const POWERS = Array.from({ length: 11 }, (_, i) => i + 4), LENGTHS = POWERS.map((power) => 2 ** power), LONGEST = 16384, REFERENCE = 512;
+const POWERS = Array.from({ length: 11 }, (_, i) => i + 4), LENGTHS = POWERS.map((power) => 2 ** power), ROWS = 16, REFERENCE = 512;
 const HEIGHT = 230, BARS = 120, SHOWN = 20, TOP = 10;
 const TRAITS = ["length", "scale", "scores"];
 const toX = (power) => (100 * (power - 4)) / 10;
 const toY = (nats) => (HEIGHT * (TOP - nats)) / TOP;
 const spread = (values) => Math.max(...values) - Math.min(...values);
 
-// all scores of a kind, drawn once; with the largest of every row, by length
+const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
+
+// ROWS rows of scores of each length as counts, drawn once for each kind, and the mean of max - mean over the rows
 const drawn = {};
 function sample(kind) {
-  return (drawn[kind] ??= (() => {
-    const x = Float64Array.from({ length: LONGEST }, (_, i) => score(kind, i));
-    const tops = Object.fromEntries(LENGTHS.map((n) => [n, Array.from({ length: rowsOf(n) }, (_, row) => largest(x, row * n, n))]));
-    return { x, tops, first: {} };
-  })());
+  if (drawn[kind]) return drawn[kind];
+  const scores = Float64Array.from({ length: ROWS * LENGTHS.at(-1) }, (_, i) => score(kind, i));
+  return (drawn[kind] = LENGTHS.map((n) => {
+    const rows = Array.from({ length: ROWS }, (_, row) => countsOf(scores, row * n, n));
+    return { rows, gap: mean(rows.map(gapOf)), size: Math.max(...rows.map((counts) => counts.length)) };
+  }));
 }
-const meanOver = ({ x, tops }, n, lambda, of) =>
-  tops[n].reduce((total, top, row) => total + of(x, row * n, n, lambda, top), 0) / tops[n].length;
-// the largest scores of the first row, for the bars
-const leaders = ({ x, first }, n) => (first[n] ??= Array.from(x.slice(0, n).sort().slice(-SHOWN)).reverse());
+// over the lengths, at the scale lambda(n): the mean entropy of the rows
+function entropies(data, lambda) {
+  return LENGTHS.map((n, at) => {
+    const scale = lambda(n), weights = decay(scale, data[at].size);
+    return mean(data[at].rows.map((counts) => entropyOf(...sumsOf(counts, scale, weights))));
+  });
+}
+// the largest probabilities of the first row
+function leaders(counts, lambda) {
+  const [z] = sumsOf(counts, lambda), shares = [];
+  for (let k = 0; shares.length < SHOWN && k < counts.length; k += 1) {
+    const share = Math.exp((-lambda * k) / 64) / z;
+    for (let c = counts[counts.length - 1 - k]; c > 0 && shares.length < SHOWN; c -= 1) shares.push(share);
+  }
+  return shares;
+}
 
 // both entropies over n, between 0 and log n; drag across for n
 function lengthPlot(parent, model) {
@@ -92,20 +107,15 @@ function render({ model, el }) {
     const n = model.get("length"), lambda = model.get("scale"), scores = model.get("scores");
     const data = sample(scores), kappa = lambda / Math.log(REFERENCE), factor = invariantScale(n, kappa), at = LENGTHS.indexOf(n);
     if (known !== `${scores} ${lambda}`) {
-      pair = [LENGTHS.map((m) => meanOver(data, m, lambda, entropyOfRow)), LENGTHS.map((m) => meanOver(data, m, invariantScale(m, kappa), entropyOfRow))];
+      pair = [entropies(data, () => lambda), entropies(data, (m) => invariantScale(m, kappa))];
     }
     known = `${scores} ${lambda}`;
     curves(pair, Math.log2(n));
-    [lambda, factor].forEach((by, k) => {
-      const top = data.tops[n][0];
-      let z = 0;
-      for (let i = 0; i < n; i += 1) z += Math.exp(by * (data.x[i] - top));
-      bars[k](leaders(data, n).map((one) => Math.exp(by * (one - top)) / z));
-    });
+    [lambda, factor].forEach((by, k) => bars[k](leaders(data[at].rows[0], by)));
     show.plain(pair[0][at]);
     show.invariant(pair[1][at]);
     show.factor(factor);
-    show.estimate(meanOver(data, n, factor, estimateOfRow));
+    show.estimate(Math.log(n) - factor * data[at].gap);
     show.plain_spread(spread(pair[0]));
     show.invariant_spread(spread(pair[1]));
     length(n);

@@ -19,6 +19,7 @@ from gpkl_lib.smoothing import entropy, entropy_invariant_scale
 
 LENGTHS = tuple(2**k for k in range(4, 15))
 REFERENCE = 512  # both scales agree at this length
+ROWS = 16
 Scores = Literal["normal", "uniform"]
 
 
@@ -32,14 +33,14 @@ def _uniform(counter: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def random_scores(n: int, scores: Scores = "normal") -> Tensor:
-    """Rows of n random scores of mean 0 and variance 1, always the same ones.
+    """16 rows of n random scores of mean 0 and variance 1, always the same ones.
 
     Args:
         n: length of a row, a power of 2 from 16 to 16384.
-        scores: "normal" (Box and Muller's method) or "uniform" (between -sqrt 3 and sqrt 3).
+        scores: "normal" (Box and Muller's method) or "uniform" (between -sqrt 3 and sqrt 3), rounded to whole 64ths.
 
     Returns:
-        float64 (rows, n) with 16 rows, fewer from n = 2048 on; every length reads one stream from its beginning.
+        float64 (16, n); every length reads one stream from its beginning.
 
     Raises:
         ValueError: another length or another name.
@@ -48,14 +49,13 @@ def random_scores(n: int, scores: Scores = "normal") -> Tensor:
         raise ValueError(f"n must be a power of 2 from 16 to 16384, got {n}")
     if scores not in ("normal", "uniform"):
         raise ValueError(f"scores must be 'normal' or 'uniform', got {scores!r}")
-    rows = min(16, LENGTHS[-1] // n)
-    place = 2 * np.arange(rows * n)
+    place = 2 * np.arange(ROWS * n)
     first = _uniform(place)
     if scores == "normal":
         values = np.sqrt(-2 * np.log(first)) * np.cos(2 * np.pi * _uniform(place + 1))
     else:
         values = math.sqrt(3) * (2 * first - 1)
-    return torch.from_numpy(values).reshape(rows, n)
+    return torch.from_numpy(np.floor(64 * values + 0.5) / 64).reshape(ROWS, n)
 
 
 def _mean_entropy(n: int, scores: Scores, scale: float) -> float:

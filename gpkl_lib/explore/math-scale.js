@@ -24,39 +24,56 @@ export function uniform(i) {
   return (((h ^ (h >>> 16)) >>> 0) + 0.5) / 2 ** 32;
 }
 
-// the i-th random score, of mean 0 and variance 1
-export const score = (kind, i) =>
-  kind === "normal"
+// The i-th random score, of mean 0 and variance 1, in whole 64ths: so fine a grid changes nothing that is shown, and a
+// row of any length is then the same few hundred counts.
+const GRID = 64;
+export function score(kind, i) {
+  const exact = kind === "normal"
     ? Math.sqrt(-2 * Math.log(uniform(2 * i))) * Math.cos(2 * Math.PI * uniform(2 * i + 1))
     : Math.sqrt(3) * (2 * uniform(2 * i) - 1);
-
-// how many rows of n scores an entropy is averaged over
-export const rowsOf = (n) => Math.max(1, Math.min(16, 16384 / n));
-
-// the largest of x[from], ..., x[from + n - 1]
-export function largest(x, from, n) {
-  let best = -Infinity;
-  for (let i = from; i < from + n; i += 1) if (x[i] > best) best = x[i];
-  return best;
+  return Math.floor(GRID * exact + 0.5) / GRID;
 }
 
-// H(softmax(lambda x)) of n entries of x from `from` on, in one pass: log Z - lambda <p, x - max>
-export function entropyOfRow(x, from, n, lambda, top = largest(x, from, n)) {
-  let z = 0, moment = 0;
+// how often each score from the least to the largest, in steps of 1/64, stands among the n from place `from` on
+export function countsOf(scores, from, n) {
+  let least = Infinity, most = -Infinity;
   for (let i = from; i < from + n; i += 1) {
-    const below = lambda * (x[i] - top), e = Math.exp(below);
-    z += e;
-    moment += e * below;
+    if (scores[i] < least) least = scores[i];
+    if (scores[i] > most) most = scores[i];
   }
-  return Math.log(z) - moment / z;
+  const counts = new Array(GRID * (most - least) + 1).fill(0);
+  for (let i = from; i < from + n; i += 1) counts[GRID * (scores[i] - least)] += 1;
+  return counts;
 }
 
-// log n + lambda (mean - max) of the same entries: never above the entropy
-export function estimateOfRow(x, from, n, lambda, top = largest(x, from, n)) {
-  let total = 0;
-  for (let i = from; i < from + n; i += 1) total += x[i];
-  return Math.log(n) + lambda * (total / n - top);
+// largest score less the mean, from counts
+export function gapOf(counts) {
+  const top = counts.length - 1;
+  let many = 0, below = 0;
+  counts.forEach((count, b) => {
+    many += count;
+    below += count * (top - b);
+  });
+  return below / many / GRID;
 }
+
+// e^(-lambda k/64): the weight of a score k steps below the largest
+export const decay = (lambda, size) => Array.from({ length: size }, (_, k) => Math.exp((-lambda * k) / GRID));
+
+// sum e^y and sum y e^y over y = lambda (x - max), from counts
+export function sumsOf(counts, lambda, weights = decay(lambda, counts.length)) {
+  const top = counts.length - 1;
+  let z = 0, moment = 0;
+  for (let k = top; k >= 0; k -= 1) {
+    const part = counts[top - k] * weights[k];
+    z += part;
+    moment -= part * k;
+  }
+  return [z, (lambda * moment) / GRID];
+}
+
+// H(softmax(lambda x)) from these: log Z - lambda <p, x - max>
+export const entropyOf = (z, moment) => Math.log(z) - moment / z;
 
 // kappa log n
 export const invariantScale = (n, kappa) => kappa * Math.log(n);

@@ -57,7 +57,7 @@ def test_both_agree_at_the_reference(stage):
 
 @pytest.mark.parametrize(("kind", "law"), [("normal", stats.norm()), ("uniform", stats.uniform(-(3**0.5), 2 * 3**0.5))])
 def test_the_scores_are_what_they_are_called(kind, law):
-    x = random_scores(16384, kind).flatten().numpy()
+    x = random_scores(16384, kind)[0].numpy()
     assert stats.kstest(x, law.cdf).pvalue > 0.01
     assert stats.kstest(x[:1024], law.cdf).pvalue > 0.01
     assert abs(x.mean()) < 0.02
@@ -70,7 +70,7 @@ def test_every_length_reads_one_stream_from_its_beginning():
     whole = random_scores(16384).flatten()
     for n in LENGTHS:
         rows = random_scores(n)
-        assert rows.shape == (min(16, 16384 // n), n)
+        assert rows.shape == (16, n)
         assert (rows.flatten() == whole[: rows.numel()]).all()
 
 

@@ -8,6 +8,7 @@ from specimen import Specimen
 
 from gpkl_lib import entropy
 from gpkl_lib.explore import EntropyAgainstLength
+from gpkl_lib.explore.entropy_against_length import random_scores
 
 SPECIMEN = Specimen(
     settings=[
@@ -25,14 +26,23 @@ SPECIMEN = Specimen(
 )
 
 
+def counted(x):
+    """How often each score from the least to the largest, in steps of 1/64, stands in x."""
+    return torch.bincount((64 * (x - x.min())).long()).tolist()
+
+
 def golden():
     module = "math-scale"
-    rows = [[0.3, -1.2, 2.5, 0.1, 0.1, -0.7, 1.9, 0.0], [1e3, -1e3, 999.5, 0.0], [2.0] * 5, [5.0, -5.0]]
-    for x, scale in itertools.product(rows, [0.0, 0.1, 1.0, 7.5]):
-        for start, n in ((0, len(x)), (1, len(x) - 1)):
-            part = torch.tensor(x[start : start + n], dtype=torch.float64)
-            arguments = [x, start, n, scale]
-            yield module, "largest", [x, start, n], part.max().item()
-            yield module, "entropyOfRow", arguments, entropy(scale * part).item(), 1e-12
-            estimate = math.log(n) + scale * (part.mean() - part.max()).item()
-            yield module, "estimateOfRow", arguments, estimate, 1e-12
+    for kind, n, row in itertools.product(["normal", "uniform"], [16, 512], [0, 3]):
+        x = random_scores(n, kind)[row]
+        counts = counted(x)
+        yield module, "countsOf", [random_scores(n, kind).flatten().tolist(), row * n, n], counts
+        yield module, "gapOf", [counts], (x.max() - x.mean()).item()
+        for scale in (0.0, 0.1, 2.5, 13.0):
+            below = scale * (x - x.max())
+            sums = [below.exp().sum().item(), (below * below.exp()).sum().item()]
+            yield module, "sumsOf", [counts, scale], sums, 1e-12
+            yield module, "sumsOf", [counts, scale, [math.exp(-scale * k / 64) for k in range(900)]], sums, 1e-12
+            yield module, "entropyOf", sums, entropy(scale * x).item(), 1e-12
+    for scale in (0.0, 0.1, 13.0, 800.0):
+        yield module, "decay", [scale, 5], [math.exp(-scale * k / 64) for k in range(5)]

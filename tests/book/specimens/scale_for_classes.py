@@ -45,8 +45,6 @@ def golden():
                 yield module, "marginFor", [c, s, loss], float(lead / s), 1e-14
     for s, wanted in ((0.5, 0), (3.9, 0), (4.1, 1), (63, 1), (65, 2), (1e3, 2)):
         yield module, "nearest", [[1, 16, 256], s], wanted
-    for n in (16, 1024, 2048, 16384):
-        yield module, "rowsOf", [n], len(random_scores(n))
     for kind in ("normal", "uniform"):
         x = random_scores(16384, kind)[0].tolist()
         for i in (0, 1, 2, 77, 4095, 16383):
