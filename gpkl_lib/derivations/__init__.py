@@ -18,12 +18,13 @@ from gpkl_lib.derivations.expressions import (
     count,
     partition,
 )
-from gpkl_lib.derivations.finding import Finding, Findings, Together
+from gpkl_lib.derivations.finding import Finding, Findings
 from gpkl_lib.derivations.functions import Rule, function
 from gpkl_lib.derivations.notation import latex
 from gpkl_lib.derivations.points import distribution, integers, interval, matrix, subset, vector
 from gpkl_lib.derivations.registry import Equation, equation, equations, load_checks
 from gpkl_lib.derivations.statement import Statement, StatementError
+from gpkl_lib.derivations.together import Together
 
 __all__ = [
     "BigO",

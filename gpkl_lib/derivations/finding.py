@@ -1,19 +1,14 @@
-"""What checks find, in one line and in a notebook; and several formulas under one label."""
+"""What checks find, in one line and in a notebook."""
 
 from __future__ import annotations
 
 import html
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from mpmath import mp, mpf
 
-from gpkl_lib.derivations.derivation import Claim, Verdict
-from gpkl_lib.derivations.layout import PHONE, aligned, width
+from gpkl_lib.derivations.derivation import Verdict
 from gpkl_lib.derivations.numeric import DIGITS
-
-if TYPE_CHECKING:
-    from gpkl_lib.derivations.statement import Statement
 
 
 @dataclass(frozen=True, repr=False)
@@ -55,35 +50,6 @@ class Finding:
         return _html(self.latex, str(self))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Together:
-    """Several formulas under one label, each checked for itself: Together(claim, statement, statement)."""
-
-    parts: tuple[Claim | Statement, ...]
-
-    def __init__(self, *parts: Claim | Statement) -> None:
-        if len(parts) < 2:
-            raise ValueError("one formula needs nothing to hold it together")
-        object.__setattr__(self, "parts", parts)
-
-    def latex(self) -> str:
-        """All in one block, aligned at their first relation where each fits a phone, else at their left."""
-        blocks = [_lines(part) for part in self.parts]
-        narrow = all(width(line) <= PHONE for lines in blocks for line in lines)
-        if not (narrow and all(not lines[0].startswith("&") for lines in blocks)):
-            blocks = [["& " + lines[0].replace("&", ""), *lines[1:]] for lines in blocks]
-        return aligned(
-            line + ("," if line is lines[-1] and lines is not blocks[-1] else "") for lines in blocks for line in lines
-        )
-
-    def check(self) -> Findings:
-        """The findings of all parts."""
-        return Findings(self.latex(), tuple(part.check() for part in self.parts))
-
-    def _repr_latex_(self) -> str:
-        return f"$$\n{self.latex()}\n$$"
-
-
 @dataclass(frozen=True, repr=False)
 class Findings:
     """What the checks of several formulas under one label found."""
@@ -107,16 +73,6 @@ def status(found: Finding | Findings | Verdict) -> str:
     if not any(ways):
         return "compared"
     return "proven" if set(ways) == {"every n"} else "proven in part"
-
-
-def _lines(part: Claim | Statement) -> list[str]:
-    """The lines of a part, the first with its relation where that fits a phone."""
-    if not isinstance(part, Claim):
-        return part.lines()
-    head, *rest = part.sides()
-    if width(head + max(rest, key=width)) <= PHONE:
-        return [f"{head} &{rest[0]}", *(f"&{line}" for line in rest[1:])]
-    return [f"& {line}" for line in (head, *rest)]
 
 
 def _html(formula: str, *verdicts: str) -> str:

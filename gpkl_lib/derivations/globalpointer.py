@@ -17,11 +17,11 @@ from sympy import cos, sin
 
 from gpkl_lib.derivations.derivation import Derivation, Step
 from gpkl_lib.derivations.expressions import Numeric
-from gpkl_lib.derivations.finding import Together
 from gpkl_lib.derivations.notation import i, j, name, total
 from gpkl_lib.derivations.notation import n as size
 from gpkl_lib.derivations.points import integers
 from gpkl_lib.derivations.statement import Statement
+from gpkl_lib.derivations.together import Together
 
 L = sp.Symbol("L", integer=True, positive=True)
 H, d, w = sp.symbols("H d w", positive=True)
@@ -54,9 +54,7 @@ with sp.evaluate(False):
         [
             Step(rotated, "one pair of features, q turned by the angle α and k by β"),
             Step(x_1 * y_1 + x_2 * y_2, "x is q turned, y is k turned"),
-            Step(
-                mu * C + nu * S, "multiply out and collect: μ and ν hold what the tokens are, C and S where"
-            ),
+            Step(mu * C + nu * S, "multiply out and collect: μ and ν hold what the tokens are, C and S where"),
             Step(mu * cos(beta - alpha) + nu * sin(beta - alpha), "addition theorems of cosine and sine"),
             Step(mu * cos((j - i) * theta) + nu * sin((j - i) * theta), "the angles are iθ and jθ"),
         ],

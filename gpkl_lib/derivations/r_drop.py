@@ -14,11 +14,11 @@ from mpmath import mp
 from sympy import exp, log
 
 from gpkl_lib.derivations.expressions import BigO, Inner, Numeric
-from gpkl_lib.derivations.finding import Together
 from gpkl_lib.derivations.functions import function
 from gpkl_lib.derivations.notation import Partial, i, j, n, name, s, t, total
 from gpkl_lib.derivations.points import interval
 from gpkl_lib.derivations.statement import Statement
+from gpkl_lib.derivations.together import Together
 from gpkl_lib.derivations.vocabulary import KL, sigma, sigma_slope, softmax
 
 p, q, x = (sp.IndexedBase(letter, real=True) for letter in "pqx")

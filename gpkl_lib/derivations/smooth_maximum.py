@@ -12,11 +12,11 @@ from sympy import KroneckerDelta, exp, log
 from gpkl_lib.derivations import vocabulary
 from gpkl_lib.derivations.derivation import Derivation, Step
 from gpkl_lib.derivations.expressions import Inner, Nabla, Norm, Over
-from gpkl_lib.derivations.finding import Together
 from gpkl_lib.derivations.functions import function
 from gpkl_lib.derivations.notation import Partial, T, c, i, j, k, l, n, name, total
 from gpkl_lib.derivations.points import distribution, interval
 from gpkl_lib.derivations.statement import Statement
+from gpkl_lib.derivations.together import Together
 from gpkl_lib.derivations.vocabulary import Var, logsumexp, mean, one_hot, softmax
 
 x, y, z, v, w = (sp.IndexedBase(letter, real=True) for letter in "xyzvw")
