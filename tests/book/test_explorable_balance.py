@@ -44,7 +44,7 @@ def test_many_negatives_drown_the_positive_in_the_binary_losses_only(stage):
 
 @browser
 def test_a_positive_dragged_across_the_threshold_changes_its_mark_and_lends_its_force(stage):
-    page = stage(Balance([3, 2], rival=-3, crowd=-5, negatives=100)).page
+    page = stage(Balance([2, 1], rival=-4, crowd=-6, negatives=100, shift=1)).page  # shown are 3, 2, -3, -5
     knob = page.get_by_role("slider", name="positive s₁ + c")
     box = knob.locator(".gpkl-hit").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -57,7 +57,7 @@ def test_a_positive_dragged_across_the_threshold_changes_its_mark_and_lends_its_
     settled(page)
     assert float(knob.get_attribute("aria-valuenow")) == -2.2
     assert marks.count() == 3
-    wanted = Balance([-2.2, 2], rival=-3, crowd=-5, negatives=100).values()
+    wanted = Balance([-3.2, 1], rival=-4, crowd=-6, negatives=100, shift=1).values()
     assert shown(page, "multilabel-pull") == pytest.approx(wanted["multilabel-pull"], rel=1e-12)
     first, second, *_ = heights(page, "gpkl-bar")
     assert first > 50 * second  # the one left behind takes nearly all of the pull
