@@ -7,11 +7,11 @@ from gpkl_lib.explore.cells import source, table, verdict
 from gpkl_lib.losses import _log_1_plus_sum_exp, multilabel_cross_entropy
 
 
-def test_table_names_columns_and_rows_and_takes_text_as_text():
-    text = table(["way", "n"], [["a < b", 3], ["c", 0.5]]).data
+def test_table_names_columns_and_rows():
+    text = table(["way", "n"], [["<code>a</code>", 3], ["c", 0.5]]).data
     assert text.count("<tr>") == 3
     assert '<th scope="col">way</th>' in text
-    assert '<th scope="row">a &lt; b</th><td>3</td>' in text
+    assert '<th scope="row"><code>a</code></th><td>3</td>' in text
     assert '<th scope="row">c</th><td>0.5</td>' in text
     with pytest.raises(ValueError, match=r"a row must have 2 values, as head has, got \['x'\]"):
         table(["way", "n"], [["x"]])

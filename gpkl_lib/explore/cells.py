@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import html
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +18,7 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> HTML:
 
     Args:
         head: names of the columns.
-        rows: as many values each, shown by `str`.
+        rows: as many values each, shown by `str`; they may hold markup.
 
     Raises:
         ValueError: a row of another length; the message gives it.
@@ -28,9 +27,9 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> HTML:
     for row in rows:
         if len(row) != len(head):
             raise ValueError(f"a row must have {len(head)} values, as head has, got {list(row)}")
-        first, *rest = (html.escape(str(value)) for value in row)
+        first, *rest = map(str, row)
         lines.append(f'<tr><th scope="row">{first}</th>{"".join(f"<td>{value}</td>" for value in rest)}</tr>')
-    top = "".join(f'<th scope="col">{html.escape(str(name))}</th>' for name in head)
+    top = "".join(f'<th scope="col">{name}</th>' for name in head)
     return HTML(  # type: ignore[no-untyped-call]
         f'<table class="dataframe"><tr>{top}</tr>{"".join(lines)}</table>'
     )
@@ -54,5 +53,6 @@ def _body(function: Callable[..., Any]) -> str:
 
 def verdict(claim: str, a: Tensor | float, b: Tensor | float = 0.0) -> None:
     """Print `claim` and how far `a` and `b`, two ways to compute the same thing, are apart at most (nan counts)."""
-    largest = (torch.as_tensor(a) - torch.as_tensor(b)).detach().abs().max().item()
+    one, other = (torch.as_tensor(x, dtype=torch.float64).detach() for x in (a, b))
+    largest = (one - other).abs().max().item()
     print(f"{claim}: {'exact' if largest == 0 else f'largest difference {largest:.1e}'}")
