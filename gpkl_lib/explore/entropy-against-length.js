@@ -1,7 +1,7 @@
 // "Entropy against length": does a softmax over more scores spread out, and does a scale of kappa log n stop it?
 import { countsOf, decay, entropyOf, gapOf, invariantScale, score, sumsOf } from "./math-scale.js";
 import { choice, dragAcross, follow, frame, put, readout, slider } from "./controls.js";
-import { clamp, fixed, grid, h, label, num, plot, pool, py, rich, set, v, write } from "./kit.js";
+import { clamp, fixed, grid, h, label, num, plot, py, rich, set, v, write } from "./kit.js";
 
 const POWERS = Array.from({ length: 11 }, (_, i) => i + 4), LENGTHS = POWERS.map((power) => 2 ** power), ROWS = 16, REFERENCE = 512;
 const HEIGHT = 230, BARS = 120, SHOWN = 20, TOP = 10;
@@ -53,11 +53,13 @@ function lengthPlot(parent, model) {
   grid(lines, [0, 2, 4, 6, 8, 10], toY);
   const axis = POWERS.filter((power) => power % 2 === 0).map((power) =>
     v("text", { x: `${toX(power)}%`, y: HEIGHT + 18, "text-anchor": "middle", class: "gpkl-tick" }, String(2 ** power)));
-  const marks = [v("g"), v("g")], cursor = v("line", { y1: -2, y2: HEIGHT, class: "gpkl-cursor" });
+  const marks = ["gpkl-vermilion", "gpkl-blue"].map((tone) => LENGTHS.map(() => v("path", { class: `gpkl-dot ${tone}` })));
+  const cursor = v("line", { y1: -2, y2: HEIGHT, class: "gpkl-cursor" });
   const agree = label("", { x: `${toX(9)}%`, y: HEIGHT - 8, "text-anchor": "middle", class: "gpkl-text gpkl-grey" });
   write(agree, "equal here");
   svg.append(v("rect", { width: "100%", height: HEIGHT + 26, class: "gpkl-ground" }), lines,
-    v("line", { x1: `${toX(9)}%`, x2: `${toX(9)}%`, y1: 0, y2: HEIGHT, class: "gpkl-grid" }), agree, stage, cursor, ...axis, ...marks);
+    v("line", { x1: `${toX(9)}%`, x2: `${toX(9)}%`, y1: 0, y2: HEIGHT, class: "gpkl-grid" }), agree, stage, cursor, ...axis,
+    ...marks.flatMap((row) => row.map((mark, i) => v("svg", { x: `${toX(POWERS[i])}%`, class: "gpkl-column" }, mark))));
   dragAcross(svg, (share) => put(model, { length: 2 ** Math.round(4 + 10 * clamp(share, 0, 1)) }));
   let last = null;
   return (pair, power) => {
@@ -65,21 +67,18 @@ function lengthPlot(parent, model) {
     last = pair;
     set(cursor, { x1: `${toX(power)}%`, x2: `${toX(power)}%` });
     const shape = (k, r) => (k ? `M${-r} 0A${r} ${r} 0 1 1 ${r} 0A${r} ${r} 0 1 1${-r} 0Z` : `M0${-1.2 * r} ${1.2 * r} 0 0 ${1.2 * r} ${-1.2 * r} 0Z`);
-    pair.forEach((values, k) => pool(marks[k], values, () => v("svg", { class: "gpkl-column" }, v("path", { class: `gpkl-dot ${k ? "gpkl-blue" : "gpkl-vermilion"}` })), (mark, value, i) => {
-      set(mark, { x: `${toX(POWERS[i])}%`, y: toY(value) });
-      set(mark.firstChild, { d: shape(k, POWERS[i] === power ? 6.5 : 3.5) });
-    }));
+    pair.forEach((values, k) => values.forEach((value, i) =>
+      set(marks[k][i], { transform: `translate(0 ${toY(value).toFixed(2)})`, d: shape(k, POWERS[i] === power ? 6.5 : 3.5) })));
   };
 }
 
 // the largest probabilities of the first row under one scale
 function barsPlot(parent, { caption, tone, name }) {
   const svg = plot(parent, { caption, height: BARS + 8, label: name, inset: [14, 4, 4, 34] });
-  const lines = v("g"), bars = v("g");
+  const lines = v("g"), bars = v("path", { class: `gpkl-bar ${tone}` });
   grid(lines, [0, 0.5, 1], (share) => BARS * (1 - share), { digits: 1 });
-  svg.append(lines, bars);
-  return (shares) => pool(bars, shares, () => v("rect", { class: `gpkl-bar ${tone}` }), (bar, share, i) =>
-    set(bar, { x: `${(100 * (i + 0.15)) / SHOWN}%`, width: `${70 / SHOWN}%`, y: BARS * (1 - share), height: BARS * share, visibility: "visible" }));
+  svg.append(lines, v("svg", { width: "100%", height: BARS, viewBox: `0 0 ${SHOWN} ${BARS}`, preserveAspectRatio: "none" }, bars));
+  return (shares) => set(bars, { d: shares.map((share, i) => `M${i + 0.15} ${BARS}v${-BARS * share}h.7v${BARS * share}z`).join("") });
 }
 
 function render({ model, el }) {
