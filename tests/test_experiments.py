@@ -330,18 +330,34 @@ def test_a_recorded_row_comes_out_again(tmp_path: Path):
         assert again[part]["f1"] == pytest.approx(recorded[part]["f1"], abs=0.03)
 
 
-@pytest.mark.parametrize("path", sorted(RESULTS.glob("*.jsonl")), ids=lambda path: path.stem)
+RECORDS = sorted(RESULTS.glob("*.jsonl"))
+COMPARED = [path for path in RECORDS if all("config" in row and "boards" not in row for row in read_rows(path))]
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
 def test_every_record_is_whole_and_says_where_it_comes_from(path: Path):
     rows = read_rows(path)
     assert rows
     assert len({row["key"] for row in rows}) == len(rows)
     for row in rows:
-        assert row["key"] == identity({name: row[name] for name in ("corpus", "model", "config")})
         origin = row["provenance"]
         assert origin["commit"]
         assert not origin["dirty"]
-        assert origin["command"].startswith("gpkl compare ")
+        assert origin["command"].split()[0] in ("gpkl", "python", "make")
+        assert {"versions", "device"} <= set(origin)
         assert row["seconds"] > 0
         assert json.dumps(row)
+
+
+@pytest.mark.parametrize("path", COMPARED, ids=lambda path: path.stem)
+def test_records_of_comparisons_have_their_keys_and_sum_up(path: Path):
+    rows = read_rows(path)
+    for row in rows:
+        assert row["key"] == identity({name: row[name] for name in ("corpus", "model", "config")})
+        assert row["provenance"]["command"].startswith("gpkl compare ")
     for summary in summarise(rows):
         assert summary.steps > 0
+
+
+def test_the_comparisons_are_found():
+    assert {path.stem for path in COMPARED} >= {"toy", "toy-alpha", "toy-time", "wnut17", "germeval2014"}

@@ -137,11 +137,11 @@ def functions(source: str) -> Iterator[tuple[str, str]]:
 def from_the_package(chapter: Chapter) -> list[str]:
     """Library code is shown from the package, and nowhere pasted."""
     problems = []
-    shown = any("getsource" in b.text for b in chapter.code) or any(
+    shown = any("getsource" in b.text or re.search(r"^source\(", b.text, re.M) for b in chapter.code) or any(
         "gpkl_lib" in b.text for b in chapter.blocks if b.kind == "figure"
     )
     if not shown:
-        problems.append("no library code is shown (inspect.getsource or literalinclude)")
+        problems.append("no library code is shown (cells.source, inspect.getsource or literalinclude)")
     for block in chapter.code:
         for name, dump in functions(block.text):
             if len(dump) > 200 and any(dump in dumps for dumps in library_functions().values()):
