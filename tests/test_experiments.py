@@ -175,7 +175,7 @@ class TestCompare:
         self, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ):
         trial = trials(task, 0)[1]
-        whole = run_trial(trial, tmp_path / "whole")
+        (whole,) = compare([trial], tmp_path / "whole.jsonl")
         append = History.append
 
         def stop_after_the_first_epoch(self: History, row: dict[str, Any], folder: Path | None) -> None:
