@@ -18,7 +18,7 @@ import torch
 
 from gpkl_lib.__main__ import main
 from gpkl_lib.corpora import toy_corpus, write_jsonl
-from gpkl_lib.experiments import ModelConfig, Task, Trial, compare, grid, run_trial
+from gpkl_lib.experiments import ModelConfig, Task, Trial, compare, grid
 from gpkl_lib.history import History
 from gpkl_lib.paired import groups, paired_difference, summarise
 from gpkl_lib.plots import comparison_figure
