@@ -66,8 +66,8 @@ class WordEncoder(nn.Module):
         """Inputs "words" (B, L) and "characters" (B, L, C)."""
         return self.vocabulary.collate(sentences, types)
 
-    def forward(self, inputs: dict[str, Tensor], attention_mask: Tensor) -> Tensor:
-        """words (B, L), characters (B, L, C), attention_mask (B, L) -> hidden states (B, L, D)."""
+    def embed(self, inputs: dict[str, Tensor], attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """What the layers get of each token, (B, L, F), and which of it stands for something, (B, L)."""
         words, characters = inputs["words"], inputs["characters"]
         if self.training and self.word_dropout:
             hidden = torch.rand(words.shape, device=words.device) < self.word_dropout
@@ -75,7 +75,14 @@ class WordEncoder(nn.Module):
         letters = self.characters(characters.flatten(0, 1)).transpose(1, 2)  # (B*L, E, C)
         absent = (characters == PADDING).flatten(0, 1)[:, None]  # a longer word beside it must change nothing
         shapes = torch.relu(self.spelling(letters)).masked_fill(absent, 0).amax(-1).view(*words.shape, -1)
-        states = torch.cat([self.words(words), shapes], -1)
+        return torch.cat([self.words(words), shapes], -1), attention_mask
+
+    def forward(self, inputs: dict[str, Tensor], attention_mask: Tensor, embeddings: Tensor | None = None) -> Tensor:
+        """words (B, L), characters (B, L, C), attention_mask (B, L) -> hidden states (B, L, D).
+
+        Where `embeddings` are given, they stand for what `embed` makes of words and characters.
+        """
+        states = self.embed(inputs, attention_mask)[0] if embeddings is None else embeddings
         for layer in self.layers:
             states = layer(self.dropout(states), attention_mask)
         hidden_states: Tensor = self.dropout(states)

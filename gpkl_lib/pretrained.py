@@ -123,11 +123,19 @@ class PretrainedEncoder(nn.Module):
         inputs = {"pieces": pieces, "piece_mask": piece_mask, "first": first}
         return Batch(inputs, mask, positive_cells(sentences, types))
 
-    def forward(self, inputs: dict[str, Tensor], attention_mask: Tensor) -> Tensor:
-        """pieces and piece_mask (B, W, P), first (B, L), attention_mask (B, L) -> hidden states (B, L, D)."""
+    def embed(self, inputs: dict[str, Tensor], attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """The embedding of each word piece, (B, W, P, E), without its position, and which are pieces, (B, W, P)."""
+        return self.model.get_input_embeddings()(inputs["pieces"]), inputs["piece_mask"]
+
+    def forward(self, inputs: dict[str, Tensor], attention_mask: Tensor, embeddings: Tensor | None = None) -> Tensor:
+        """pieces and piece_mask (B, W, P), first (B, L), attention_mask (B, L) -> hidden states (B, L, D).
+
+        Where `embeddings` are given, they stand for what `embed` makes of the pieces.
+        """
         pieces, piece_mask, first = inputs["pieces"], inputs["piece_mask"], inputs["first"]
         used = piece_mask.any(-1)  # most sentences have one window, whatever the longest one has
-        states = self.model(input_ids=pieces[used], attention_mask=piece_mask[used].long()).last_hidden_state
+        given = {"input_ids": pieces[used]} if embeddings is None else {"inputs_embeds": embeddings[used]}
+        states = self.model(**given, attention_mask=piece_mask[used].long()).last_hidden_state
         spread = states.new_zeros(*pieces.shape, self.hidden_size)
         spread[used] = states
         words = spread.flatten(1, 2).take_along_dim(first[..., None], 1)  # (B, L, D)

@@ -113,9 +113,21 @@ class Tagger(nn.Module):
         """
         return self.encoder.collate(sentences, self.types if labels else None)
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Logits (B, H, L, L); the cells that are no span hold the dtype's lowest number."""
-        states = self.encoder(batch.inputs, batch.attention_mask)
+    def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What the encoder's layers get, rows first, and a mask of what in it is no padding.
+
+        `virtual_adversarial_loss(lambda x: tagger(batch, x), embeddings, embedding_mask=mask, ...)` moves it.
+        """
+        return self.encoder.embed(batch.inputs, batch.attention_mask)
+
+    def forward(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
+        """Logits (B, H, L, L); the cells that are no span hold the dtype's lowest number.
+
+        Args:
+            batch: B sentences.
+            embeddings: what to read in the place of what `embed` gives; None for that itself.
+        """
+        states = self.encoder(batch.inputs, batch.attention_mask, embeddings)
         return self.head(states, batch.attention_mask)  # type: ignore[no-any-return]
 
     def predict(

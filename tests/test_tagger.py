@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 import gpkl_lib.checkpoints
+from gpkl_lib import span_mask, virtual_adversarial_loss
 from gpkl_lib.checkpoints import CheckpointError, read_tensors
 from gpkl_lib.corpora import Sentence, toy_corpus
 from gpkl_lib.encoders import BidirectionalLSTM, WordEncoder
@@ -255,6 +256,52 @@ def test_a_disk_that_is_really_full(tmp_path):
     assert not list(tmp_path.glob("*.partial"))
 
 
+# Embeddings, which virtual adversarial training moves
+
+
+def check_embeddings(tagger, sentences):
+    """Given back what `embed` made, the tagger gives the same scores; padding is told; moved ones go their own way."""
+    batch = tagger.eval().collate(sentences)
+    embeddings, mask = tagger.embed(batch)
+    assert mask.dtype == torch.bool
+    assert mask.shape == embeddings.shape[:-1]
+    torch.testing.assert_close(tagger(batch, embeddings), tagger(batch))
+    garbage = embeddings.masked_fill(~mask[..., None], 7.0)
+    torch.testing.assert_close(tagger(batch, garbage), tagger(batch))
+    moved = tagger(batch, embeddings + 0.1 * torch.randn_like(embeddings))
+    assert not torch.allclose(moved, tagger(batch))
+    return batch, embeddings, mask
+
+
+def test_embeddings_stand_for_words_and_spelling():
+    _, embeddings, mask = check_embeddings(small_tagger(), CORPUS.sentences[:3])
+    assert embeddings.shape[-1] == 8 + 2 * 4
+    assert mask.sum(-1).tolist() == [len(sentence) for sentence in CORPUS.sentences[:3]]
+
+
+def test_virtual_adversarial_training_of_a_tagger():
+    tagger = small_tagger(dropout=0.3)
+    batch = tagger.train().collate(CORPUS.sentences[:3])
+    embeddings, mask = tagger.embed(batch)
+    spans = span_mask(batch.attention_mask)
+
+    def loss(epsilon):
+        return virtual_adversarial_loss(
+            lambda x: tagger(batch, x),
+            embeddings,
+            epsilon=epsilon,
+            mask=spans,
+            embedding_mask=mask,
+            generator=torch.Generator().manual_seed(0),
+        )
+
+    assert loss(1e-3) < 1e-3 < loss(3.0)  # the same dropout on both sides
+    assert all(parameter.grad is None for parameter in tagger.parameters())
+    loss(3.0).backward()
+    touched = {name for name, parameter in tagger.named_parameters() if parameter.grad is not None}
+    assert {"encoder.words.weight", "head.projection.weight"} <= touched
+
+
 # Pretrained: tiny encoders made here, and real weights where they are installed
 
 VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "ber", "##lin", "##s", "is", "a", "city", "."]
@@ -305,6 +352,15 @@ def test_a_word_is_its_first_piece(tiny_bert):
     whole = tagger.encoder.model(input_ids=batch.inputs["pieces"][1, :, :5]).last_hidden_state
     torch.testing.assert_close(states[1, :2], whole[0, [1, 3]])
     assert tagger(batch).shape == (2, 1, 4, 4)
+
+
+def test_embeddings_stand_for_word_pieces(tiny_bert, tiny_roberta):
+    bert = Tagger.from_encoder(tiny_bert, ["place"], head_size=4)
+    sentences = [Sentence(("Berlins",) * 7 + ("a",) * 5), Sentence(("a", "city"))]  # the first in three windows
+    batch, embeddings, mask = check_embeddings(bert, sentences)
+    assert embeddings.shape == (*batch.inputs["pieces"].shape, 8)
+    assert mask.sum(-1).tolist() == [[11, 11, 10], [4, 0, 0]]
+    check_embeddings(Tagger.from_encoder(tiny_roberta, CORPUS.types, head_size=4), CORPUS.sentences[:2])
 
 
 def test_words_without_a_piece_are_kept_and_counted(tiny_bert):
