@@ -6,12 +6,24 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
+from typing import Any, NamedTuple
 
 from gpkl_lib._optional import optional
 from gpkl_lib.records import Row, identity
+from gpkl_lib.training_config import OWN
 
-VARIED = ("method", "alpha", "alpha_warmup", "seed")
+OF_ONE_METHOD = (*dict.fromkeys(name for names in OWN.values() for name in names), "unlabelled")
+VARIED = ("method", "alpha", "alpha_warmup", "seed", "teacher", *OF_ONE_METHOD)
 """What runs of one comparison may differ in; all else is the same for a group."""
+
+
+class Variant(NamedTuple):
+    """What runs have in common that differ in their seed alone; `own` holds the settings of the method's own."""
+
+    label: str
+    alpha: float
+    alpha_warmup: float
+    own: tuple[tuple[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -26,10 +38,11 @@ class PairedDifference:
 
 @dataclass(frozen=True)
 class MethodSummary:
-    """A method at the variant (alpha, alpha_warmup) that dev chose among `tried`.
+    """A method at the variant (alpha, alpha_warmup, its own settings) that dev chose among `tried`.
 
     Attributes:
-        corpus, method, alpha, alpha_warmup: what was run.
+        corpus, method, alpha, alpha_warmup: what was run; `method` is its `label`.
+        own: the settings that this method has and others do not, such as epsilon.
         tried: how many variants had every seed and stood to be chosen.
         dev, test: F1 by seed; `test` is empty where the corpus has no test part.
         difference: of F1 on test (on dev where there is no test) from the baseline; None for the baseline itself.
@@ -40,6 +53,7 @@ class MethodSummary:
     method: str
     alpha: float
     alpha_warmup: float
+    own: dict[str, Any]
     tried: int
     dev: dict[int, float]
     test: dict[int, float]
@@ -80,18 +94,39 @@ def paired_difference(
 
 
 def label(row: Row) -> str:
-    """What a run is called: its method, or "two views" for one whose divergence has weight 0."""
-    method, alpha = row["config"]["method"], row["config"]["alpha"]
-    return "two views" if method != "none" and alpha == 0 else str(method)
+    """What a run is called: its method, "two views" for a divergence of weight 0, and what splits a method in several.
+
+    The two ways of dividing in uda and the temperatures of distillation are compared with each other: each has its own.
+    """
+    config = row["config"]
+    method = str(config["method"])
+    if method == "uda":
+        return f"uda, by {config['divide']}"
+    if method == "distillation":
+        return f"distillation, T = {float(config['temperature']):g}"
+    return "two views" if method != "none" and config["alpha"] == 0 else method
 
 
-def variants(rows: Sequence[Row]) -> dict[tuple[str, float, float], dict[int, Row]]:
-    """Rows of one group as (label, alpha, alpha_warmup) -> seed -> row, in the order of the file."""
-    found: dict[tuple[str, float, float], dict[int, Row]] = {}
+def variants(rows: Sequence[Row]) -> dict[Variant, dict[int, Row]]:
+    """Rows of one group as variant -> seed -> row, in the order of the file.
+
+    Raises:
+        ValueError: two rows of one variant and seed (students of two teachers, say).
+    """
+    found: dict[Variant, dict[int, Row]] = {}
     for row in rows:
-        key = (label(row), row["config"]["alpha"], row["config"]["alpha_warmup"])
-        found.setdefault(key, {})[row["config"]["seed"]] = row
+        config = row["config"]
+        own = tuple((name, _plain(config[name])) for name in OF_ONE_METHOD if name in config)
+        runs = found.setdefault(Variant(label(row), config["alpha"], config["alpha_warmup"], own), {})
+        if config["seed"] in runs:
+            raise ValueError(f"two rows of {label(row)} with seed {config['seed']} and the same settings")
+        runs[config["seed"]] = row
     return found
+
+
+def _plain(value: Any) -> Any:
+    """A value that can be a key: a record of a corpus is its checksum."""
+    return value["sha256"] if isinstance(value, dict) else value
 
 
 def groups(rows: Sequence[Row]) -> list[list[Row]]:
@@ -114,7 +149,7 @@ def summarise(rows: Sequence[Row], *, baseline: str = "none") -> list[MethodSumm
         seeds = {row["config"]["seed"] for row in group}
         chosen: dict[str, dict[int, Row]] = {}
         tried: dict[str, int] = {}
-        for (method, _, _), runs in variants(group).items():
+        for (method, *_), runs in variants(group).items():
             if runs.keys() != seeds:
                 continue
             tried[method] = tried.get(method, 0) + 1
@@ -145,6 +180,7 @@ def _summary(runs: Mapping[int, Row], tried: int, difference: PairedDifference |
         method=label(first),
         alpha=first["config"]["alpha"],
         alpha_warmup=first["config"]["alpha_warmup"],
+        own={name: first["config"][name] for name in OF_ONE_METHOD if name in first["config"]},
         tried=tried,
         dev=f1_by_seed(runs, "dev"),
         test=f1_by_seed(runs, "test"),

@@ -16,8 +16,16 @@ STYLES = {
     "sigmoid": ("s", "#0072b2"),
     "softmax": ("^", "#d55e00"),
     "squared": ("D", "#009e73"),
+    "vat": ("P", "#e69f00"),
+    "uda": ("X", "#56b4e9"),
+    "distillation": ("*", "#8a6d00"),
 }
 """Marker and colour of each method; the colours are Okabe and Ito's, told apart by every kind of colour vision."""
+
+
+def style(label: str) -> tuple[str, str]:
+    """Marker and colour of a method, whatever its label says besides."""
+    return STYLES[label.partition(",")[0]]
 
 
 def comparison_figure(rows: Sequence[Row]) -> Any:
@@ -40,7 +48,7 @@ def _methods(axes: Any, summaries: Sequence[MethodSummary], name: str) -> None:
     for seed in sorted({seed for values in scores for seed in values}):
         axes.plot([values.get(seed) for values in scores], color="#bbbbbb", linewidth=0.8, zorder=1)
     for place, (summary, values) in enumerate(zip(summaries, scores, strict=True)):
-        marker, colour = STYLES[summary.method]
+        marker, colour = style(summary.method)
         axes.scatter([place] * len(values), list(values.values()), marker=marker, color=colour, s=24, zorder=3)
         axes.hlines(fmean(values.values()), place - 0.2, place + 0.2, color=colour, linewidth=2, zorder=2)
     labels = [f"{s.method}\nalpha {s.alpha:g}" if s.alpha else s.method for s in summaries]
@@ -52,22 +60,23 @@ def _methods(axes: Any, summaries: Sequence[MethodSummary], name: str) -> None:
 
 def _weights(axes: Any, group: Sequence[Row]) -> None:
     lines: dict[tuple[str, float], dict[float, list[float]]] = {}
-    for (method, alpha, warmup), runs in variants(group).items():
+    for (method, alpha, warmup, _), runs in variants(group).items():
         values = list(f1_by_seed(runs, "dev").values())
-        marker, colour = STYLES[method]
+        marker, colour = style(method)
         if alpha == 0:
             axes.axhline(
                 fmean(values), color=colour, linestyle=(0, (1, 1) if method == "none" else (4, 2)), label=method
             )
             continue
-        lines.setdefault((method, warmup), {})[alpha] = values
+        at = lines.setdefault((method, warmup), {})
+        at[alpha] = max(at.get(alpha, values), values, key=fmean)  # the best of the method's other settings
         axes.scatter([alpha] * len(values), values, marker=marker, color=colour, s=12, alpha=0.6)
     warmups = sorted({warmup for _, warmup in lines})
     for (method, warmup), by_alpha in sorted(lines.items()):
-        alphas, style = sorted(by_alpha), ("-", ":", "-.")[warmups.index(warmup) % 3]
+        alphas, dashes = sorted(by_alpha), ("-", ":", "-.")[warmups.index(warmup) % 3]
         label = method if len(warmups) == 1 else f"{method}, warm-up {warmup:g}"
         means = [fmean(by_alpha[alpha]) for alpha in alphas]
-        axes.plot(alphas, means, style, marker=STYLES[method][0], color=STYLES[method][1], label=label)
+        axes.plot(alphas, means, dashes, marker=style(method)[0], color=style(method)[1], label=label)
     axes.set_xscale("log")
     axes.set_xlabel("alpha")
     axes.set_ylabel("F1 on dev")

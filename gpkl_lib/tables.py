@@ -61,6 +61,7 @@ def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row]) ->
             "method",
             "alpha",
             "warm-up",
+            "own settings",
             "tried",
             "dev",
             "test",
@@ -75,6 +76,7 @@ def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row]) ->
             s.method,
             f"{s.alpha:g}" if s.alpha else "",
             f"{s.alpha_warmup:g}" if s.alpha else "",
+            own_settings(s),
             str(s.tried),
             mean_and_spread(list(s.dev.values())),
             mean_and_spread(list(s.test.values())),
@@ -84,6 +86,12 @@ def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row]) ->
             f"{s.cpu_seconds:.1f}",
         )
     return table
+
+
+def own_settings(summary: MethodSummary) -> str:
+    """'epsilon 0.1': the settings of the method's own that its name does not say, a line each."""
+    said = ("temperature",) if summary.method.startswith("distillation") else ("divide", "unlabelled")
+    return "\n".join(f"{name.replace('_', ' ')} {value}" for name, value in summary.own.items() if name not in said)
 
 
 def mean_and_spread(values: Sequence[float]) -> str:

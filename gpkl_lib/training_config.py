@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
-METHODS = ("none", "sigmoid", "softmax", "squared")
+TWO_VIEWS = ("sigmoid", "softmax", "squared")
+METHODS = ("none", *TWO_VIEWS, "vat", "uda", "distillation")
+OWN = {
+    "vat": ("epsilon", "power_iterations"),
+    "uda": ("temperature", "threshold", "divide", "annealing", "unlabelled_ratio", "hide", "exchange"),
+    "distillation": ("temperature",),
+}
+"""The settings that one method has and others do not look at; all other settings belong to every method."""
 
 
 @dataclass(frozen=True)
@@ -13,9 +21,11 @@ class TrainingConfig:
     """How to train. Shares are of all steps; the defaults suit a tagger from scratch and one on a pretrained encoder.
 
     Attributes:
-        method: the divergence between two dropout views: "none" (one view, cross-entropy alone), "sigmoid"
-            (GlobalPointer's), "softmax" (over the spans of a type, a mistake worth seeing), "squared" (on the logits).
-        alpha: the paper's weight; the divergence counts alpha/4 times.
+        method: "none" (one view, cross-entropy alone); a divergence between two dropout views: "sigmoid"
+            (GlobalPointer's), "softmax" (over the spans of a type, a mistake worth seeing), "squared" (on the logits);
+            "vat" (virtual adversarial training), "uda" (unsupervised data augmentation), "distillation".
+        alpha: weight of what the method adds to the cross-entropy. With two views and with vat the divergence counts
+            alpha/4 times (the paper's alpha); with uda and distillation the added loss counts alpha times.
         alpha_warmup: share over which alpha rises from 0; too large an alpha early keeps the head at "no spans".
         epochs: passes over the training sentences.
         batch_size: sentences of a step, all processes together.
@@ -29,6 +39,15 @@ class TrainingConfig:
         device: "auto", "cpu", "cuda" or "mps".
         mixed_precision: "auto" (bf16 on a GPU that has it), "no" or "bf16"; in the forward pass only.
         checkpoint_seconds: write a checkpoint within an epoch if the last one is older than this.
+        epsilon: vat: how far the embeddings of a sentence are moved, as a share of their own length.
+        power_iterations: vat: steps in search of the direction; each costs a forward and a backward pass.
+        temperature: uda: of the target, below 1 sharpens (the paper: 0.4). distillation: of both sides; inf gives the
+            limit, a squared error on the logits.
+        threshold: uda: a span counts if the model gives its own decision there a probability above this.
+        divide: uda: by "all" spans, so that few sure ones weigh little, or by the "confident" ones alone.
+        annealing: uda: "none", or how the labelled spans are released: "log" (early), "linear", "exp" (late).
+        unlabelled_ratio: uda: unlabelled sentences of a step for each labelled one.
+        hide, exchange: uda: share of the words of a sentence that its copy hides, and that it exchanges for others.
 
     Raises:
         ValueError: a value out of its range; the message names the field.
@@ -49,6 +68,15 @@ class TrainingConfig:
     device: str = "auto"
     mixed_precision: str = "auto"
     checkpoint_seconds: float = 300.0
+    epsilon: float = 0.1
+    power_iterations: int = 1
+    temperature: float = 1.0
+    threshold: float = 0.8
+    divide: str = "all"
+    annealing: str = "none"
+    unlabelled_ratio: int = 1
+    hide: float = 0.1
+    exchange: float = 0.1
 
     def __post_init__(self) -> None:
         positive, share, weight = "positive", "between 0 and 1", "not negative"
@@ -67,9 +95,28 @@ class TrainingConfig:
             ("device", "one of auto, cpu, cuda, mps", self.device in ("auto", "cpu", "cuda", "mps")),
             ("mixed_precision", "one of auto, no, bf16", self.mixed_precision in ("auto", "no", "bf16")),
             ("checkpoint_seconds", weight, self.checkpoint_seconds >= 0),
+            ("epsilon", positive, 0 < self.epsilon < math.inf),
+            ("power_iterations", positive, self.power_iterations >= 1),
+            ("temperature", positive, self.temperature > 0),
+            ("temperature", "finite with uda", self.method != "uda" or self.temperature < math.inf),
+            ("threshold", "at least 0 and below 1", 0 <= self.threshold < 1),
+            ("divide", "one of all, confident", self.divide in ("all", "confident")),
+            ("annealing", "one of none, log, linear, exp", self.annealing in ("none", "log", "linear", "exp")),
+            ("unlabelled_ratio", positive, self.unlabelled_ratio >= 1),
+            ("hide", share, 0 <= self.hide <= 1),
+            ("exchange", "between 0 and 1 - hide", 0 <= self.exchange <= 1 - self.hide),
         ):
             if not right:
                 raise ValueError(f"{name} must be {wanted}, got {getattr(self, name)!r}")
+
+    def settings(self) -> dict[str, Any]:
+        """The settings that the method uses, as JSON values (an infinite temperature is "inf").
+
+        What other methods alone use is left out, so that a run is named by what it did.
+        """
+        foreign = {name for names in OWN.values() for name in names}.difference(OWN.get(self.method, ()))
+        used = {name: value for name, value in asdict(self).items() if name not in foreign}
+        return {name: "inf" if value == math.inf else value for name, value in used.items()}
 
     def rate_at(self, progress: float) -> float:
         """Share of the peak learning rate when `progress` of all steps are done: to 1 at `warmup`, to 0 at the end."""
