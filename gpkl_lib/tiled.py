@@ -1,0 +1,187 @@
+"""Cross-entropy and divergence of all spans, block by block: the L x L scores are never held.
+
+Notation: V views (1, or the 2 dropout views of R-Drop), B sentences, H types, L tokens, d features of a query or key.
+
+    score[v, b, h, i, j] = q_i . k_j,    i <= j, both real tokens
+
+A block is some rows of the upper triangle, i0 <= i < i1 and i0 <= j, of some types of one sentence, in all views. Its
+scores are computed once; from them come its share of the sums and of the gradients, and then they are overwritten.
+The softmax gradient e^s / (1 + sum e^s) of the cross-entropy is accumulated without its denominator, relative to
+a running maximum (online logsumexp), and divided once the last block is in.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from gpkl_lib._checks import at_least_float32, check_floating
+from gpkl_lib.consistency import ConsistencyLoss
+from gpkl_lib.global_pointer import token_mask
+
+BLOCK = 1 << 17  # scores of a block, all views and types of it: what fits the caches of a core or two
+
+
+def tiled_span_loss(
+    query: Tensor,
+    key: Tensor,
+    positives: Tensor,
+    *,
+    attention_mask: Tensor | None = None,
+    views: int = 1,
+    alpha: float = 0.0,
+    block: int = BLOCK,
+) -> ConsistencyLoss:
+    """Multi-label cross-entropy of all spans, and for two views alpha/4 of their divergence, without L x L scores.
+
+    Equal to `sparse_multilabel_cross_entropy` on the scores q_i . k_j (two views: to `rdrop_loss` of the two with
+    activation "sigmoid"), each row being the spans of one type in one sentence; loss and gradient come from one pass
+    over blocks of scores. Memory grows with L, not with L^2. What is padding is not even computed.
+
+    Args:
+        query: (V * B, H, L, d), rotated and scaled, as the `project` of the heads gives it; view after view.
+        key: the shape and dtype of `query`.
+        positives: int64 (P, 4), the gold cells (sentence, type, start, end), `end` the LAST token; the same in all
+            views. P = 0 means that nothing is positive.
+        attention_mask: (B, L), True or 1 for a real token; None if all are.
+        views: V, 1 or 2.
+        alpha: the paper's R-Drop weight >= 0: the divergence counts alpha/4 times; not used for one view.
+        block: largest number of scores to hold at a time (at least one row of one type is).
+
+    Returns:
+        ConsistencyLoss(loss, task, divergence), scalars in nats, half precision in float32. `task` is the mean over
+        views, sentences and types; `divergence` a sum over spans and mean over sentences and types, 0 for one view.
+        Only `loss` carries gradient, to `query` and `key`; task and divergence are for the log.
+
+    Raises:
+        TypeError: query or key not floating point, or of two dtypes; positives not int64.
+        ValueError: shapes that do not fit; views, alpha or block out of range; and with its place a positive out of
+            range, with its end before its start, on padding or given twice.
+        RuntimeError: on a second derivative, which this loss does not have.
+
+    Source: eq-rdrop; the running maximum is that of Milakov and Gimelshein 2018, "Online normalizer calculation".
+    """
+    batch = _check(query, key, views, alpha, block)
+    real = token_mask(attention_mask, (batch, query.shape[2]), query.device)
+    _check_positives(positives, (batch, *query.shape[1:3]), real)
+    loss, task, divergence = _TiledSpanLoss.apply(query, key, positives, real, views, alpha, block)
+    return ConsistencyLoss(loss, task, divergence)
+
+
+def _check(query: Tensor, key: Tensor, views: int, alpha: float, block: int) -> int:
+    """Raise unless all fits; the number of sentences."""
+    check_floating("query", query)
+    check_floating("key", key)
+    if query.dtype != key.dtype:
+        raise TypeError(f"query and key must have one dtype, got {query.dtype} and {key.dtype}")
+    if query.ndim != 4 or query.shape != key.shape:
+        raise ValueError(
+            "query and key must have one shape (views * batch, types, L, head size), "
+            f"got {tuple(query.shape)} and {tuple(key.shape)}"
+        )
+    if views not in (1, 2):
+        raise ValueError(f"views must be 1 or 2, got {views!r}")
+    if query.shape[0] % views:
+        raise ValueError(f"two views need an even batch, got {query.shape[0]} rows; double the batch with `doubled`")
+    if not 0 <= alpha < float("inf"):
+        raise ValueError(f"alpha must be finite and not negative, got {alpha}")
+    if block < 1:
+        raise ValueError(f"block must be positive, got {block}")
+    return query.shape[0] // views
+
+
+def _check_positives(positives: Tensor, shape: tuple[int, int, int], real: Tensor) -> None:
+    """Raise at the first row of `positives` that is wrong, and say how. `shape` is (B, H, L)."""
+    if positives.dtype != torch.long:
+        raise TypeError(f"positives must be int64, got dtype {positives.dtype}")
+    if positives.ndim != 2 or positives.shape[1] != 4:
+        raise ValueError(f"positives must have shape (P, 4), got {tuple(positives.shape)}")
+    seen: set[tuple[int, ...]] = set()
+    size = (*shape, shape[2])
+    known = real.tolist() if len(positives) else []
+    for row, place in enumerate(map(tuple, positives.tolist())):
+        name = f"positives[{row}] = {list(place)}"
+        if not all(0 <= index < limit for index, limit in zip(place, size, strict=True)):
+            raise ValueError(f"{name} lies outside scores of shape {size}")
+        b, _, start, end = place
+        if end < start:
+            raise ValueError(f"{name} ends before it starts")
+        if not (known[b][start] and known[b][end]):
+            raise ValueError(f"{name} begins or ends on padding")
+        if place in seen:
+            raise ValueError(f"{name} is given more than once")
+        seen.add(place)
+
+
+class _TiledSpanLoss(torch.autograd.Function):
+    """Forward computes the gradients too; backward only multiplies them."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, query: Tensor, key: Tensor, positives: Tensor, real: Tensor, views: int, alpha: float, block: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        with torch.autocast(query.device.type, enabled=False):
+            task, divergence, gradients = _run(query, key, positives, real, views, alpha, block)
+        ctx.save_for_backward(*gradients)
+        loss = task + alpha / 4 * divergence
+        ctx.mark_non_differentiable(task, divergence)
+        return loss, task, divergence
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> Any:
+        query, key = ctx.saved_tensors
+        return *_Scaled.apply(grad, query, key), None, None, None, None, None
+
+
+class _Scaled(torch.autograd.Function):
+    """The gradients times that of the loss; the end of the line for derivatives."""
+
+    @staticmethod
+    def forward(ctx: Any, grad: Tensor, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+        return grad.to(query.dtype) * query, grad.to(key.dtype) * key
+
+    @staticmethod
+    def backward(ctx: Any, *_: Tensor) -> Any:
+        raise RuntimeError(
+            "tiled_span_loss has no second derivatives: its gradient is computed in the forward pass and not recorded. "
+            "For them take the scores of the head and rdrop_loss or sparse_multilabel_cross_entropy"
+        )
+
+
+class _Sums(NamedTuple):
+    task: Tensor
+    divergence: Tensor
+    gradients: tuple[Tensor, Tensor]
+
+
+def _run(
+    query: Tensor, key: Tensor, positives: Tensor, real: Tensor, views: int, alpha: float, block: int
+) -> _Sums:
+    """Provisional: dense, to fix the interface."""
+    from gpkl_lib.consistency import rdrop_loss
+    from gpkl_lib.global_pointer import span_mask
+    from gpkl_lib.losses import sparse_multilabel_cross_entropy
+
+    with torch.enable_grad():
+        q, k = (at_least_float32(x.detach()).requires_grad_() for x in (query, key))
+        scores = q @ k.mT
+        mask = span_mask(real)
+        scores = scores.masked_fill(~span_mask(real.repeat(views, 1)), torch.finfo(scores.dtype).min)
+        parts = scores.view(views, -1, *scores.shape[1:]).unbind(0)
+
+        def cross_entropy(x: Tensor) -> Tensor:
+            return sparse_multilabel_cross_entropy(x, positives, class_dims=2, mask=mask)
+
+        if views == 1:
+            loss = task = cross_entropy(parts[0])
+            divergence = torch.zeros_like(task)
+        else:
+            shape = parts[0].shape
+            loss, task, divergence = rdrop_loss(
+                *(x.flatten(0, 1).flatten(1) for x in parts), lambda x: cross_entropy(x.view(shape)), alpha=alpha,
+                mask=mask.expand(shape).flatten(0, 1).flatten(1),
+            )
+        gq, gk = torch.autograd.grad(loss, (q, k))
+    return _Sums(task.detach(), divergence.detach(), (gq.to(query.dtype), gk.to(key.dtype)))
