@@ -1,25 +1,14 @@
 // "Span board": which spans of a sentence does a trained model decide for, and by how much? Every candidate has its cell.
-import { cellAt, cellCount, cellPlace, compareSpans, spanLines, spansAbove, verdictOf } from "./math-board.js";
+import { cellAt, cellCount, cellPlace, compareSpans, spansAbove, verdictOf } from "./math-board.js";
 import { dragAcross, follow, frame, put, readout, slider } from "./controls.js";
 import { KEYS, clamp, fixed, h, label, num, plot, py, rebuild, round, same, set, uid, v, write } from "./kit.js";
+import { SENTENCE_STYLE, SIGN, TONE, sentencePanel, track } from "./sentence.js";
 
 const ROW = 30, LANE = 20, LEFT = -20, LOW = -10, HIGH = 10; // scores are drawn from LEFT on, the threshold moves from LOW on
 const TRAITS = ["boards", "board", "type", "threshold", "cell"];
-// by verdict: neither, missed, wrong, right
-const NAMES = ["none", "missed", "wrong", "right"], SIGN = ["", "○", "✗", "✓"], TONE = ["grey", "vermilion", "vermilion", "green"];
 const SAID = ["not decided, and no true span", "not decided, yet a true span (missed)", "decided, but no true span (wrong)", "decided, and a true span (right)"];
-const STYLE = `
-.gpkl-sb-text { display: flex; flex-wrap: wrap; margin-top: 0.35rem; overflow: hidden; cursor: text; touch-action: pan-y; user-select: none; -webkit-user-select: none; }
-.gpkl-sb-token { display: flex; flex-direction: column; padding-bottom: 4px; }
-.gpkl-sb-word { padding: 1px 5px; border-radius: 4px; font-size: 1.05rem; }
-.gpkl-sb-on .gpkl-sb-word { background: color-mix(in srgb, var(--gpkl-blue) 22%, var(--gpkl-paper)); }
-.gpkl-sb-on + .gpkl-sb-on .gpkl-sb-word { border-radius: 0; }
-.gpkl-sb-lane { height: ${LANE}px; padding: 0 1px; border-top: 3px none var(--tone); color: var(--tone); font-size: 12px; line-height: 16px; white-space: nowrap; width: 0; min-width: 100%; }
-.gpkl-sb-right { border-top-style: solid; } .gpkl-sb-wrong { border-top-style: double; } .gpkl-sb-missed { border-top-style: dashed; }
-.gpkl-sb-none { padding-top: 3px; }
-.gpkl-sb-first { margin-left: 4px; min-width: calc(100% - 4px); } .gpkl-sb-last { margin-right: 4px; min-width: calc(100% - 4px); }
-.gpkl-sb-first.gpkl-sb-last { min-width: calc(100% - 8px); }
-.gpkl-sb-mine { font-weight: 700; }
+const STYLE = `${SENTENCE_STYLE}
+.gpkl-span-board .gpkl-sb-text { cursor: text; }
 .gpkl-sb-matrix { cursor: crosshair; touch-action: pan-y; }
 .gpkl-sb-matrix * { touch-action: pan-y; }
 .gpkl-sb-matrix:focus-visible { outline: 2px solid var(--gpkl-ink); outline-offset: 4px; border-radius: 4px; }
@@ -32,16 +21,6 @@ const STYLE = `
 .gpkl-span-board .gpkl-readouts { grid-template-columns: repeat(4, auto); justify-content: space-between; }
 @container (min-width: 34rem) { .gpkl-sb-tall { grid-row: span 2; } .gpkl-span-board .gpkl-plots { grid-template-rows: auto auto 1fr; } }
 `;
-// where the pointer of a plot or a text is, from the press on; `enter` also hears of it before one
-function track(node, seen) {
-  node.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    node.setPointerCapture(event.pointerId);
-    seen(event, true);
-  });
-  node.addEventListener("pointermove", (event) => seen(event, false, node.hasPointerCapture(event.pointerId)));
-}
-
 // a native menu; `options` are [value, text]
 function menu(parent, caption, choose) {
   const select = h("select", { id: uid("menu"), class: "gpkl-select", ...KEYS });
@@ -51,41 +30,6 @@ function menu(parent, caption, choose) {
     rebuild(select, options, () => options.map(([name, text]) => h("option", { value: name }, text)));
     select.value = value;
   };
-}
-
-// the sentence; below each word one lane for every line of spans
-function textPanel(parent, look) {
-  const words = h("div", { class: "gpkl-sb-text" });
-  parent.append(h("div", { class: "gpkl-panel gpkl-wide" },
-    h("div", { class: "gpkl-label" }, "the sentence and its spans of all types: ✓ right, ✗ wrong, ○ missed; drag over words to look one up"), words));
-  let from = 0;
-  track(words, (event, pressed, held) => {
-    const under = document.elementFromPoint(event.clientX, event.clientY)?.closest("[data-token]");
-    if (!under || !words.contains(under) || !(pressed || held)) return;
-    const at = Number(under.dataset.token);
-    if (pressed) from = at;
-    look(Math.min(from, at), Math.max(from, at));
-  });
-  return (tokens, types, spans, chosen, [start, last]) => {
-    rebuild(words, [tokens, spans, chosen], () => {
-      const lines = spanLines(spans);
-      return tokens.map((token, i) => {
-        const over = []; // by line, the span over this word
-        spans.forEach((span, k) => span[1] <= i && i < span[2] && (over[lines[k]] = span));
-        return h("div", { class: "gpkl-sb-token", "data-token": i }, h("span", { class: "gpkl-sb-word" }, token),
-          Array.from(over, (span) => lane(span, i, types, chosen)));
-      });
-    });
-    [...words.children].forEach((word, i) => word.classList.toggle("gpkl-sb-on", start <= i && i <= last));
-  };
-}
-function lane(span, i, types, chosen) {
-  if (!span) return h("span", { class: "gpkl-sb-lane gpkl-sb-none" });
-  const [kind, start, end, verdict] = span, text = `${types[kind]} ${SIGN[verdict]}`;
-  const first = i === start ? " gpkl-sb-first" : "", last = i === end - 1 ? " gpkl-sb-last" : "", mine = kind === chosen ? " gpkl-sb-mine" : "";
-  const node = h("span", { class: `gpkl-sb-lane gpkl-sb-${NAMES[verdict]} gpkl-${TONE[verdict]}${first}${last}${mine}` }, first ? text : "");
-  node.style.minWidth = `max(${(text.length * 6.6 + 10) / (end - start)}px, 100% - ${4 * Boolean(first) + 4 * Boolean(last)}px)`;
-  return node;
 }
 
 // the upper triangle: a row for each first word, a column for each last one; keys and pointer move the cell
@@ -197,7 +141,7 @@ function render({ model, el }) {
   const ui = frame(el, { kind: "span-board", title: "Span board", onReset: () => put(model, first) });
   el.append(h("style", {}, STYLE));
   const look = (i, j) => same(model.get("cell"), [i, j]) || put(model, { cell: [i, j] });
-  const text = textPanel(ui.plots, look), matrix = matrixPanel(ui.plots, model, look), strip = stripPanel(ui.plots, model);
+  const text = sentencePanel(ui.plots, "the sentence and its spans of all types: ✓ right, ✗ wrong, ○ missed; drag over words to look one up", look), matrix = matrixPanel(ui.plots, model, look), strip = stripPanel(ui.plots, model);
   const show = Object.fromEntries([
     ["score", "score"], ["candidates", "candidates"], ["predicted", "decided"], ["gold", "true"],
     ["correct", "right"], ["precision", "precision"], ["recall", "recall"], ["f1", "F1"],
