@@ -10,6 +10,7 @@ except ImportError as error:
         "gpkl_lib.explore needs anywidget, which is in the extra 'book': pip install 'gpkl-lib[book]'"
     ) from error
 
+from gpkl_lib.explore.alpha import Alpha
 from gpkl_lib.explore.balance import Balance
 from gpkl_lib.explore.base import MODULES, STATIC, Explorable, css, esm
 from gpkl_lib.explore.bounds_of_logsumexp import BoundsOfLogsumexp
@@ -27,6 +28,7 @@ from gpkl_lib.explore.two_views import TwoViews
 __all__ = [
     "MODULES",
     "STATIC",
+    "Alpha",
     "Balance",
     "BoundsOfLogsumexp",
     "ChooseYourF",

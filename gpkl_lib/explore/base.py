@@ -25,6 +25,7 @@ MODULES = (
     "scale-for-classes",
     "entropy-against-length",
     "span-board",
+    "alpha",
 )
 
 _IMPORT = re.compile(r'^import\s*\{[^}]*\}\s*from\s*"\./([\w-]+)\.js";\n', re.M)
