@@ -23,6 +23,7 @@ from gpkl_lib.explore.quiz import Quiz
 from gpkl_lib.explore.scale_for_classes import ScaleForClasses
 from gpkl_lib.explore.softmax_logsumexp import SoftmaxLogsumexp
 from gpkl_lib.explore.span_board import SpanBoard
+from gpkl_lib.explore.tiles import Tiles
 from gpkl_lib.explore.two_views import TwoViews
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "ScaleForClasses",
     "SoftmaxLogsumexp",
     "SpanBoard",
+    "Tiles",
     "TwoViews",
     "css",
     "esm",

@@ -25,6 +25,7 @@ MODULES = (
     "scale-for-classes",
     "entropy-against-length",
     "span-board",
+    "tiles",
     "alpha",
 )
 
