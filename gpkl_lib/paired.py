@@ -43,7 +43,7 @@ class MethodSummary:
     Attributes:
         corpus, method, alpha, alpha_warmup: what was run; `method` is its `label`.
         own: the settings that this method has and others do not, such as epsilon.
-        tried: how many variants had every seed and stood to be chosen.
+        tried: how many variants were compared on dev, with how many seeds of each in `tuning_seeds`.
         dev, test: F1 by seed; `test` is empty where the corpus has no test part.
         difference: of F1 on test (on dev where there is no test) from the baseline; None for the baseline itself.
         steps, seconds, cpu_seconds: mean optimiser steps, wall time and processor time of a run.
@@ -55,6 +55,7 @@ class MethodSummary:
     alpha_warmup: float
     own: dict[str, Any]
     tried: int
+    tuning_seeds: int
     dev: dict[int, float]
     test: dict[int, float]
     difference: PairedDifference | None
@@ -142,26 +143,31 @@ def summarise(rows: Sequence[Row], *, baseline: str = "none") -> list[MethodSumm
     """For each group and method the variant with the best mean dev F1, and its paired difference from the baseline.
 
     Only variants with every seed of the group stand to be chosen, so that a half-finished grid favours none; the first
-    one in the file wins a tie.
+    one in the file wins a tie. Where a grid was run on a few seeds and its best variant on all of them, as by
+    `gpkl compare --tuning-seeds`, only that one has every seed; `tried` counts the whole grid.
     """
     summaries = []
     for group in groups(rows):
         seeds = {row["config"]["seed"] for row in group}
-        chosen: dict[str, dict[int, Row]] = {}
-        tried: dict[str, int] = {}
+        grids: dict[str, list[dict[int, Row]]] = {}
         for (method, *_), runs in variants(group).items():
-            if runs.keys() != seeds:
-                continue
-            tried[method] = tried.get(method, 0) + 1
-            if method not in chosen or _mean_dev(runs) > _mean_dev(chosen[method]):
-                chosen[method] = runs
+            grids.setdefault(method, []).append(runs)
+        whole = {method: [runs for runs in grid if runs.keys() == seeds] for method, grid in grids.items()}
+        chosen = {method: max(found, key=_mean_dev) for method, found in whole.items() if found}
         for method, runs in chosen.items():
             paired = None
             if method != baseline and baseline in chosen:
                 part = "test" if all(row["test"] for row in group) else "dev"
                 paired = paired_difference(f1_by_seed(runs, part), f1_by_seed(chosen[baseline], part))
-            summaries.append(_summary(runs, tried[method], paired))
+            summaries.append(_summary(runs, _tuning(grids[method], seeds), paired))
     return summaries
+
+
+def _tuning(grid: Sequence[dict[int, Row]], seeds: set[int]) -> tuple[int, int]:
+    """(variants compared, seeds of each): all with the seeds that every one has; under two of these, the whole ones."""
+    shared = set.intersection(*(set(runs) for runs in grid))
+    shared = shared if len(shared) > 1 else seeds
+    return sum(shared <= runs.keys() for runs in grid), len(shared)
 
 
 def f1_by_seed(runs: Mapping[int, Row], part: str) -> dict[int, float]:
@@ -173,7 +179,7 @@ def _mean_dev(runs: Mapping[int, Row]) -> float:
     return fmean(f1_by_seed(runs, "dev").values())
 
 
-def _summary(runs: Mapping[int, Row], tried: int, difference: PairedDifference | None) -> MethodSummary:
+def _summary(runs: Mapping[int, Row], tuning: tuple[int, int], difference: PairedDifference | None) -> MethodSummary:
     first = next(iter(runs.values()))
     return MethodSummary(
         corpus=first["corpus"]["name"],
@@ -181,7 +187,8 @@ def _summary(runs: Mapping[int, Row], tried: int, difference: PairedDifference |
         alpha=first["config"]["alpha"],
         alpha_warmup=first["config"]["alpha_warmup"],
         own={name: first["config"][name] for name in OF_ONE_METHOD if name in first["config"]},
-        tried=tried,
+        tried=tuning[0],
+        tuning_seeds=tuning[1],
         dev=f1_by_seed(runs, "dev"),
         test=f1_by_seed(runs, "test"),
         difference=difference,
