@@ -24,6 +24,7 @@ from gpkl_lib.explore.scale_for_classes import ScaleForClasses
 from gpkl_lib.explore.softmax_logsumexp import SoftmaxLogsumexp
 from gpkl_lib.explore.span_board import SpanBoard
 from gpkl_lib.explore.tiles import Tiles
+from gpkl_lib.explore.training_replayed import TrainingReplayed
 from gpkl_lib.explore.two_views import TwoViews
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "SoftmaxLogsumexp",
     "SpanBoard",
     "Tiles",
+    "TrainingReplayed",
     "TwoViews",
     "css",
     "esm",

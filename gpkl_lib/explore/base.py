@@ -27,6 +27,7 @@ MODULES = (
     "span-board",
     "tiles",
     "alpha",
+    "training-replayed",
 )
 
 _IMPORT = re.compile(r'^import\s*\{[^}]*\}\s*from\s*"\./([\w-]+)\.js";\n', re.M)

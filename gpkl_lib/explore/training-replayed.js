@@ -5,20 +5,24 @@ import { choice, dragAcross, follow, frame, put, readout, slider } from "./contr
 import { ceiling, clamp, fixed, grid, h, label, num, plot, pool, rebuild, set, ticks, v, write } from "./kit.js";
 import { SENTENCE_STYLE, SIGN, TONE, sentencePanel } from "./sentence.js";
 
-const SIDE = 14, HEIGHT = 150, INSET = [10, 66, 28, 30]; // of a cell, of a curve's plot
+const SIDE = 14, SHADES = 12, HEIGHT = 150, INSET = [10, 66, 28, 30]; // of a cell; of a curve's plot
 const TRAITS = ["sentence", "runs", "method", "epoch"];
 const DASHES = ["none", "9 4", "2 3", "12 3 2 3"];
 const STYLE = `${SENTENCE_STYLE}
 .gpkl-tr-boards { display: grid; grid-template-columns: repeat(auto-fill, minmax(7.6rem, 1fr)); gap: 0.7rem 1rem; margin-top: 0.4rem; }
 .gpkl-tr-boards svg { display: block; width: 100%; overflow: visible; margin-top: 2px; }
-.gpkl-tr-cell { fill: var(--gpkl-blue); stroke: var(--gpkl-line); stroke-width: 1; }
+.gpkl-tr-cell { fill: var(--gpkl-blue); }
+.gpkl-tr-grid { fill: none; stroke: var(--gpkl-line); stroke-width: 1; vector-effect: non-scaling-stroke; }
 .gpkl-tr-mark { fill: none; stroke: var(--tone); stroke-width: 2; }
 .gpkl-tr-sign { font-size: 12px; fill: var(--tone); font-weight: 700; }
 .gpkl-tr-line { fill: none; stroke: var(--gpkl-grey); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
 .gpkl-tr-mine { stroke: var(--gpkl-blue); stroke-width: 3; }
 .gpkl-tr-point { fill: var(--gpkl-green); fill-opacity: 0.75; stroke: var(--gpkl-green); stroke-width: 1; }
 .gpkl-training-replayed .gpkl-readouts { grid-template-columns: repeat(4, auto); justify-content: space-between; }
-@container (max-width: 30rem) { .gpkl-training-replayed .gpkl-readouts { grid-template-columns: repeat(2, 1fr); } }
+.gpkl-training-replayed .gpkl-sb-text { min-height: 6rem; align-content: flex-start; }
+.gpkl-training-replayed .gpkl-controls > :first-child { grid-column: 1 / -1; }
+@container (max-width: 33.99rem) { .gpkl-training-replayed .gpkl-readouts { grid-template-columns: repeat(2, 1fr); } .gpkl-training-replayed .gpkl-sb-text { min-height: 9rem; } .gpkl-training-replayed .gpkl-controls > * { grid-column: 1 / -1; } }
+@container (min-width: 34rem) { .gpkl-training-replayed .gpkl-plots { grid-template-columns: repeat(3, minmax(0, 1fr)); } .gpkl-training-replayed .gpkl-controls { grid-template-columns: 1fr 1fr; } .gpkl-training-replayed .gpkl-controls > :first-child { grid-column: auto; } }
 `;
 const percent = (share) => `${(100 * share).toFixed(3)}%`;
 const reach = (epoch, last) => (last > 1 ? (epoch - 1) / (last - 1) : 0.5);
@@ -32,18 +36,23 @@ function boardsPanel(parent) {
   let parts = [];
   const build = (tokens, types) => types.map((kind) => {
     const length = tokens.length, at = (j) => `${(100 * j) / length}%`;
-    const svg = v("svg", { height: SIDE * length, role: "img" }), shades = v("g"), marks = v("g");
-    const cells = Array.from({ length: cellCount(length) }, (_, place) => {
-      const [i, j] = cellAt(place, length);
-      return shades.appendChild(v("rect", { x: at(j), width: at(1), y: SIDE * i, height: SIDE, class: "gpkl-tr-cell" }));
-    });
-    svg.append(shades, marks);
-    return { kind, node: h("div", {}, h("div", { class: "gpkl-label" }, kind), svg), svg, cells, marks, at };
+    const svg = v("svg", { height: SIDE * length, role: "img" }), marks = v("g");
+    const stage = v("svg", { width: "100%", height: SIDE * length, viewBox: `0 0 ${length} ${length}`, preserveAspectRatio: "none", class: "gpkl-column" });
+    const places = Array.from({ length: cellCount(length) }, (_, place) => cellAt(place, length));
+    const shades = Array.from({ length: SHADES }, (_, k) => v("path", { class: "gpkl-tr-cell", "fill-opacity": ((0.75 * (k + 1)) / SHADES).toFixed(3) }));
+    stage.append(...shades, v("path", { class: "gpkl-tr-grid", d: places.map(([i, j]) => `M${j} ${i}h1v1h-1Z`).join("") }));
+    svg.append(stage, marks);
+    return { kind, node: h("div", {}, h("div", { class: "gpkl-label" }, kind), svg), svg, places, shades, marks, at };
   });
   return (tokens, types, triangles, marked) => {
     rebuild(holder, [tokens, types], () => (parts = build(tokens, types)).map(({ node }) => node));
-    parts.forEach(({ kind, svg, cells, marks, at }, k) => {
-      cells.forEach((cell, place) => set(cell, { "fill-opacity": (0.75 / (1 + Math.exp(-triangles[k][place] / 3))).toFixed(2) }));
+    parts.forEach(({ kind, svg, places, shades, marks, at }, k) => {
+      const shaded = shades.map(() => "");
+      triangles[k].forEach((score, place) => {
+        const shade = Math.round(SHADES / (1 + Math.exp(-score / 3))) - 1; // none below 1 in 24
+        if (shade >= 0) shaded[shade] += `M${places[place][1]} ${places[place][0]}h1v1h-1Z`;
+      });
+      shades.forEach((path, n) => set(path, { d: shaded[n] }));
       const mine = marked.filter(([type]) => type === k);
       set(svg, { "aria-label": `${kind}: ${mine.map(([, start, end, verdict]) => `${SIGN[verdict]} ${tokens.slice(start, end).join(" ")}`).join(", ") || "no span"}` });
       rebuild(marks, mine, () => mine.flatMap(([, start, end, verdict]) => [
@@ -86,7 +95,7 @@ function curves(parent, model, { caption, name, digits }) {
 
 // what sigma(s) promised against what came true, over dev's candidates given at least 5 %; a circle's area is their number
 function reliabilityPanel(parent) {
-  const svg = plot(parent, { caption: "calibration on dev: share of true spans against *σ*(*s*); area = candidates", height: HEIGHT, label: "Reliability", inset: [10, 12, 28, 30] });
+  const svg = plot(parent, { caption: "on dev: share true against *σ*(*s*)", height: HEIGHT, label: "Reliability", inset: [10, 12, 28, 30] });
   const rows = v("g"), axis = v("g"), dots = v("g");
   const diagonal = v("line", { x1: "0%", y1: HEIGHT, x2: "100%", y2: 0, class: "gpkl-hard" });
   svg.append(v("rect", { width: "100%", height: HEIGHT, class: "gpkl-ground" }), rows, diagonal, dots, axis);
@@ -106,15 +115,15 @@ function render({ model, el }) {
   const ui = frame(el, { kind: "training-replayed", title: "Training, replayed", onReset: () => put(model, first) });
   el.append(h("style", {}, STYLE));
   const text = sentencePanel(ui.plots, "a sentence of dev, and what is decided: ✓ right, ✗ wrong, ○ missed"), boards = boardsPanel(ui.plots);
-  const losses = curves(ui.plots, model, { caption: "training loss by epoch, nats; drag to scrub", name: "Loss by epoch", digits: 0 });
-  const scores = curves(ui.plots, model, { caption: "dev *F*1 by epoch, all methods", name: "F1 by epoch", digits: 1 });
+  const losses = curves(ui.plots, model, { caption: "training loss, nats; drag to scrub", name: "Loss by epoch", digits: 0 });
+  const scores = curves(ui.plots, model, { caption: "dev *F*1, all methods", name: "F1 by epoch", digits: 1 });
   const reliability = reliabilityPanel(ui.plots);
   const show = Object.fromEntries([
     ["task", "cross-entropy"], ["term", "*α*/4 *D*"], ["loss", "their sum"], ["f1", "dev *F*1"],
     ["calibration", "calibration error"], ["predicted", "decided here"], ["correct", "right"], ["sentence_f1", "*F*1 of the sentence"],
   ].map(([key, caption]) => [key, readout(ui.readouts, key, caption)]));
   const method = choice(ui.controls, { caption: "divergence", options: model.get("runs").map((run) => run.method), put: (value) => put(model, { method: value }) });
-  const epoch = slider(ui.controls, { caption: "epoch", min: 1, max: model.get("runs")[0].epochs.length, step: 1, show: String, put: (value) => put(model, { epoch: value }) });
+  const epoch = slider(ui.controls, { caption: "after epoch", min: 1, max: model.get("runs")[0].epochs.length, step: 1, show: String, put: (value) => put(model, { epoch: value }) });
   const parsed = new Map(); // the boards of an epoch, read once
 
   return follow(model, TRAITS, () => {
