@@ -13,11 +13,13 @@ from gpkl_lib.experiments import ModelConfig
 from gpkl_lib.training_config import METHODS, TrainingConfig
 
 MAIN = """\
-Find spans in text with GlobalPointer, trained with or without R-Drop.
+Find spans in text with GlobalPointer, trained with or without R-Drop and its relatives.
 
 R-Drop shows every sentence to the model twice under different dropout and adds alpha/4
-times a divergence D of the two score matrices to the loss. The commands train such a
-tagger, compare ways of training it, and use it.
+times a divergence D of the two score matrices to the loss. Virtual adversarial training
+(vat), unsupervised data augmentation (uda) and distillation ask for agreement with
+another view, other sentences, another model. The commands train such a tagger, compare
+ways of training it, and use it.
 """
 MAIN_EXAMPLES = """\
 a first minute:
@@ -38,6 +40,12 @@ columns are layers) or JSONL ({"tokens": [...], "spans": [[start, end, type], ..
 exclusive, or CLUENER's form). Without --dev every tenth sentence of --train is held out
 as dev. The folder --output then has best/ (the tagger), history.jsonl (one row an
 epoch), history.png, scores.json and checkpoint/ (from which --resume goes on, exactly).
+
+--method none is cross-entropy alone. sigmoid, softmax and squared add alpha/4 times that
+divergence of two dropout views; vat adds alpha/4 times the sigmoid divergence from the
+view whose embeddings were moved in the worst direction; uda asks altered copies of
+--unlabelled sentences for what the model says of the sentences themselves, alpha times;
+distillation asks for the decisions of --teacher, alpha times.
 """
 TRAIN_EXAMPLES = """\
 examples:
@@ -45,17 +53,24 @@ examples:
   gpkl train --train my.conll --dev my.dev.conll --test my.test.conll --method none --output runs/mine
   gpkl train --train my.jsonl --encoder FOLDER_OR_HUB_NAME --epochs 3 --output runs/pretrained
   gpkl train --corpus wnut17 --limit-train 500 --output runs/wnut    (GPKL_DATA names the folder with its files)
+  gpkl train --method vat --alpha 1 --epsilon 0.1
+  gpkl train --method uda --alpha 1 --limit-train 50 --unlabelled 150
+  gpkl train --method distillation --alpha 0.1 --temperature 2 --hidden-size 20 --teacher runs/first
   gpkl train --resume --output runs/mine                             after Ctrl-C, a kill, a power cut
 several processes: torchrun --nproc-per-node 2 -m gpkl_lib train ..., or accelerate launch -m gpkl_lib train ...
 """
 
 COMPARE = """\
 Run methods x alphas x warm-ups x seeds on one or more corpora and say which method is
-better, and how sure that is.
+better, and how sure that is. Settings that one method has of its own are varied as well:
+--epsilons (vat), --temperatures (uda, distillation), --thresholds and --divides (uda).
 
-Every method is run at every alpha and warm-up with every seed; the mean F1 on dev
-chooses alpha and warm-up for each method, and the table gives F1 on test at that
-choice, with the mean difference from `none` over paired seeds and its 95 % t interval.
+Every method is run at every alpha, warm-up and setting of its own with every seed; the
+mean F1 on dev chooses among them for each method (the ways to divide in uda and the
+temperatures of distillation are compared, each with its own choice), and the table
+gives F1 on test at that choice, with the mean difference from `none` over paired seeds
+and its 95 % t interval. With --tuning-seeds the whole grid is run with these seeds only,
+and what dev chooses for each method then with all --seeds.
 Every run of a corpus takes equally many optimiser steps (there is no early stopping).
 Each finished run is a row of --output, which is JSONL, with what it came from: command,
 commit, versions, device, checksums. Start the same command again after an interruption:
@@ -66,6 +81,9 @@ examples:
   gpkl compare --methods none sigmoid softmax --alphas 0.3 1 3 --seeds 0 1 2 3 4 --output runs/toy.jsonl
   gpkl compare --corpus wnut17 --corpus mine my.train my.dev my.test --methods none sigmoid --alphas 1 --seeds 0 1 2
   gpkl compare --alphas 0.1 1 10 --alpha-warmups 0 0.5 --seeds 0 1 2 --jobs 2
+  gpkl compare --methods none sigmoid vat --alphas 0.1 0.3 1 3 --epsilons 0.03 0.1 0.3 --tuning-seeds 0 1
+  gpkl compare --methods none uda --limit-train 50 --unlabelled 500 --divides all confident --alphas 0.1 1 --epochs 60
+  gpkl compare --methods none distillation --teacher runs/teacher-{seed} --temperatures 1 2 4 8 inf --alphas 0.03 0.1
 """
 
 PREDICT = """\
@@ -150,11 +168,14 @@ def _train(parser: argparse.ArgumentParser) -> None:
     _files(data)
     defaults = TrainingConfig()
     method = parser.add_argument_group("method")
-    method.add_argument("--method", choices=METHODS, default="none", help="divergence of the two views; none: one view")
+    method.add_argument("--method", choices=METHODS, default="none", help="what is added to the cross-entropy")
     method.add_argument(
-        "--alpha", metavar="A", type=float, default=defaults.alpha, help="weight of R-Drop; alpha/4 stands before D"
+        "--alpha", metavar="A", type=float, default=defaults.alpha, help="weight; two views and vat: alpha/4 before D"
     )
     method.add_argument("--alpha-warmup", type=float, default=defaults.alpha_warmup, metavar="SHARE", help=WARMUP)
+    for name in VARIED:
+        method.add_argument(f"--{name}", **_own(name))
+    _of_one_method(method)
     method.add_argument("--seed", metavar="N", type=int, default=defaults.seed, help="of weights, order and dropout")
     method.add_argument(
         "--patience", type=int, metavar="N", help="stop after N epochs without a better dev F1; else never"
@@ -189,19 +210,72 @@ def _compare(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=[1.0],
         metavar="A",
-        help="weights of R-Drop; 0: two views, D not counted",
+        help="weights; 0: two views, D not counted",
     )
     warmup = TrainingConfig().alpha_warmup
     what.add_argument("--alpha-warmups", nargs="+", type=float, default=[warmup], metavar="SHARE", help=WARMUP)
+    for name in VARIED:
+        own = _own(name)
+        what.add_argument(f"--{name}s", **{**own, "nargs": "+", "default": [own["default"]]})
+    what.add_argument(
+        "--tuning-seeds", nargs="+", type=int, metavar="N", help="seeds of the whole grid; else all of --seeds"
+    )
     what.add_argument(
         "--seeds", nargs="+", type=int, metavar="N", default=[0, 1, 2, 3, 4], help="the same for every method"
     )
+    _of_one_method(what)
     _learning(parser)
     parser.add_argument(
         "--jobs", metavar="N", type=int, default=1, help="runs at a time, each a process with one thread"
     )
     parser.add_argument(
         "--output", metavar="FILE", default="runs/compare.jsonl", help="rows; the figure is FILE with .png"
+    )
+
+
+VARIED: dict[str, dict[str, Any]] = {
+    "epsilon": {"type": float, "metavar": "X", "help": "vat: how far, as a share of the embeddings' length"},
+    "temperature": {"type": float, "metavar": "T", "help": "uda: of the target; distillation: of both, or inf"},
+    "threshold": {"type": float, "metavar": "P", "help": "uda: probability from which a span counts as sure"},
+    "divide": {"choices": ("all", "confident"), "help": "uda: by all spans or the sure ones"},
+}
+"""Settings of a method's own: one value in `gpkl train`, several (with an s) in `gpkl compare`."""
+
+
+def _own(name: str) -> dict[str, Any]:
+    return {**VARIED[name], "default": getattr(TrainingConfig(), name)}
+
+
+def _of_one_method(group: argparse._ArgumentGroup) -> None:
+    """Settings of a method's own that a comparison holds fixed, and what it learns from."""
+    config = TrainingConfig()
+    group.add_argument(
+        "--power-iterations", type=int, metavar="N", default=config.power_iterations, help="vat: steps of the search"
+    )
+    group.add_argument(
+        "--annealing",
+        choices=("none", "log", "linear", "exp"),
+        default=config.annealing,
+        help="uda: how labelled spans are released",
+    )
+    group.add_argument(
+        "--unlabelled-ratio",
+        type=int,
+        metavar="N",
+        default=config.unlabelled_ratio,
+        help="uda: unlabelled sentences for each labelled one",
+    )
+    group.add_argument("--hide", type=float, metavar="SHARE", default=config.hide, help="uda: of words, hidden")
+    group.add_argument(
+        "--exchange", type=float, metavar="SHARE", default=config.exchange, help="uda: of words, exchanged"
+    )
+    group.add_argument(
+        "--unlabelled",
+        metavar="SOURCE",
+        help="uda: a number of train's sentences after those learnt from, rest for all of them, or a file",
+    )
+    group.add_argument(
+        "--teacher", metavar="DIR", help="distillation: folder of a run or tagger; {seed} in it becomes the seed"
     )
 
 

@@ -8,6 +8,8 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +19,19 @@ from gpkl_lib import experiments, inputs
 from gpkl_lib.checkpoints import write_text
 from gpkl_lib.cli import given
 from gpkl_lib.corpora.corpus import to_jsonl
-from gpkl_lib.experiments import ModelConfig, Trial, grid, score_record
+from gpkl_lib.experiments import ModelConfig, Trial, best_on_dev, grid, score_record
 from gpkl_lib.inputs import UsageError
 from gpkl_lib.paired import groups, summarise
 from gpkl_lib.plots import comparison_figure
 from gpkl_lib.run_folder import BEST, SCORES
 from gpkl_lib.tables import comparison_table, history_table, scores_table, show
 from gpkl_lib.tagger import DESCRIPTION, Tagger
+from gpkl_lib.teachers import Teacher
 from gpkl_lib.training import TrainingConfig, evaluate, fit
 
 ARGUMENTS = "arguments.json"
 NOT_RECORDED = ("command", "output", "resume")
+PLURALS = {"epsilon": "epsilons", "temperature": "temperatures", "threshold": "thresholds", "divide": "divides"}
 
 
 def train(arguments: argparse.Namespace, words: Sequence[str]) -> None:
@@ -35,7 +39,9 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     if arguments.resume:
         arguments = _recorded(arguments, words)
     is_main = int(os.environ.get("RANK", "0")) == 0  # torchrun and accelerate set it
-    config, task, folder = _config(arguments), inputs.task(arguments), _folder(arguments)
+    config, folder = _config(arguments), _folder(arguments)
+    _check_sources([config.method], arguments)
+    task, teacher = inputs.task(arguments), _teacher(arguments, config.seed)
     if is_main:
         _claim(folder, arguments)
         for part, corpus in task.parts().items():
@@ -43,7 +49,16 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> None:
         _say(f"run folder: {folder}")
     try:
         tagger = _model(arguments).build(task, config.seed)
-        history = fit(tagger, task.train, task.dev, config=config, output=folder, resume=arguments.resume)
+        history = fit(
+            tagger,
+            task.train,
+            task.dev,
+            config=config,
+            unlabelled=task.unlabelled,
+            teacher=None if teacher is None else Teacher(teacher).load(),
+            output=folder,
+            resume=arguments.resume,
+        )
     except ValueError as error:
         raise UsageError(str(error)) from error
     if not is_main:
@@ -61,13 +76,26 @@ def compare(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     if arguments.jobs < 1:
         raise UsageError(f"--jobs must be positive, got {arguments.jobs}")
     model, output = _model(arguments), Path(arguments.output)
+    _check_sources(arguments.methods, arguments)
+    tuning, seeds = arguments.tuning_seeds, arguments.seeds
+    if tuning and not set(tuning) <= set(seeds):
+        raise UsageError("--tuning-seeds must be among --seeds: what they chose is run with the others as well")
+    varied = {name: getattr(arguments, plural) for name, plural in PLURALS.items()}
     try:
         configs = grid(
-            _config(arguments), arguments.methods, arguments.alphas, arguments.alpha_warmups, arguments.seeds
+            _config(arguments), arguments.methods, arguments.alphas, arguments.alpha_warmups, tuning or seeds, **varied
         )
-        trials = [Trial(task, model, config) for task in inputs.tasks(arguments) for config in configs]
-        command = shlex.join(["gpkl", *words])
-        rows = experiments.compare(trials, output, jobs=arguments.jobs, command=command, report=_say)
+        tasks = inputs.tasks(arguments)
+        trials = [Trial(task, model, config, _teacher(arguments, config.seed)) for task in tasks for config in configs]
+        run = partial(experiments.compare, jobs=arguments.jobs, command=shlex.join(["gpkl", *words]), report=_say)
+        rows = run(trials, output)
+        if tuning:
+            chosen = best_on_dev(trials, rows)
+            _say(f"tuned on seeds {', '.join(map(str, tuning))}; with every seed:")
+            for trial in chosen:
+                _say(f"  {str(trial).rpartition(' ')[0]}")
+            trials = [_with_seed(trial, seed, arguments) for trial in chosen for seed in seeds]
+            rows = list({row["key"]: row for row in [*rows, *run(trials, output)]}.values())
     except BlockingIOError:
         raise UsageError(
             f"another gpkl compare is writing to {output}; wait for it or choose another --output"
@@ -124,6 +152,26 @@ def _config(arguments: argparse.Namespace) -> TrainingConfig:
         return TrainingConfig(**{name: getattr(arguments, name) for name in names})
     except ValueError as error:
         raise UsageError(f"--{str(error).replace('_', '-', 1)}") from error
+
+
+def _check_sources(methods: Sequence[str], arguments: argparse.Namespace) -> None:
+    """Refuse a method without what it learns from, and what no method learns from."""
+    for method, flag in (("uda", "unlabelled"), ("distillation", "teacher")):
+        value = getattr(arguments, flag, None)
+        if method in methods and value is None:
+            raise UsageError(f"method {method} learns from --{flag}; give it")
+        if method not in methods and value is not None:
+            raise UsageError(f"--{flag} is for method {method}, which is not asked for")
+
+
+def _teacher(arguments: argparse.Namespace, seed: int) -> Path | None:
+    """The teacher's folder for a seed."""
+    folder = getattr(arguments, "teacher", None)
+    return None if folder is None else Path(folder.replace("{seed}", str(seed)))
+
+
+def _with_seed(trial: Trial, seed: int, arguments: argparse.Namespace) -> Trial:
+    return replace(trial, config=replace(trial.config, seed=seed), teacher=_teacher(arguments, seed))
 
 
 def _model(arguments: argparse.Namespace) -> ModelConfig:

@@ -13,7 +13,15 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from gpkl_lib._checks import at_least_float32, check_same_shape, check_temperature, expand_mask
+from gpkl_lib._checks import (
+    at_least_float32,
+    check_floating,
+    check_reduction,
+    check_same_shape,
+    check_temperature,
+    expand_mask,
+    reduce,
+)
 from gpkl_lib.divergence import Activation, kl_divergence, symmetric_kl
 
 Decision = Literal["softmax", "sigmoid"]
@@ -198,13 +206,15 @@ def distillation_loss(
     """T^2 KL(f(t/T) || f(s/T)) for a student's logits s and a teacher's t; T^2 keeps the gradient's size as T grows.
 
     The teacher is detached. As T goes to infinity this becomes a squared error on the logits: sum (s - t)^2 / 8 for
-    sigmoid, and for softmax over n classes sum (s - t - mean(s - t))^2 / (2n); twice that where `symmetric`.
+    sigmoid, and for softmax over n classes sum (s - t - mean(s - t))^2 / (2n); twice that where `symmetric`. That is
+    what temperature=inf computes.
 
     Args:
         input: the student's logits s.
         teacher: the teacher's logits t, same shape.
         symmetric: T^2 D(s/T, t/T), the divergence both ways, for Hinton's one-sided form.
-        activation, dim, mask, temperature, reduction: those of `kl_divergence`.
+        temperature: T of both sides; math.inf for the limit.
+        activation, dim, mask, reduction: those of `kl_divergence`.
 
     Returns:
         A scalar, or the terms; nats times T^2.
@@ -215,7 +225,31 @@ def distillation_loss(
     Source: Hinton et al. 2015, section 2, less the teacher's entropy, which the student cannot change; Su 2022.
     """
     divergence = symmetric_kl if symmetric else kl_divergence
+    if temperature == math.inf:
+        return (1 + symmetric) * _squared_error(input, teacher.detach(), activation, dim, mask, reduction)
     found = divergence(
         teacher.detach(), input, activation=activation, dim=dim, mask=mask, temperature=temperature, reduction=reduction
     )
     return temperature**2 * found
+
+
+def _squared_error(
+    input: Tensor, teacher: Tensor, activation: str, dim: int, mask: Tensor | None, reduction: str
+) -> Tensor:
+    """lim T^2 KL(f(t/T) || f(s/T)): f is (1/2 + x/4T) for sigmoid, and (1 + (x - mean x)/T)/n for softmax."""
+    if activation not in ("sigmoid", "softmax"):
+        raise ValueError(f'activation must be "softmax" or "sigmoid", got {activation!r}')
+    check_floating("input", input)
+    check_floating("teacher", teacher)
+    check_same_shape("teacher", teacher, input)
+    check_reduction(reduction)
+    mask = expand_mask(mask, input)
+    valid = torch.ones_like(input, dtype=torch.bool) if mask is None else mask
+    gap = at_least_float32(input).masked_fill(~valid, 0) - at_least_float32(teacher).masked_fill(~valid, 0)
+    if activation == "sigmoid":
+        terms, distributions = gap.square() / 8, valid
+    else:
+        count = valid.sum(dim, keepdim=True).clamp(min=1)
+        terms = ((gap - gap.sum(dim, keepdim=True) / count).square() / (2 * count)).masked_fill(~valid, 0)
+        distributions = valid.any(dim)
+    return terms.sum() / distributions.sum().clamp(min=1) if reduction == "mean" else reduce(terms, reduction)

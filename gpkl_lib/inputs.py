@@ -6,7 +6,7 @@ import argparse
 import re
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,14 +99,43 @@ def _task(name: str, files: Sequence[str], arguments: argparse.Namespace) -> Tas
             train = toy_corpus(arguments.toy_size, label_noise=arguments.label_noise)
         except ValueError as error:
             raise UsageError(str(error)) from None
-        return Task(name, train[: arguments.limit_train], toy_corpus(split="dev"), toy_corpus(split="test"))
+        more = _further(arguments, lambda more: _toy(arguments, more))
+        return Task(name, train[: arguments.limit_train], toy_corpus(split="dev"), toy_corpus(split="test"), more)
     if not files:
         if name not in KNOWN:
             raise UsageError(f"corpus {name!r} is not known (toy, {', '.join(KNOWN)}); name files for one of your own")
         files = [f"{name}:{split}" for split in ("train", "dev", "test")]
-    train = corpus(files[0], arguments)[: arguments.limit_train]
+    whole = corpus(files[0], arguments)
+    train = whole[: arguments.limit_train]
     dev, test = (corpus(file, arguments) if file else None for file in [*files[1:], "", ""][:2])
-    return Task(name, *(_hold_out(train) if dev is None else (train, dev)), test)
+    return Task(name, *(_hold_out(train) if dev is None else (train, dev)), test, _further(arguments, lambda _: whole))
+
+
+def _toy(arguments: argparse.Namespace, more: int) -> Corpus:
+    """The toy's train with `more` sentences after those that are learnt from: a larger one begins like a smaller."""
+    learnt = min(arguments.toy_size, arguments.limit_train or arguments.toy_size)
+    return toy_corpus(max(arguments.toy_size, learnt + more), label_noise=arguments.label_noise)
+
+
+def _further(arguments: argparse.Namespace, whole: Callable[[int], Corpus]) -> Corpus | None:
+    """--unlabelled: a file; or, of train beyond what is learnt from, so many sentences or the rest."""
+    wanted = getattr(arguments, "unlabelled", None)  # a run from before this argument has none
+    if wanted is None:
+        return None
+    if wanted != "rest" and not wanted.isdigit():
+        return corpus(wanted, arguments)
+    source = whole(0 if wanted == "rest" else int(wanted))
+    learnt = len(source) if arguments.limit_train is None else arguments.limit_train
+    if source.name.startswith("toy(") and arguments.limit_train is None:
+        learnt = arguments.toy_size
+    rest = source[learnt:]
+    count = len(rest) if wanted == "rest" else int(wanted)
+    if not 0 < count <= len(rest):
+        raise UsageError(
+            f"--unlabelled {wanted}: beyond what is learnt from there are {len(rest)} sentences in {source.name}; "
+            "--limit-train leaves more of them over"
+        )
+    return rest[:count]
 
 
 def _hold_out(train: Corpus) -> tuple[Corpus, Corpus]:

@@ -126,8 +126,8 @@ def variants(rows: Sequence[Row]) -> dict[Variant, dict[int, Row]]:
 
 
 def _plain(value: Any) -> Any:
-    """A value that can be a key: a record of a corpus is its checksum."""
-    return value["sha256"] if isinstance(value, dict) else value
+    """A value that can be a key: sentences are their checksum."""
+    return value["contents"] if isinstance(value, dict) else value
 
 
 def groups(rows: Sequence[Row]) -> list[list[Row]]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from gpkl_lib.corpora import Corpus, Sentence, batches
-from gpkl_lib.corpora.corpus import to_jsonl
+from gpkl_lib.corpora.corpus import contents
 from gpkl_lib.history import History, Row
 from gpkl_lib.run_folder import RunFolder
 from gpkl_lib.spans import SpanScores
@@ -67,15 +66,17 @@ class Run:
         worker: Worker,
         folder: RunFolder,
         resume: bool,
+        sources: Mapping[str, Any],
     ) -> None:
         self.tagger, self.train, self.config, self.worker, self.folder = tagger, train, config, worker, folder
         self.per_epoch = math.ceil(len(train) / config.batch_size)
         self.steps = config.epochs * self.per_epoch
         asked = {
-            "config": asdict(config),
+            "config": config.settings(),
             "tagger": tagger.fingerprint(),
             "train": _provenance(train),
             "dev": _provenance(dev),
+            **sources,  # what else the method learns from
         }
         folder.check(asked, resume)
         worker.wait()  # until all have looked at the folder as it was
@@ -166,8 +167,7 @@ class Run:
 
 def _provenance(corpus: Corpus) -> dict[str, Any]:
     """Name and sha256 of the source, and a sha256 of the very sentences: a slice has its source's name and sum."""
-    contents = hashlib.sha256(to_jsonl(corpus.sentences).encode()).hexdigest()
-    return {"name": corpus.name, "sha256": corpus.sha256, "sentences": len(corpus), "contents": contents}
+    return {"name": corpus.name, "sha256": corpus.sha256, "sentences": len(corpus), "contents": contents(corpus)}
 
 
 def _scores(scores: SpanScores) -> dict[str, Any]:

@@ -61,7 +61,6 @@ def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row]) ->
             "method",
             "alpha",
             "warm-up",
-            "own settings",
             "tried",
             "dev",
             "test",
@@ -73,10 +72,9 @@ def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row]) ->
     )
     for s in summaries:
         table.add_row(
-            s.method,
+            "\n".join([s.method, *own_settings(s)]),
             f"{s.alpha:g}" if s.alpha else "",
             f"{s.alpha_warmup:g}" if s.alpha else "",
-            own_settings(s),
             str(s.tried),
             mean_and_spread(list(s.dev.values())),
             mean_and_spread(list(s.test.values())),
@@ -88,10 +86,10 @@ def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row]) ->
     return table
 
 
-def own_settings(summary: MethodSummary) -> str:
-    """'epsilon 0.1': the settings of the method's own that its name does not say, a line each."""
-    said = ("temperature",) if summary.method.startswith("distillation") else ("divide", "unlabelled")
-    return "\n".join(f"{name.replace('_', ' ')} {value}" for name, value in summary.own.items() if name not in said)
+def own_settings(summary: MethodSummary) -> list[str]:
+    """["epsilon 0.1"]: the settings of the method's own that comparisons vary and its name does not say."""
+    told = {"vat": ("epsilon",), "uda": ("temperature", "threshold")}.get(summary.method.partition(",")[0], ())
+    return [f"{name} {summary.own[name]}" for name in told]
 
 
 def mean_and_spread(values: Sequence[float]) -> str:

@@ -1,4 +1,4 @@
-"""Training a tagger, with or without R-Drop: one loop for CPU, CUDA and MPS, for one process and for several."""
+"""Training a tagger by any of the methods: one loop for CPU, CUDA and MPS, for one process and for several."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gpkl_lib.consistency import ConsistencyLoss, doubled, rdrop_loss, two_views
+from gpkl_lib.consistency import ConsistencyLoss
 from gpkl_lib.corpora import Batch, Corpus, Sentence
-from gpkl_lib.divergence import Activation
-from gpkl_lib.global_pointer import span_mask
 from gpkl_lib.history import History
-from gpkl_lib.losses import sparse_multilabel_cross_entropy
+from gpkl_lib.lessons import Lessons
+from gpkl_lib.methods import LOSSES
 from gpkl_lib.progress import ProgressBar
 from gpkl_lib.run import Run
 from gpkl_lib.run_folder import RunFolder
@@ -37,6 +36,8 @@ def fit(
     dev: Corpus,
     *,
     config: TrainingConfig | None = None,
+    unlabelled: Corpus | None = None,
+    teacher: Tagger | None = None,
     output: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
@@ -52,6 +53,8 @@ def fit(
         train: at least one sentence; every type in it must be one of the tagger's.
         dev: at least one span; it chooses the best epoch.
         config: how to train; None for the defaults.
+        unlabelled: for method "uda": sentences whose labels, if they have any, are not looked at.
+        teacher: for method "distillation": a tagger that knows the same types. It is moved to the device, no more.
         output: a new or empty folder; None keeps nothing.
         resume: go on from the checkpoint in `output`; from the start if there is none yet.
         progress: show a bar, if standard error is a terminal.
@@ -61,25 +64,28 @@ def fit(
 
     Raises:
         ModuleNotFoundError: a package of the extra "train" is missing.
-        ValueError: no training sentence, no span in dev, a type without a head, a device that is not there.
+        ValueError: no training sentence, no span in dev, a type without a head, a device that is not there; unlabelled
+            or teacher missing where the method needs it, given where it does not, or a teacher of other types.
         TrainingError: a loss or a gradient is not finite; the last checkpoint is from before it.
         CheckpointError: the folder cannot be used, resumed or written.
     """
     config = config or TrainingConfig()
     _check_corpora(tagger, train, dev)
+    lessons = Lessons(tagger, train, config, unlabelled, teacher)
     tagger.warn_of_oddities([*train, *dev])
     tagger.max_span_length = max(tagger.max_span_length or 0, *map(len, train))  # farther apart, nothing is trained
     with accelerator(config.device) as accelerate:
         worker = Worker(accelerate, tagger, config)
-        run = Run(tagger, train, dev, config, worker, RunFolder(output, writes=worker.is_main), resume)
+        folder = RunFolder(output, writes=worker.is_main)
+        run = Run(tagger, train, dev, config, worker, folder, resume, lessons.record())
         with ProgressBar(run.steps, enabled=progress and worker.is_main) as bar:
             while not run.finished:
                 worker.model.train()
                 for sentences in run.rest_of_epoch():
-                    share, weight = worker.share(sentences)  # all of them, unless other processes help
-                    batch = tagger.collate(share).to(worker.device)
+                    share, weight = worker.share(lessons.of(sentences, run.at.step))  # all, unless others help
+                    batch, target = lessons.collate(share, worker.device)
                     worker.seed(config.seed, run.at.step)  # dropout follows from the step: nothing random to save
-                    losses = training_loss(worker, batch, config.method, config.alpha_at(run.done))
+                    losses = training_loss(worker, batch, config, run.done, target)
                     norm = worker.backward(losses.loss * weight)
                     parts = worker.mean([part * weight for part in losses])
                     _check_finite(parts, norm, run)  # before the weights could be spoilt
@@ -91,60 +97,40 @@ def fit(
     return run.history
 
 
-def training_loss(model: Any, batch: Batch, method: str, alpha: float) -> ConsistencyLoss:
-    """Cross-entropy of one view, or of two dropout views with their divergence; `model` maps a batch to logits.
+def training_loss(
+    model: Any, batch: Batch, config: TrainingConfig, done: float = 1.0, target: Tensor | None = None
+) -> ConsistencyLoss:
+    """The loss of one step: cross-entropy, and what the method adds to it. `gpkl_lib.methods` has a function for each.
 
-    Both views come from ONE forward pass of the doubled batch. A row is the L * L spans of one type in one sentence:
-    the divergence is summed over the valid ones and averaged over rows, like the cross-entropy.
+    A row is the L * L spans of one type in one sentence: every part is summed over the valid spans of a row and
+    averaged over rows, so the loss of a batch is the mean of those of its parts (with uda divided by "confident" it is
+    not: each part has its own number of confident spans).
 
     Args:
-        model: maps a Batch of B sentences to logits (B, H, L, L).
-        batch: B sentences.
-        method: "none" (one view, divergence 0), "sigmoid", "softmax" or "squared".
-        alpha: the divergence counts alpha/4 times.
+        model: maps a Batch of B sentences to logits (B, H, L, L), as a `Tagger` does. For "vat" it also has
+            `embed(batch)` and reads `model(batch, embeddings)`.
+        batch: B labelled sentences; for "uda" U altered copies without labels stand after them.
+        config: the method and its settings.
+        done: share of all steps that is done, for the warm-up of alpha and for annealing.
+        target: fixed scores. "uda": (U, H, l, l), of the unaltered sentences; "distillation": (B, H, L, L), the
+            teacher's. Nothing for the others.
 
     Returns:
-        ConsistencyLoss(loss, task, divergence), scalars in nats.
+        ConsistencyLoss(loss, task, divergence), scalars in nats: loss = task + c * divergence, where c is alpha/4 for
+        two views and vat, alpha for uda and distillation, and 0 for "none".
 
-    Source: eq-rdrop.
+    Raises:
+        ValueError: the method needs a target and there is none; else as the losses say.
+
+    Source: eq-rdrop for two views; the papers named in `virtual_adversarial_loss`, `uda_loss`, `distillation_loss`.
     """
-    mask = span_mask(batch.attention_mask)  # (B, 1, L, L)
-
-    def cross_entropy(logits: Tensor) -> Tensor:
-        return sparse_multilabel_cross_entropy(logits, batch.positives, class_dims=2, mask=mask)
-
-    if method == "none":
-        task = cross_entropy(model(batch))
-        return ConsistencyLoss(task, task, torch.zeros_like(task))
-    first, second = two_views(model(_doubled(batch)))  # each (B, H, L, L)
-    shape = first.shape
-    return rdrop_loss(
-        first.flatten(0, 1).flatten(1),  # (B * H, L * L)
-        second.flatten(0, 1).flatten(1),
-        lambda rows: cross_entropy(rows.view(shape)),
-        alpha=alpha,
-        activation=ACTIVATIONS[method],
-        mask=mask.expand(shape).flatten(0, 1).flatten(1),
-    )
+    return LOSSES[config.method](model, batch, config, done, target)
 
 
 def evaluate(tagger: Tagger, corpus: Corpus | Sequence[Sentence], batch_size: int = 32) -> SpanScores:
     """Exact precision, recall and F1 of the tagger on a corpus; see `span_scores`."""
     sentences = list(corpus)
     return span_scores(tagger.predict(sentences, batch_size=batch_size), [sentence.spans for sentence in sentences])
-
-
-def _identity(logits: Tensor) -> Tensor:
-    return logits
-
-
-ACTIVATIONS: dict[str, Activation] = {"sigmoid": "sigmoid", "softmax": "softmax", "squared": _identity}
-
-
-def _doubled(batch: Batch) -> Batch:
-    """The batch followed by itself; the gold spans, which both views share, stay as they are."""
-    inputs = {name: doubled(tensor) for name, tensor in batch.inputs.items()}
-    return Batch(inputs, doubled(batch.attention_mask), batch.positives)
 
 
 def _evaluate_together(tagger: Tagger, dev: Corpus, worker: Worker) -> SpanScores:

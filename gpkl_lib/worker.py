@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from gpkl_lib._optional import optional
-from gpkl_lib.corpora import Batch, Sentence
+from gpkl_lib.corpora import Batch
+from gpkl_lib.lessons import Lesson
 from gpkl_lib.tagger import Tagger
 from gpkl_lib.training_config import TrainingConfig
 
@@ -69,17 +70,28 @@ class Worker:
         self.adamw = torch.optim.AdamW(groups, fused=self.device.type in ("cpu", "cuda"))
         self.model, self.optimizer = accelerator.prepare(tagger, self.adamw)
 
-    def __call__(self, batch: Batch) -> Tensor:
-        """Logits of a training step: through the wrapped tagger, in mixed precision if so configured."""
+    def __call__(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
+        """Logits of a training step, in mixed precision if so configured.
+
+        The batch itself goes through the wrapped tagger, once a step, which readies it to share gradients. Embeddings
+        go through the tagger as it is: the wrapper watches the weights, so their gradients are shared all the same, and
+        the forward passes in search of a direction, which give the weights none, do not confuse it.
+        """
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            if embeddings is not None:
+                return self.tagger(batch, embeddings)  # type: ignore[no-any-return]
             return self.model(batch)  # type: ignore[no-any-return]
+
+    def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What the encoder's layers get; see `Tagger.embed`."""
+        return self.tagger.embed(batch)
 
     def wait(self) -> None:
         """Until every process is here."""
         self.accelerator.wait_for_everyone()
 
-    def share(self, group: Sequence[Sentence]) -> tuple[Sequence[Sentence], float]:
-        """The sentences of a batch for this process, and their weight: the mean over processes is then the batch's.
+    def share(self, group: Sequence[Lesson]) -> tuple[Sequence[Lesson], float]:
+        """The lessons of a batch for this process, and their weight: the mean over processes is then the batch's.
 
         A process that gets none takes one with weight 0, for all have to take part in each step.
         """

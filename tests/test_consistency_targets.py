@@ -194,7 +194,9 @@ def test_gradients_keep_their_size_as_the_temperature_grows() -> None:
         (lambda s, t: annealing_threshold(1.1), r"progress must lie in \[0, 1\], got 1.1"),
         (lambda s, t: annealing_threshold(0.5, classes=1), "classes must be at least 2, got 1"),
         (lambda s, t: annealing_threshold(0.5, schedule="cosine"), "schedule must be one of log, linear, exp, got"),
-        (lambda s, t: distillation_loss(s, t, temperature=math.inf), "temperature must lie between"),
+        (lambda s, t: distillation_loss(s, t, temperature=-math.inf), "temperature must lie between"),
+        (lambda s, t: distillation_loss(s, t[:1], temperature=math.inf), "must have the shape of input"),
+        (lambda s, t: distillation_loss(s, t, temperature=math.inf, reduction="average"), "reduction must be one of"),
         (lambda s, t: distillation_loss(s, t[:1]), "must have the shape of input"),
     ],
 )

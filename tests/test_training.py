@@ -95,7 +95,7 @@ def test_the_loss_is_the_mean_of_both_views_and_a_quarter_alpha_of_the_divergenc
     first, second = (torch.randn(2, 3, 4, 4, generator=generator, dtype=torch.float64) for _ in range(2))
     batch = fake_batch([4, 2], [(0, 1, 0, 2), (1, 2, 0, 0)])
     model, calls = two_fixed_views(first, second)
-    losses = training_loss(model, batch, method, alpha=0.8)
+    losses = training_loss(model, batch, TrainingConfig(method=method, alpha=0.8))
     assert len(calls) == 1  # both views in one forward pass
     assert calls[0].inputs["x"].flatten().tolist() == [0, 1, 0, 1]
     assert calls[0].attention_mask.shape == (4, 4)
@@ -116,7 +116,7 @@ def test_the_loss_is_the_mean_of_both_views_and_a_quarter_alpha_of_the_divergenc
 
 def test_without_a_method_there_is_one_view():
     model, calls = two_fixed_views(torch.zeros(1, 2, 3, 3), torch.zeros(0, 2, 3, 3))
-    losses = training_loss(model, fake_batch([3]), "none", alpha=9.0)
+    losses = training_loss(model, fake_batch([3]), TrainingConfig(method="none", alpha=9.0))
     assert len(calls[0]) == 1
     assert float(losses.loss) == float(losses.task) == pytest.approx(math.log(7))
 
@@ -124,9 +124,10 @@ def test_without_a_method_there_is_one_view():
 def test_garbage_in_padding_changes_nothing():
     first, second = torch.randn(2, 3, 4, 4), torch.randn(2, 3, 4, 4)
     batch = fake_batch([4, 2], [(1, 0, 0, 1)])
-    clean = training_loss(two_fixed_views(first, second)[0], batch, "softmax", 1.0)
+    config = TrainingConfig(method="softmax")
+    clean = training_loss(two_fixed_views(first, second)[0], batch, config)
     first[1, :, :, 2:], second[1, :, 3] = 1e30, -1e30
-    assert torch.equal(clean.loss, training_loss(two_fixed_views(first, second)[0], batch, "softmax", 1.0).loss)
+    assert torch.equal(clean.loss, training_loss(two_fixed_views(first, second)[0], batch, config).loss)
 
 
 # The loop

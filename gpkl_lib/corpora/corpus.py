@@ -86,7 +86,7 @@ class Corpus:
     def __post_init__(self) -> None:
         found = {span[0] for sentence in self.sentences for span in sentence.spans}
         self.types = tuple(sorted(found.union(self.types)))
-        self.sha256 = self.sha256 or hashlib.sha256(to_jsonl(self.sentences).encode()).hexdigest()
+        self.sha256 = self.sha256 or contents(self.sentences)
 
     def __len__(self) -> int:
         return len(self.sentences)
@@ -167,3 +167,8 @@ def to_jsonl(sentences: Iterable[Sentence]) -> str:
     """Sentences as lines {"tokens": [...], "spans": [[start, end, type], ...]} with `end` exclusive."""
     rows = ({"tokens": s.tokens, "spans": [[start, end, kind] for kind, start, end in s.spans]} for s in sentences)
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def contents(sentences: Iterable[Sentence]) -> str:
+    """sha256 of `to_jsonl`: of the very sentences, whatever they are a slice of."""
+    return hashlib.sha256(to_jsonl(sentences).encode()).hexdigest()
