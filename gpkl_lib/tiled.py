@@ -12,12 +12,14 @@ a running maximum (online logsumexp), and divided once the last block is in.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from gpkl_lib._checks import at_least_float32, check_floating
+from gpkl_lib._checks import check_floating
+from gpkl_lib._plan import gold_of, groups_of
+from gpkl_lib._tiles import Buffers, Walk
 from gpkl_lib.consistency import ConsistencyLoss
 from gpkl_lib.global_pointer import token_mask
 
@@ -123,7 +125,8 @@ class _TiledSpanLoss(torch.autograd.Function):
         ctx: Any, query: Tensor, key: Tensor, positives: Tensor, real: Tensor, views: int, alpha: float, block: int
     ) -> tuple[Tensor, Tensor, Tensor]:
         with torch.autocast(query.device.type, enabled=False):
-            task, divergence, gradients = _run(query, key, positives, real, views, alpha, block)
+            wanted = any(ctx.needs_input_grad[:2])
+            task, divergence, gradients = _run(query, key, positives, real, views, alpha, block, wanted)
         ctx.save_for_backward(*gradients)
         loss = task + alpha / 4 * divergence
         ctx.mark_non_differentiable(task, divergence)
@@ -131,8 +134,9 @@ class _TiledSpanLoss(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, *_: Tensor) -> Any:
-        query, key = ctx.saved_tensors
-        return *_Scaled.apply(grad, query, key), None, None, None, None, None
+        if torch.is_grad_enabled():  # for a second derivative: let it come as far as _Scaled, which says no
+            grad = grad.detach().requires_grad_()
+        return *_Scaled.apply(grad, *ctx.saved_tensors), None, None, None, None, None
 
 
 class _Scaled(torch.autograd.Function):
@@ -150,38 +154,28 @@ class _Scaled(torch.autograd.Function):
         )
 
 
-class _Sums(NamedTuple):
-    task: Tensor
-    divergence: Tensor
-    gradients: tuple[Tensor, Tensor]
-
-
 def _run(
-    query: Tensor, key: Tensor, positives: Tensor, real: Tensor, views: int, alpha: float, block: int
-) -> _Sums:
-    """Provisional: dense, to fix the interface."""
-    from gpkl_lib.consistency import rdrop_loss
-    from gpkl_lib.global_pointer import span_mask
-    from gpkl_lib.losses import sparse_multilabel_cross_entropy
-
-    with torch.enable_grad():
-        q, k = (at_least_float32(x.detach()).requires_grad_() for x in (query, key))
-        scores = q @ k.mT
-        mask = span_mask(real)
-        scores = scores.masked_fill(~span_mask(real.repeat(views, 1)), torch.finfo(scores.dtype).min)
-        parts = scores.view(views, -1, *scores.shape[1:]).unbind(0)
-
-        def cross_entropy(x: Tensor) -> Tensor:
-            return sparse_multilabel_cross_entropy(x, positives, class_dims=2, mask=mask)
-
-        if views == 1:
-            loss = task = cross_entropy(parts[0])
-            divergence = torch.zeros_like(task)
-        else:
-            shape = parts[0].shape
-            loss, task, divergence = rdrop_loss(
-                *(x.flatten(0, 1).flatten(1) for x in parts), lambda x: cross_entropy(x.view(shape)), alpha=alpha,
-                mask=mask.expand(shape).flatten(0, 1).flatten(1),
-            )
-        gq, gk = torch.autograd.grad(loss, (q, k))
-    return _Sums(task.detach(), divergence.detach(), (gq.to(query.dtype), gk.to(key.dtype)))
+    query: Tensor, key: Tensor, positives: Tensor, real: Tensor, views: int, alpha: float, block: int, gradient: bool
+) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """Task, divergence and, if wanted, the gradients of the loss for query and key."""
+    dtype = torch.promote_types(query.dtype, torch.float32)
+    batch, types = real.shape[0], query.shape[1]
+    q, k = (x.detach().unflatten(0, (views, batch)) for x in (query, key))  # (V, B, H, L, d)
+    groups, rows = groups_of(real, types, views, block)
+    golds = gold_of(groups, positives, (batch, types), rows)
+    task = query.new_zeros((), dtype=dtype)
+    divergence = task.clone()
+    buffers = Buffers(max((group.cells(views, rows) for group in groups), default=0), task)
+    gradients = [torch.zeros_like(x, memory_format=torch.contiguous_format) for x in (q, k)] if gradient else []
+    mean = 1 / max(batch * types, 1)
+    for group, gold in zip(groups, golds, strict=True):
+        part = (slice(None), group.sentences, slice(group.first, group.last), slice(group.n))
+        padded = None if group.whole else real[group.sentences, : group.n]
+        walk = Walk(q[part], k[part], padded, gold, buffers, rows, (gradient, gradient and alpha > 0 and views == 2))
+        task += walk.cross_entropy * (mean / views)
+        divergence += walk.divergence * mean
+        for whole, own in zip(
+            gradients, walk.gradients(mean / views, mean * alpha / 4) if gradient else (), strict=True
+        ):
+            whole[part] = own.to(whole.dtype)
+    return task, divergence, [x.flatten(0, 1) for x in gradients]

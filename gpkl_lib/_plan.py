@@ -1,0 +1,90 @@
+"""Which scores are computed together: sentences and types in groups, rows in blocks, gold spans where they fall."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+ROWS = 64  # of a block: few waste little below the diagonal, many make efficient matrix products
+
+
+@dataclass
+class Group:
+    """Sentences, by number, with the types first <= h < last, cut after n tokens; `whole`: all n of each are real."""
+
+    sentences: list[int]
+    first: int
+    last: int
+    n: int
+    whole: bool
+
+    def cells(self, views: int, rows: int) -> int:
+        """Scores of its largest block."""
+        return views * len(self.sentences) * (self.last - self.first) * min(rows, self.n) * self.n
+
+
+def groups_of(real: Tensor, types: int, views: int, block: int) -> tuple[list[Group], int]:
+    """Groups whose blocks hold about `block` scores, and the rows of a block; sentences alike in length go together.
+
+    Args:
+        real: boolean (B, L), True = a real token. Sentences without any are in no group.
+        types: H.
+        views: V.
+        block: scores of a block, all its views, sentences and types counted.
+    """
+    if not real.numel():
+        return [], 1
+    position = torch.arange(1, real.shape[1] + 1, device=real.device)
+    lengths, counts = torch.stack([(real * position).amax(1), real.sum(1)]).tolist()
+    rows = max(1, min(ROWS, block // (views * max(*lengths, 1))))
+    groups: list[Group] = []
+    for b in sorted(range(len(lengths)), key=lengths.__getitem__):
+        n, whole = lengths[b], lengths[b] == counts[b]
+        if not n:
+            continue
+        cells = views * min(rows, n) * n
+        last = groups[-1] if groups and groups[-1].last - groups[-1].first == types else None
+        if last and cells * types * (len(last.sentences) + 1) <= block:
+            last.whole = last.whole and whole and last.n == n
+            last.n = n
+            last.sentences.append(b)
+        else:
+            parts = math.ceil(types / max(1, block // cells))
+            edges = [types * part // parts for part in range(parts + 1)]
+            groups += [Group([b], *edge, n, whole) for edge in zip(edges, edges[1:], strict=False)]
+    return groups, rows
+
+
+class Gold(NamedTuple):
+    """The positives of a group, those of a block together: pair (sentence, type), start i, end j; edges of blocks."""
+
+    pair: Tensor
+    i: Tensor
+    j: Tensor
+    edges: list[int]
+
+
+def gold_of(groups: list[Group], positives: Tensor, shape: tuple[int, int], rows: int) -> list[Gold]:
+    """The positives (sentence, type, i, j) shared out among the groups; `shape` is (B, H)."""
+    place = torch.zeros(2, *shape, dtype=torch.long)  # group and pair of each (sentence, type)
+    for number, group in enumerate(groups):
+        types = slice(group.first, group.last)
+        width = group.last - group.first
+        place[0, group.sentences, types] = number
+        place[1, group.sentences, types] = torch.arange(len(group.sentences) * width).view(-1, width)
+    b, h, i, j = positives.unbind(1)
+    number, pair = place.to(positives.device)[:, b, h]
+    blocks = max((math.ceil(group.n / rows) for group in groups), default=1)
+    address = number * blocks + i // rows
+    order = address.argsort()
+    edges = [0, *torch.bincount(address, minlength=len(groups) * blocks).cumsum(0).tolist()]
+    found = []
+    for at in range(0, len(groups) * blocks, blocks):
+        own = edges[at : at + blocks + 1]
+        mine = order[own[0] : own[-1]]
+        found.append(Gold(pair[mine], i[mine], j[mine], [edge - own[0] for edge in own]))
+    return found
