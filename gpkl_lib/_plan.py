@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -55,7 +56,7 @@ def groups_of(real: Tensor, types: int, views: int, block: int) -> tuple[list[Gr
         else:
             parts = math.ceil(types / max(1, block // cells))
             edges = [types * part // parts for part in range(parts + 1)]
-            groups += [Group([b], *edge, n, whole) for edge in zip(edges, edges[1:], strict=False)]
+            groups += [Group([b], *edge, n, whole) for edge in pairwise(edges)]
     return groups, rows
 
 

@@ -92,11 +92,16 @@ class _SpanHead(nn.Module):
         real = token_mask(attention_mask, (batch, length), hidden_states.device)
         return hidden_states.masked_fill(~real[..., None], 0), real
 
-    def _scores(self, query: Tensor, key: Tensor) -> Tensor:
-        """(..., L, d) twice -> (..., L, L): q_i . k_j / sqrt(d), divided first, for half precision overflows early."""
+    def _scaled(self, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+        """(..., L, d) twice, rotated, the query over sqrt(d): half precision would overflow if the product were."""
         if self.rotary:
             query, key = rotary_embedding(query), rotary_embedding(key)
-        return torch.matmul(query / self.head_size**0.5, key.transpose(-1, -2))
+        return query / self.head_size**0.5, key
+
+    def _scores(self, query: Tensor, key: Tensor) -> Tensor:
+        """(..., L, d) twice -> (..., L, L): q_i . k_j / sqrt(d)."""
+        query, key = self._scaled(query, key)
+        return torch.matmul(query, key.transpose(-1, -2))
 
     @staticmethod
     def _finish(logits: Tensor, real: Tensor) -> Tensor:
@@ -133,10 +138,21 @@ class GlobalPointer(_SpanHead):
             ValueError: hidden_states or attention_mask of another shape.
         """
         hidden_states, real = self._clean(hidden_states, attention_mask)
+        return self._finish(self._scores(*self._heads(hidden_states)), real)
+
+    def project(self, hidden_states: Tensor, attention_mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Query and key, each (B, H, L, d), with scores q_i . k_j: what `tiled_span_loss` takes in the logits' place.
+
+        Arguments and errors are those of `forward`.
+        """
+        hidden_states, _ = self._clean(hidden_states, attention_mask)
+        return self._scaled(*self._heads(hidden_states))
+
+    def _heads(self, hidden_states: Tensor) -> Tensor:
+        """Query and key, (2, B, H, L, d)."""
         batch, length, _ = hidden_states.shape
         qk = self.projection(hidden_states).view(batch, length, 2, self.num_types, self.head_size)
-        query, key = qk.permute(2, 0, 3, 1, 4)  # each (B, H, L, d)
-        return self._finish(self._scores(query, key), real)
+        return qk.permute(2, 0, 3, 1, 4)  # type: ignore[no-any-return]
 
 
 class EfficientGlobalPointer(_SpanHead):
@@ -168,3 +184,15 @@ class EfficientGlobalPointer(_SpanHead):
         start, end = self.typing(qk).transpose(1, 2).chunk(2, 1)  # each (B, H, L)
         spans = self._scores(query, key)[:, None]  # (B, 1, L, L)
         return self._finish(spans + start[..., :, None] + end[..., None, :], real)
+
+    def project(self, hidden_states: Tensor, attention_mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Query and key, each (B, H, L, d + 2), with scores q_i . k_j: [q, start, 1] and [k, 1, end].
+
+        Arguments and errors are those of `forward`.
+        """
+        hidden_states, _ = self._clean(hidden_states, attention_mask)
+        qk = self.projection(hidden_states)
+        start, end = self.typing(qk).transpose(1, 2)[..., None].chunk(2, 1)  # each (B, H, L, 1)
+        query, key = (x[:, None].expand(*start.shape[:3], -1) for x in self._scaled(*qk.chunk(2, -1)))
+        one = torch.ones_like(start)
+        return torch.cat([query, start, one], -1), torch.cat([key, one, end], -1)

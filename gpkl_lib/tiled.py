@@ -68,7 +68,9 @@ def tiled_span_loss(
     batch = _check(query, key, views, alpha, block)
     real = token_mask(attention_mask, (batch, query.shape[2]), query.device)
     _check_positives(positives, (batch, *query.shape[1:3]), real)
-    loss, task, divergence = _TiledSpanLoss.apply(query, key, positives, real, views, alpha, block)
+    loss, task, divergence = _TiledSpanLoss.apply(  # type: ignore[no-untyped-call]
+        query, key, positives, real, views, alpha, block
+    )
     return ConsistencyLoss(loss, task, divergence)
 
 
@@ -136,7 +138,7 @@ class _TiledSpanLoss(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor, *_: Tensor) -> Any:
         if torch.is_grad_enabled():  # for a second derivative: let it come as far as _Scaled, which says no
             grad = grad.detach().requires_grad_()
-        return *_Scaled.apply(grad, *ctx.saved_tensors), None, None, None, None, None
+        return *_Scaled.apply(grad, *ctx.saved_tensors), *(None,) * 5  # type: ignore[no-untyped-call]
 
 
 class _Scaled(torch.autograd.Function):
@@ -160,7 +162,7 @@ def _run(
     """Task, divergence and, if wanted, the gradients of the loss for query and key."""
     dtype = torch.promote_types(query.dtype, torch.float32)
     batch, types = real.shape[0], query.shape[1]
-    q, k = (x.detach().unflatten(0, (views, batch)) for x in (query, key))  # (V, B, H, L, d)
+    q, k = (x.detach().view(views, batch, *x.shape[1:]) for x in (query, key))
     groups, rows = groups_of(real, types, views, block)
     golds = gold_of(groups, positives, (batch, types), rows)
     task = query.new_zeros((), dtype=dtype)
