@@ -23,6 +23,7 @@ from gpkl_lib.explore.quiz import Quiz
 from gpkl_lib.explore.scale_for_classes import ScaleForClasses
 from gpkl_lib.explore.softmax_logsumexp import SoftmaxLogsumexp
 from gpkl_lib.explore.span_board import SpanBoard
+from gpkl_lib.explore.temperature_of_a_teacher import TemperatureOfATeacher
 from gpkl_lib.explore.tiles import Tiles
 from gpkl_lib.explore.training_replayed import TrainingReplayed
 from gpkl_lib.explore.two_views import TwoViews
@@ -43,6 +44,7 @@ __all__ = [
     "ScaleForClasses",
     "SoftmaxLogsumexp",
     "SpanBoard",
+    "TemperatureOfATeacher",
     "Tiles",
     "TrainingReplayed",
     "TwoViews",

@@ -28,6 +28,7 @@ MODULES = (
     "tiles",
     "alpha",
     "training-replayed",
+    "temperature-of-a-teacher",
 )
 
 _IMPORT = re.compile(r'^import\s*\{[^}]*\}\s*from\s*"\./([\w-]+)\.js";\n', re.M)
