@@ -277,9 +277,14 @@ def run_trial(trial: Trial, folder: Path) -> Row:
         "seconds": round(sum(row["seconds"] for row in history.rows), 2),
         "cpu_seconds": round(seconds, 2),
         "resumed": resumed,
-        "history": {name: [row[name] for row in history.rows] for name in ("loss", "task", "divergence", "f1")},
+        "history": {name: [_short(row[name]) for row in history.rows] for name in ("loss", "task", "divergence", "f1")},
         "provenance": {**provenance(tagger.device), "finished": datetime.now(UTC).isoformat(timespec="seconds")},
     }
+
+
+def _short(value: float | None) -> float | None:
+    """Six significant digits, enough for a curve: a record of many epochs stays small."""
+    return None if value is None else float(f"{value:.6g}")
 
 
 def score_record(scores: SpanScores) -> Row:
