@@ -72,7 +72,7 @@ def fit(
     config = config or TrainingConfig()
     _check_corpora(tagger, train, dev)
     lessons = Lessons(tagger, train, config, unlabelled, teacher)
-    tagger.warn_of_oddities([*train, *dev])
+    tagger.warn_of_oddities([*train, *dev, *(unlabelled or ())])
     tagger.max_span_length = max(tagger.max_span_length or 0, *map(len, train))  # farther apart, nothing is trained
     with accelerator(config.device) as accelerate:
         worker = Worker(accelerate, tagger, config)

@@ -386,8 +386,14 @@ def test_divided_by_the_confident_a_part_has_its_own_number_of_them():
 @pytest.fixture(scope="module")
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A BERT of a few hundred weights with a vocabulary of the toy corpus."""
-    transformers = pytest.importorskip("transformers", reason="needs the extra transformers")
-    folder = tmp_path_factory.mktemp("encoder")
+    pytest.importorskip("transformers", reason="needs the extra transformers")
+    return make_tiny_encoder(tmp_path_factory.mktemp("encoder"))
+
+
+def make_tiny_encoder(folder: Path) -> Path:
+    """Its files in a folder."""
+    import transformers
+
     letters = sorted({c for sentence in TRAIN for token in sentence.tokens for c in token.lower()})
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters)]
     (folder / "vocab.txt").write_text("\n".join(pieces))
