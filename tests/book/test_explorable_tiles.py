@@ -90,7 +90,7 @@ def test_rows_that_change_keep_the_place_and_the_length_is_dragged(stage):
     page.mouse.move(box["x"] + box["width"] + 40, box["y"] + 30, steps=4)
     page.mouse.up()
     settled(page)
-    assert shown(page, "dense") == 7 * board_bytes(4, 10, 8192)
+    assert shown(page, "dense") == 7.8 * board_bytes(4, 10, 8192)
     assert shown(page, "tiled") == tiled_bytes(4, 10, 8192, 64)
     assert page.get_by_label("length L").get_attribute("aria-valuetext") == "8192"
 
