@@ -78,19 +78,35 @@ constraints: $(DONE)/test
 	  $(BIN)/python -m pip freeze --disable-pip-version-check --exclude-editable | sed -e 's/+[A-Za-z0-9.]*$$//' | grep -Ev '^(nvidia|cuda|triton)|@ '; } > constraints.new
 	@mv constraints.new constraints.txt && touch $(DONE)/book $(DONE)/test && wc -l constraints.txt
 
-# Every recorded experiment again, into the files that the chapters read; rows that are there already are not run again.
-# Move a file of book/_results away to have all of its rows made anew.
+# Every recorded experiment again, into the files that the chapters read; rows that are there already are not run again,
+# and what was interrupted goes on. Move a file of book/_results away to have all of its rows made anew.
 COMPARE := OMP_NUM_THREADS=1 $(BIN)/gpkl compare --device cpu --jobs 2
-TOY     := $(COMPARE) --corpus toy --label-noise 0.1 --batch-size 8 --learning-rate 0.01 --hidden-size 100 --dropout 0.3
-ALPHAS  := 0.03 0.1 0.3 1 3
+TOY     := --corpus toy --label-noise 0.1 --batch-size 8 --learning-rate 0.01 --hidden-size 100 --dropout 0.3
+GERMEVAL := --corpus germeval2014 --limit-train 2000 --head efficient --epochs 10
+WNUT    := --corpus wnut17 --head efficient --epochs 10
+FIVE    := 0 1 2 3 4
+TWENTY  := $(FIVE) 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19
+RECORDS := book/_results
 
-results: results-toy results-normface results-corpora results-boards
+results: results-toy results-alpha results-corpora results-vat results-uda results-distillation results-pretrained results-normface results-boards
 
+# The plain run of 41 epochs takes the time of 30 with two views.
 results-toy: $(DONE)/book
-	$(TOY) --epochs 15 --methods none sigmoid softmax --alphas 0 $(ALPHAS) --output book/_results/toy.jsonl
-	$(TOY) --epochs 15 --methods sigmoid --alphas $(ALPHAS) --alpha-warmups 0 --seeds 0 1 2 --output book/_results/toy-alpha.jsonl
-	$(TOY) --epochs 18 --methods none --output book/_results/toy-time.jsonl
-	$(TOY) --epochs 30 --methods none --output book/_results/toy-time.jsonl
+	$(COMPARE) $(TOY) --epochs 30 --methods none sigmoid --alphas 0 0.01 0.03 0.1 0.3 1 --tuning-seeds 0 1 2 --seeds $(TWENTY) --output $(RECORDS)/toy.jsonl
+	$(COMPARE) $(TOY) --epochs 30 --methods softmax --alphas 0.03 0.1 0.3 1 3 --tuning-seeds 0 1 2 --seeds $(TWENTY) --output $(RECORDS)/toy.jsonl
+	$(COMPARE) $(TOY) --epochs 30 --methods squared --alphas 0.0003 0.001 0.003 0.01 0.03 --tuning-seeds 0 1 2 --seeds $(TWENTY) --output $(RECORDS)/toy.jsonl
+	$(COMPARE) $(TOY) --epochs 41 --methods none --seeds $(TWENTY) --output $(RECORDS)/toy-time.jsonl
+	$(COMPARE) $(TOY) --epochs 15 --methods none sigmoid softmax --alphas 0 0.03 0.1 0.3 1 3 --output $(RECORDS)/toy-short.jsonl
+	$(COMPARE) $(TOY) --epochs 4 --methods none sigmoid --alphas 0.1 --seeds 0 --output $(RECORDS)/toy-small.jsonl
+
+results-alpha: $(DONE)/book
+	$(COMPARE) $(TOY) --epochs 30 --methods none sigmoid --alphas 0 0.01 0.03 0.1 0.3 1 3 10 --alpha-warmups 0 0.2 --seeds 0 1 2 --output $(RECORDS)/toy-alpha.jsonl
+
+results-corpora: $(DONE)/book
+	$(COMPARE) $(GERMEVAL) --methods none sigmoid softmax --alphas 0 0.03 0.1 0.3 1 3 --tuning-seeds 0 1 --seeds $(FIVE) --output $(RECORDS)/germeval2014.jsonl
+	$(COMPARE) $(GERMEVAL) --methods squared --alphas 0.0001 0.0003 0.001 0.003 0.01 --tuning-seeds 0 1 --seeds $(FIVE) --output $(RECORDS)/germeval2014.jsonl
+	$(COMPARE) $(WNUT) --methods none sigmoid softmax --alphas 0 0.01 0.03 0.1 0.3 1 --tuning-seeds 0 1 --seeds $(FIVE) --output $(RECORDS)/wnut17.jsonl
+	$(COMPARE) $(WNUT) --methods squared --alphas 0.0001 0.0003 0.001 0.003 0.01 --tuning-seeds 0 1 --seeds $(FIVE) --output $(RECORDS)/wnut17.jsonl
 
 results-normface: $(DONE)/book
 	OMP_NUM_THREADS=1 $(BIN)/python -m gpkl_lib.normface --output book/_results/normface.jsonl
