@@ -1,0 +1,261 @@
+"""The examples for users of `transformers.Trainer`, on models made here: they train, and they compute what they say."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy, kl_div
+
+from gpkl_lib import decode_spans, distillation_loss, uda_loss, virtual_adversarial_loss
+
+transformers = pytest.importorskip("transformers", reason="needs the extra transformers")
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SIZE = {"vocab_size": 30, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+TAGS = 4
+
+
+def load(name: str) -> Any:
+    specification = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module
+    specification.loader.exec_module(module)
+    return module
+
+
+def classifier(dropout: float = 0.0) -> Any:
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        **SIZE, num_labels=TAGS, hidden_dropout_prob=dropout, attention_probs_dropout_prob=0.0
+    )
+    return transformers.AutoModelForTokenClassification.from_config(config)
+
+
+def tagged_rows(count: int) -> list[dict[str, list[int]]]:
+    """A piece's tag is its number modulo 4; the first of each sentence has none."""
+    generator = torch.Generator().manual_seed(0)
+    rows = []
+    for number in range(count):
+        pieces = torch.randint(1, 30, (3 + number % 5,), generator=generator).tolist()
+        rows.append({"input_ids": pieces, "labels": [-100, *(piece % TAGS for piece in pieces[1:])]})
+    return rows
+
+
+def pad(rows: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
+    longest = max(len(row["input_ids"]) for row in rows)
+    filled = [(row, longest - len(row["input_ids"])) for row in rows]
+    return {
+        "input_ids": torch.tensor([row["input_ids"] + [0] * gap for row, gap in filled]),
+        "attention_mask": torch.tensor([[1] * len(row["input_ids"]) + [0] * gap for row, gap in filled]),
+        "labels": torch.tensor([row["labels"] + [-100] * gap for row, gap in filled]),
+    }
+
+
+def arguments(folder: Path, **changes: Any) -> Any:
+    settings = {
+        "per_device_train_batch_size": 8,
+        "num_train_epochs": 1,
+        "learning_rate": 0.01,
+        "report_to": [],
+        "save_strategy": "no",
+        "disable_tqdm": True,
+        "use_cpu": True,
+        "seed": 0,
+        "max_grad_norm": 1e9,
+    }
+    return transformers.TrainingArguments(str(folder), **{**settings, **changes})
+
+
+def trained(folder: Path, model: Any, alpha: float | None, rows: Any, **changes: Any) -> Any:
+    """By the example, or by the stock Trainer where alpha is None."""
+    example = load("trainer_r_drop")
+    kind = transformers.Trainer if alpha is None else example.RDropTrainer
+    own = {} if alpha is None else {"compute_loss_func": functools.partial(example.r_drop, alpha=alpha)}
+    trainer = kind(model, arguments(folder, **changes), train_dataset=rows, eval_dataset=rows, data_collator=pad, **own)
+    trainer.train()
+    return trainer
+
+
+def test_r_drop_in_a_trainer_learns_and_evaluates(tmp_path: Path):
+    rows = tagged_rows(48)
+    model = classifier(dropout=0.1)
+    untrained = trained(tmp_path, classifier(dropout=0.1), 1.0, rows, learning_rate=0.0).evaluate()["eval_loss"]
+    trainer = trained(tmp_path, model, 1.0, rows, num_train_epochs=8)
+    assert trainer.evaluate()["eval_loss"] < untrained / 3
+    batch = pad(rows)
+    with torch.no_grad():
+        best = trainer.model.eval()(batch["input_ids"], batch["attention_mask"]).logits.argmax(-1)
+    tagged = batch["labels"] != -100
+    assert (best == batch["labels"])[tagged].float().mean() > 0.9
+
+
+def test_without_dropout_it_is_the_stock_trainer(tmp_path: Path):
+    rows = tagged_rows(24)
+    ours, stock = classifier(), classifier()
+    for alpha, model in ((3.0, ours), (None, stock)):
+        trained(tmp_path, model, alpha, rows)
+    for one, other in zip(ours.parameters(), stock.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+
+
+def test_gradient_accumulation_changes_nothing(tmp_path: Path):
+    """Two steps of 4 sentences, of unequal numbers of tokens, give the gradient of one step of 8."""
+    rows, grads = tagged_rows(8), []
+    for size, parts in ((8, 1), (4, 2), (2, 4)):
+        model = noisy(classifier())
+        seen: list[list[torch.Tensor]] = []
+
+        class Spy(torch.optim.SGD):
+            def step(self, closure: Any = None, seen: Any = seen) -> None:
+                seen.append([p.grad.clone() for g in self.param_groups for p in g["params"] if p.grad is not None])
+
+        example = load("trainer_r_drop")
+        trainer = example.RDropTrainer(
+            model,
+            arguments(tmp_path, per_device_train_batch_size=size, gradient_accumulation_steps=parts),
+            train_dataset=rows,
+            data_collator=pad,
+            compute_loss_func=functools.partial(example.r_drop, alpha=2.0),
+            optimizers=(Spy(model.parameters(), lr=0.0), None),
+        )
+        trainer.train()
+        assert len(seen) == 1
+        grads.append(seen[0])
+    for several in grads[1:]:
+        for one, other in zip(grads[0], several, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-6)
+
+
+def noisy(model: Any) -> Any:
+    """Two views that differ without chance: the second half of a training batch is scored a little differently."""
+    original = model.classifier.forward
+
+    def forward(states: torch.Tensor) -> torch.Tensor:
+        logits = original(states)
+        if not model.training:
+            return logits
+        half = len(logits) // 2
+        return torch.cat([logits[:half], 1.5 * logits[half:]])
+
+    model.classifier.forward = forward
+    return model
+
+
+@pytest.mark.parametrize("items", [None, 17])
+def test_the_loss_is_cross_entropy_and_a_quarter_alpha_of_both_kls_over_tagged_tokens(items: int | None):
+    logits = torch.randn(6, 5, TAGS, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    logits.requires_grad_()
+    labels = pad(tagged_rows(3))["labels"]
+    output = transformers.modeling_outputs.TokenClassifierOutput(logits=logits)
+    found = load("trainer_r_drop").r_drop(output, torch.cat([labels, labels]), items, alpha=0.8)
+    tagged = labels != -100
+    s, t = (logits[half][tagged].log_softmax(-1) for half in (slice(0, 3), slice(3, 6)))
+    gold = labels[tagged]
+    task = (cross_entropy(s, gold, reduction="sum") + cross_entropy(t, gold, reduction="sum")) / 2
+    both = kl_div(s, t, reduction="sum", log_target=True) + kl_div(t, s, reduction="sum", log_target=True)
+    wanted = (task + 0.2 * both) / (tagged.sum() if items is None else items)
+    torch.testing.assert_close(found, wanted)
+
+
+def test_a_global_pointer_head_learns_nested_spans(tmp_path: Path):
+    """Pieces 1 to 9 open a span of type 0 to the sentence's end; pieces above 20 are spans of type 1 by themselves."""
+    example, generator, rows = load("trainer_global_pointer"), torch.Generator().manual_seed(0), []
+    for number in range(64):
+        pieces = torch.randint(1, 30, (3 + number % 4,), generator=generator).tolist()
+        spans = [(0, place, len(pieces) - 1) for place, piece in enumerate(pieces) if piece < 10]
+        spans += [(1, place, place) for place, piece in enumerate(pieces) if piece > 20]
+        rows.append({"input_ids": pieces, "spans": spans})
+    torch.manual_seed(0)
+    config = transformers.BertConfig(**{**SIZE, "hidden_size": 32}, hidden_dropout_prob=0.05)
+    model = example.SpanTagger(transformers.AutoModel.from_config(config), types=2)
+    trainer = transformers.Trainer(
+        model,
+        arguments(
+            tmp_path, num_train_epochs=30, remove_unused_columns=False, prediction_loss_only=True, learning_rate=3e-3
+        ),
+        train_dataset=rows,
+        eval_dataset=rows,
+        data_collator=example.collate,
+    )
+    before = trainer.evaluate()["eval_loss"]
+    trainer.train()
+    assert trainer.evaluate()["eval_loss"] < before / 5
+    batch = example.collate(rows)
+    with torch.no_grad():
+        logits = model.eval()(**batch)["logits"]
+    found = decode_spans(logits, ["to the end", "alone"], batch["attention_mask"])
+    gold = {(number, *span) for number, row in enumerate(rows) for span in row["spans"]}
+    names = {"to the end": 0, "alone": 1}
+    ours = {(number, names[kind], start, end - 1) for number, spans in enumerate(found) for kind, start, end in spans}
+    assert len(ours & gold) > 0.9 * max(len(ours), len(gold))
+
+
+def test_a_padded_row_without_spans_is_a_row_like_others():
+    example = load("trainer_global_pointer")
+    batch = example.collate([{"input_ids": [3, 4], "spans": []}, {"input_ids": [5], "spans": [(1, 0, 0)]}])
+    assert batch["input_ids"].tolist() == [[3, 4], [5, 0]]
+    assert batch["attention_mask"].tolist() == [[1, 1], [1, 0]]
+    assert batch["labels"].tolist() == [[1, 1, 0, 0]]
+    assert example.collate([{"input_ids": [3], "spans": []}])["labels"].shape == (0, 4)
+
+
+# The other three losses on a softmax token classifier
+
+
+def token_losses(model: Any, batch: dict[str, torch.Tensor], target: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Sums over the tagged tokens: what adds up over the parts of a batch."""
+    mask = (batch["labels"] != -100)[..., None]
+    attention = batch["attention_mask"]
+    logits = model(batch["input_ids"], attention).logits
+    embeddings = model.get_input_embeddings()(batch["input_ids"])
+
+    def by_embeddings(x: torch.Tensor) -> torch.Tensor:
+        return model(inputs_embeds=x, attention_mask=attention).logits  # type: ignore[no-any-return]
+
+    every = {"activation": "softmax", "mask": mask, "reduction": "sum"}
+    return {
+        "uda": uda_loss(logits, target, **every, temperature=0.4, threshold=0.3).loss,
+        "distillation": distillation_loss(logits, target, **every, temperature=2.0),
+        "limit": distillation_loss(logits, target, **every, temperature=torch.inf),
+        "vat": virtual_adversarial_loss(
+            by_embeddings, embeddings, epsilon=0.5, steps=2, xi=0.1, embedding_mask=attention.bool(), **every
+        ),
+    }
+
+
+def wave(shape: torch.Size, **settings: Any) -> torch.Tensor:
+    """A first direction that is the same for every sentence."""
+    return torch.cos(torch.arange(shape[-1], dtype=torch.float32)).expand(shape).contiguous()
+
+
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16, torch.float16])
+def test_all_losses_on_a_token_classifier_add_up_over_parts_and_bear_half_precision(
+    dtype: torch.dtype | None, monkeypatch: pytest.MonkeyPatch
+):
+    model, rows = classifier().eval(), tagged_rows(8)
+    target = 2 * torch.randn(8, 7, TAGS, generator=torch.Generator().manual_seed(1))
+    monkeypatch.setattr(sys.modules["gpkl_lib.adversarial"].torch, "randn", wave)
+
+    def gradients(part: slice) -> dict[str, torch.Tensor]:
+        batch = pad(rows[part])
+        with torch.autocast("cpu", dtype or torch.bfloat16, enabled=dtype is not None):
+            losses = token_losses(model, batch, target[part, : batch["labels"].shape[1]])
+        found = {}
+        for name, loss in losses.items():
+            assert loss.dtype == torch.float32
+            grads = torch.autograd.grad(loss, list(model.parameters()), retain_graph=True)
+            found[name] = torch.cat([g.flatten() for g in grads])
+        return found
+
+    whole, first, second = gradients(slice(None)), gradients(slice(0, 3)), gradients(slice(3, None))
+    for name, gradient in whole.items():
+        assert gradient.abs().sum() > 0
+        close = {"rtol": 1e-3, "atol": 1e-4} if dtype is None else {"rtol": 0.1, "atol": 0.05 * gradient.abs().max()}
+        torch.testing.assert_close(first[name] + second[name], gradient, **close)
