@@ -282,6 +282,16 @@ class TestStatistics:
         assert sigmoid.difference.mean == pytest.approx(0.05)
         assert views.method == "two views"
 
+    def test_a_grid_tuned_on_few_seeds_counts_whole(self):
+        rows = [self.row("none", 0, seed, 0.5, 0.4) for seed in range(5)]
+        for alpha, dev in ((0.1, 0.6), (0.3, 0.7), (1.0, 0.65)):
+            rows += [self.row("sigmoid", alpha, seed, dev, alpha) for seed in (0, 1)]
+        rows += [self.row("sigmoid", 0.3, seed, 0.2, 0.3) for seed in (2, 3, 4)]  # worse than it looked in tuning
+        none, sigmoid = summarise(rows)
+        assert (sigmoid.alpha, sigmoid.tried, sigmoid.tuning_seeds) == (0.3, 3, 2)
+        assert sigmoid.test == dict.fromkeys(range(5), 0.3)
+        assert (none.tried, none.tuning_seeds) == (1, 5)
+
     def test_without_a_test_part_dev_is_compared(self):
         rows = [self.row(m, a, seed, 0.5 + a, None) for m, a in (("none", 0.0), ("sigmoid", 0.1)) for seed in (0, 1)]
         difference = summarise(rows)[1].difference
