@@ -315,7 +315,7 @@ class TestStatistics:
         assert left.get_ylabel() == "F1 on test"
 
 
-RECORDS = sorted(RESULTS.glob("*.jsonl"))
+RECORDS = sorted(path for path in RESULTS.glob("*.jsonl") if not path.stem.startswith("tiled-"))  # those are benchmarks
 COMPARED = [path for path in RECORDS if "gpkl compare" in read_rows(path)[0]["provenance"]["command"]]
 
 
