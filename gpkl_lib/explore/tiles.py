@@ -15,7 +15,8 @@ from gpkl_lib.explore.base import Explorable, check_range, esm
 from gpkl_lib.tiled import BLOCK
 
 SMALLEST, LARGEST = 2, 12
-BATCH, HEADS, FEATURES, BLOCKS = 4, 10, 64, 6
+BATCH, HEADS, FEATURES, BLOCKS = 4, 10, 64, 4
+COPIES = 7.8  # float32 boards of both views that autograd keeps of a dense step; the chapter counts them
 SCORES = (
     (-3, -9, 2, -7, -12, -15, -14, -18, -20),
     (-6, -1, -8, -11, -13, -17, -16, -19),
@@ -118,7 +119,7 @@ class Tiles(Explorable):
         rows: int = 3,
         blocks: int = 1,
         length: int = 1024,
-        copies: float = 7.8,
+        copies: float = COPIES,
     ) -> None:
         given = [x for row in SCORES for x in row] if scores is None else scores
         super().__init__(
