@@ -17,7 +17,7 @@ from gpkl_lib.consistency import doubled, two_views
 
 
 class SpanTagger(torch.nn.Module):
-    """An encoder and a GlobalPointer head that bring their own loss, as Trainer likes it."""
+    """An encoder and a GlobalPointer head, with the loss that Trainer expects of a model."""
 
     def __init__(self, encoder, types, alpha=0.1):
         """`types`: how many; `alpha`: weight of R-Drop."""
@@ -29,8 +29,8 @@ class SpanTagger(torch.nn.Module):
         """labels: the gold cells (row, type, first piece, last piece), int64 (P, 4)."""
         seen = doubled if self.training else lambda batch: batch
         attention = seen(attention_mask)
-        states = self.encoder(seen(input_ids), attention_mask=attention).last_hidden_state
-        logits = self.head(states, attention)
+        output = self.encoder(seen(input_ids), attention_mask=attention)
+        logits = self.head(output.last_hidden_state, attention)
         mask = span_mask(attention_mask.bool())
 
         def task_loss(view):
@@ -49,9 +49,10 @@ class SpanTagger(torch.nn.Module):
 def collate(rows):
     """Padded pieces, and the gold cells of all rows one after the other."""
     pieces = [torch.tensor(row["input_ids"]) for row in rows]
-    cells = [(number, *span) for number, row in enumerate(rows) for span in row["spans"]]
+    cells = [(n, *span) for n, row in enumerate(rows) for span in row["spans"]]
+    real = [torch.ones_like(row) for row in pieces]
     return {
         "input_ids": pad_sequence(pieces, batch_first=True),
-        "attention_mask": pad_sequence(list(map(torch.ones_like, pieces)), batch_first=True),
+        "attention_mask": pad_sequence(real, batch_first=True),
         "labels": torch.tensor(cells, dtype=torch.long).view(-1, 4),
     }

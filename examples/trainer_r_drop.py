@@ -17,7 +17,7 @@ from gpkl_lib.consistency import doubled, two_views
 
 
 class RDropTrainer(Trainer):
-    """Shows every training batch twice, in one forward pass; the model's dropout makes two views of it."""
+    """Shows a training batch twice in one forward pass; dropout makes two views of it."""
 
     def compute_loss(self, model, inputs, *args, **kwargs):
         """As Trainer's, of the doubled batch."""
@@ -27,16 +27,20 @@ class RDropTrainer(Trainer):
 
 
 def r_drop(outputs, labels, num_items_in_batch=None, *, alpha=1.0):
-    """Mean over the tagged tokens of the cross-entropy of both views and alpha/4 of their divergence."""
+    """Cross-entropy of both views and alpha/4 of D, a mean over the tagged tokens."""
     logits = outputs.logits  # (2B, L, C)
     if not is_grad_enabled():  # evaluation: one view
         return cross_entropy(logits.flatten(0, 1), labels.flatten())
     (first, second), (labels, _) = two_views(logits), two_views(labels)
     tagged = labels != -100
+
+    def task_loss(view):
+        return cross_entropy(view.flatten(0, 1), labels.flatten(), reduction="sum")
+
     total = rdrop_loss(
         first,
         second,
-        lambda view: cross_entropy(view.flatten(0, 1), labels.flatten(), reduction="sum"),
+        task_loss,
         alpha=alpha,
         activation="softmax",
         mask=tagged[..., None],

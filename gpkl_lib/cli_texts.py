@@ -1,0 +1,101 @@
+"""What `gpkl --help` and `gpkl COMMAND --help` say around the list of arguments."""
+
+MAIN = """\
+Find spans in text with GlobalPointer, trained with or without R-Drop and its relatives.
+
+R-Drop shows every sentence to the model twice under different dropout and adds alpha/4
+times a divergence D of the two score matrices to the loss. Virtual adversarial training
+(vat), unsupervised data augmentation (uda) and distillation ask for agreement with
+another view, other sentences, another model. The commands train such a tagger, compare
+ways of training it, and use it.
+"""
+MAIN_EXAMPLES = """\
+a first minute:
+  gpkl train --method sigmoid --alpha 1 --output runs/first    (on the built-in toy corpus)
+  echo "Anna works at Berlin University ." | gpkl predict runs/first -
+  gpkl evaluate runs/first my.test.conll
+
+gpkl COMMAND --help explains each command.
+exit codes: 0 done; 2 wrong usage or input, said in one line; 130 interrupted
+"""
+
+TRAIN = """\
+Train a tagger and keep the weights of the epoch with the best F1 on dev.
+
+Without a file it learns the toy corpus: generated English with nested spans. Your own
+file is CoNLL (a token and its tags a line; BIO, IOB2, BIOES or BMES; several tag
+columns are layers) or JSONL ({"tokens": [...], "spans": [[start, end, type], ...]}, end
+exclusive, or CLUENER's form). Without --dev every tenth sentence of --train is held out
+as dev. The folder --output then has best/ (the tagger), history.jsonl (one row an
+epoch), history.png, scores.json and checkpoint/ (from which --resume goes on, exactly).
+
+--method none is cross-entropy alone. sigmoid, softmax and squared add alpha/4 times that
+divergence of two dropout views; vat adds alpha/4 times the sigmoid divergence from the
+view whose embeddings were moved in the worst direction; uda asks altered copies of
+--unlabelled sentences for what the model says of the sentences themselves, alpha times;
+distillation asks for the decisions of --teacher, alpha times.
+"""
+TRAIN_EXAMPLES = """\
+examples:
+  gpkl train --method sigmoid --alpha 1 --epochs 20
+  gpkl train --train my.conll --dev my.dev.conll --test my.test.conll --method none --output runs/mine
+  gpkl train --train my.jsonl --encoder FOLDER_OR_HUB_NAME --epochs 3 --output runs/pretrained
+  gpkl train --corpus wnut17 --limit-train 500 --output runs/wnut    (GPKL_DATA names the folder with its files)
+  gpkl train --method vat --alpha 1 --epsilon 0.1
+  gpkl train --method uda --alpha 1 --limit-train 50 --unlabelled 150
+  gpkl train --method distillation --alpha 0.1 --temperature 2 --hidden-size 20 --teacher runs/first
+  gpkl train --resume --output runs/mine                             after Ctrl-C, a kill, a power cut
+several processes: torchrun --nproc-per-node 2 -m gpkl_lib train ..., or accelerate launch -m gpkl_lib train ...
+"""
+
+COMPARE = """\
+Run methods x alphas x warm-ups x seeds on one or more corpora and say which method is
+better, and how sure that is. Settings that one method has of its own are varied as well:
+--epsilons (vat), --temperatures (uda, distillation), --thresholds and --divides (uda).
+
+Every method is run at every alpha, warm-up and setting of its own with every seed; the
+mean F1 on dev chooses among them for each method (the ways to divide in uda and the
+temperatures of distillation are compared, each with its own choice), and the table
+gives F1 on test at that choice, with the mean difference from `none` over paired seeds
+and its 95 % t interval. With --tuning-seeds the whole grid is run with these seeds only,
+and what dev chooses for each method then with all --seeds.
+Every run of a corpus takes equally many optimiser steps (there is no early stopping).
+Each finished run is a row of --output, which is JSONL, with what it came from: command,
+commit, versions, device, checksums. Start the same command again after an interruption:
+it does what is missing. A figure with every seed's point is drawn beside it.
+"""
+COMPARE_EXAMPLES = """\
+examples:
+  gpkl compare --methods none sigmoid softmax --alphas 0.3 1 3 --seeds 0 1 2 3 4 --output runs/toy.jsonl
+  gpkl compare --corpus wnut17 --corpus mine my.train my.dev my.test --methods none sigmoid --alphas 1 --seeds 0 1 2
+  gpkl compare --alphas 0.1 1 10 --alpha-warmups 0 0.5 --seeds 0 1 2 --jobs 2
+  gpkl compare --methods none sigmoid vat --alphas 0.1 0.3 1 3 --epsilons 0.03 0.1 0.3 --tuning-seeds 0 1
+  gpkl compare --methods none uda --limit-train 50 --unlabelled 500 --divides all confident --alphas 0.1 1 --epochs 60
+  gpkl compare --methods none distillation --teacher runs/teacher-{seed} --temperatures 1 2 4 8 inf --alphas 0.03 0.1
+"""
+
+PREDICT = """\
+Write the spans that a trained tagger finds, as JSONL: {"tokens": [...], "spans":
+[[start, end, type], ...]} a line, with token indices from 0 and end exclusive. `gpkl
+train` and `gpkl evaluate` read the same form.
+
+FILE is CoNLL or JSONL (their own spans are not looked at), or plain text, one sentence
+a line; - reads standard input. Words and punctuation marks of plain text become tokens,
+or, with --tokens characters, each character but white space.
+"""
+PREDICT_EXAMPLES = """\
+examples:
+  gpkl predict runs/first notes.txt --output notes.jsonl
+  echo "Anna works at Berlin University ." | gpkl predict runs/first -
+"""
+
+EVALUATE = """\
+Precision, recall and F1 of a trained tagger on a file with gold spans (CoNLL or JSONL):
+over all spans and for each type. A span counts as found if type, start and end agree
+exactly; nested spans count like others. 0/0 is 0.
+"""
+EVALUATE_EXAMPLES = """\
+examples:
+  gpkl evaluate runs/mine my.test.conll
+  gpkl evaluate runs/wnut wnut17:test --output scores.json
+"""
