@@ -141,21 +141,21 @@ function render({ model, el }) {
   const weight = slider(ui.controls, { caption: "weight *α*", min: 0, max: data.alphas.length - 1, step: 1,
     toValue: (i) => data.alphas[i], fromValue: (alpha) => data.alphas.indexOf(alpha), show: String, put: (alpha) => put(model, { alpha }) });
   const warm = choice(ui.controls, { caption: `warm-up over ${fixed(100 * model.get("share"), 0)} % of the steps`, options: ["on", "off"], put: (value) => put(model, { warmup: value === "on" }) });
-  const which = choice(ui.controls, { caption: "second curve", options: ["cross-entropy", "divergence"], put: (value) => put(model, { lower: value }) });
+  const which = choice(ui.controls, { caption: "second curve", options: ["CE", "D"], put: (value) => put(model, { lower: value === "D" ? "divergence" : "cross-entropy" }) });
 
   return follow(model, TRAITS, () => {
     const alpha = model.get("alpha"), warmup = model.get("warmup"), curve = model.get("lower"), run = data.at(alpha, warmup);
     sweep(alpha, warmup);
     upper("f1", data.plain, run);
     lower(curve, curve === "divergence" ? data.at(0, false) : data.plain, run);
-    rebuild(caption, curve, () => rich(curve === "divergence" ? "*D* by epoch; dashed grey: two views, *D* not counted" : "training cross-entropy by epoch; dashed grey: one view"));
+    rebuild(caption, curve, () => rich(curve === "divergence" ? "*D* by epoch; dashed grey: two views, *D* not counted" : "training CE by epoch; dashed grey: one view"));
     const own = interval(run.best), gain = interval(differences(run.best, data.plain.best)), plainMean = mean(data.plain.best);
     const asleep = mean(run.f1.map((values) => epochsBelow(values, plainMean / 2)));
     for (const [name, value] of Object.entries({ ...own, plain: plainMean, gain: gain.mean, gain_low: gain.low, gain_high: gain.high })) show[name](value);
     show.asleep(asleep, num(asleep, 1));
     weight(alpha);
     warm(warmup ? "on" : "off");
-    which(curve);
+    which(curve === "divergence" ? "D" : "CE");
     write(ui.code, python(data, seeds, run));
     ui.say(`alpha ${alpha} ${warmup ? "with" : "without"} warm-up: F1 ${num(own.mean)}, ${num(gain.mean)} minus one view.`);
   });

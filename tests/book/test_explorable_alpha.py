@@ -68,7 +68,7 @@ def test_curves_are_those_recorded_beside_the_right_rival(stage):
         # a higher number is drawn higher up, everywhere
         order = sorted(range(len(values)), key=values.__getitem__)
         assert all(heights[a] >= heights[b] - 0.02 for a, b in itertools.pairwise(order))
-    page.get_by_label("cross-entropy").check()
+    page.get_by_label("CE").check()
     settled(page)
     assert "one view" in page.locator(".gpkl-panel:nth-child(3) .gpkl-label").inner_text()
 
