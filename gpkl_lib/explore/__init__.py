@@ -10,6 +10,7 @@ except ImportError as error:
         "gpkl_lib.explore needs anywidget, which is in the extra 'book': pip install 'gpkl-lib[book]'"
     ) from error
 
+from gpkl_lib.explore.adversarial_direction import AdversarialDirection
 from gpkl_lib.explore.alpha import Alpha
 from gpkl_lib.explore.balance import Balance
 from gpkl_lib.explore.base import MODULES, STATIC, Explorable, css, esm
@@ -27,10 +28,12 @@ from gpkl_lib.explore.temperature_of_a_teacher import TemperatureOfATeacher
 from gpkl_lib.explore.tiles import Tiles
 from gpkl_lib.explore.training_replayed import TrainingReplayed
 from gpkl_lib.explore.two_views import TwoViews
+from gpkl_lib.explore.who_counts import WhoCounts
 
 __all__ = [
     "MODULES",
     "STATIC",
+    "AdversarialDirection",
     "Alpha",
     "Balance",
     "BoundsOfLogsumexp",
@@ -48,6 +51,7 @@ __all__ = [
     "Tiles",
     "TrainingReplayed",
     "TwoViews",
+    "WhoCounts",
     "css",
     "esm",
 ]

@@ -28,7 +28,9 @@ MODULES = (
     "tiles",
     "alpha",
     "training-replayed",
+    "adversarial-direction",
     "temperature-of-a-teacher",
+    "who-counts",
 )
 
 _IMPORT = re.compile(r'^import\s*\{[^}]*\}\s*from\s*"\./([\w-]+)\.js";\n', re.M)
