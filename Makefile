@@ -123,15 +123,15 @@ results-uda: $(DONE)/book
 	$(COMPARE) $(TOY) --epochs 30 --unlabelled 400 --alphas 0.03 0.3 3 $(UDA)
 	$(COMPARE) --corpus germeval2014 --limit-train 200 --head efficient --epochs 30 --unlabelled 2000 --alphas 0.03 0.3 3 $(UDA)
 
-STUDENT := --corpus toy --label-noise 0.1 --batch-size 8 --learning-rate 0.01 --hidden-size 20 --dropout 0.3 --epochs 30
-DISTIL  := --methods none distillation --alphas 0.03 0.3 --temperatures 1 2 4 8 inf --tuning-seeds 0 1 --seeds $(FIVE) --output $(RECORDS)/distillation.jsonl
+STUDENT := --corpus toy --label-noise 0.1 --batch-size 8 --learning-rate 0.01 --hidden-size 32 --dropout 0.1 --epochs 20
+DISTIL  := --methods none distillation --alphas 0.01 0.1 --temperatures 1 2 4 8 inf --tuning-seeds 0 1 --seeds $(FIVE) --output $(RECORDS)/distillation.jsonl
 
-# One large teacher of five times the sentences, and students of a tenth of its size.
+# One large teacher, and students of about a tenth of its size that learn from the same sentences.
 runs/toy-teacher/scores.json: | $(DONE)/book
-	OMP_NUM_THREADS=1 $(BIN)/gpkl train --corpus toy --toy-size 1000 --label-noise 0.1 --batch-size 8 --learning-rate 0.01 --hidden-size 300 --dropout 0.3 --epochs 8 --device cpu --output runs/toy-teacher
+	OMP_NUM_THREADS=1 $(BIN)/gpkl train --corpus toy --label-noise 0.1 --batch-size 8 --learning-rate 0.01 --hidden-size 400 --dropout 0.3 --epochs 15 --device cpu --output runs/toy-teacher
 
 runs/germeval-teacher/scores.json: | $(DONE)/book
-	OMP_NUM_THREADS=1 $(BIN)/gpkl train --corpus germeval2014 --limit-train 8000 --head efficient --hidden-size 300 --epochs 8 --device cpu --output runs/germeval-teacher
+	OMP_NUM_THREADS=1 $(BIN)/gpkl train --corpus germeval2014 --limit-train 2000 --head efficient --hidden-size 400 --epochs 10 --device cpu --output runs/germeval-teacher
 
 results-distillation: runs/toy-teacher/scores.json runs/germeval-teacher/scores.json
 	$(COMPARE) $(STUDENT) --teacher runs/toy-teacher $(DISTIL)
