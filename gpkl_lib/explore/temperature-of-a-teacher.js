@@ -5,7 +5,7 @@ import { dragAcross, follow, frame, handle, put, readout, slider } from "./contr
 import { KEYS, clamp, fixed, grid, h, label, minus, num, pattern, plot, pool, py, pyTensor, rebuild, rich, round, set, ticks, uid, v, write } from "./kit.js";
 
 const TRAITS = ["tokens", "types", "teacher", "student", "gold", "kind", "temperature"];
-const HEIGHT = 260, LOW = 150, TOP = 12, BORDER = -5, COLD = -1, HOT = 3;
+const HEIGHT = 252, LOW = 150, TOP = 12, BORDER = -5, COLD = -1, HOT = 3;
 const TONES = ["green", "blue", "vermilion"], NAMES = ["gold", "open", "far below 0"], MARKS = ["●", "■", "▨"];
 const three = (value) => clamp(Number(value.toPrecision(3)), 10 ** COLD, 10 ** HOT);
 const spoken = (T) => String(three(T));
@@ -28,7 +28,7 @@ function scoreColumns(parent, model, now) {
       board[row][cell] = value;
       put(model, { student: board });
     },
-    spec: () => ({ min: now().floor, max: TOP, step: 0.5, pixels: HEIGHT / (TOP - now().floor) }) });
+    spec: () => ({ min: now().floor, max: TOP, step: 0.1, pixels: HEIGHT / (TOP - now().floor) }) });
   const off = (value) => value < now().floor || value > TOP;
   return ({ s, t, floor, cell, groups, pulls }) => {
     grid(lines, ticks(floor, TOP, 6), toY);

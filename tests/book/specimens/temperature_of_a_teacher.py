@@ -42,7 +42,10 @@ SPECIMEN = Specimen(
     line="loss",
     slider="temperature T",
     stops=5,
-    drags=[],
+    drags=[
+        ("student's score of the teacher's best span", -36, -12.0),
+        ("student's score of the teacher's best span", 12, 4.0),
+    ],
     absolute={"*": 1e-10, "loss": 1e-26, "limit": 1e-28},
 )
 SCORES = (-1000.0, -60.0, -20.0, -5.0, -0.5, 0.0, 1e-6, 0.3, 4.0, 30.0, 1000.0)
