@@ -77,7 +77,12 @@ def test_a_row_is_pressed_and_reset_halts_the_play(stage):
 
 @browser
 def test_rows_that_change_keep_the_place_and_the_length_is_dragged(stage):
-    page = stage(Tiles(rows=3, blocks=3)).page
+    page = stage(Tiles(rows=3, blocks=2)).page
+    page.get_by_label("rows r of a block").fill("2")
+    settled(page)
+    assert page.locator(".gpkl-panel .gpkl-label", has_text="block 3 of 5").count() == 1  # six rows, as before
+    page.get_by_label("rows r of a block").fill("9")
+    settled(page)
     page.get_by_label("rows r of a block").fill("4")
     settled(page)
     assert (
