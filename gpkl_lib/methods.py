@@ -29,7 +29,9 @@ from gpkl_lib.global_pointer import span_mask
 from gpkl_lib.losses import sparse_multilabel_cross_entropy
 from gpkl_lib.training_config import TrainingConfig
 
-XI = 0.1  # of the embeddings' length: half precision still feels it
+# Of the embeddings' length. What one power iteration finds at 0.1 moves the decisions of a trained toy tagger no less
+# than what it finds at 0.01, and bfloat16, which keeps two to three digits, still feels it.
+XI = 0.1
 Method = Callable[[Any, Batch, TrainingConfig, float, Tensor | None], ConsistencyLoss]
 
 
