@@ -33,8 +33,11 @@ def rotary_embedding(x: Tensor) -> Tensor:
     dtype = torch.promote_types(x.dtype, torch.float32)
     frequency = 10000.0 ** (-torch.arange(0, d, 2, device=x.device, dtype=dtype) / d)
     angle = torch.arange(length, device=x.device, dtype=dtype)[:, None] * frequency  # (L, d/2)
-    cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
-    even, odd = x[..., 0::2], x[..., 1::2]
+    cos, sin = angle.cos(), angle.sin()
+    if x.dtype == dtype:  # a pair is a complex number, and turning it one multiplication
+        pairs = torch.view_as_complex(x.contiguous().view(*x.shape[:-1], d // 2, 2))
+        return torch.view_as_real(pairs * torch.complex(cos, sin)).flatten(-2)
+    cos, sin, even, odd = cos.to(x.dtype), sin.to(x.dtype), x[..., 0::2], x[..., 1::2]
     return torch.stack([even * cos - odd * sin, odd * cos + even * sin], -1).flatten(-2)
 
 
