@@ -74,12 +74,12 @@ function shares(parent, model) {
   const hatch = pattern(svg, "gpkl-vermilion"), lines = v("g"), cursor = v("line", { y1: -6, y2: LOW, class: "gpkl-cursor" }), place = label("", { y: -10, "text-anchor": "middle" });
   svg.previousSibling.append(...rich("whose pull it is, in per cent, as *T* runs, and in the limit:"), ...NAMES.map((name, k) => h("span", { class: `gpkl-key gpkl-${TONES[k]}` }, `${MARKS[k]} ${name}`)));
   const stage = v("svg", { width: "100%", height: LOW, viewBox: `0 0 100 ${LOW}`, preserveAspectRatio: "none", class: "gpkl-column" });
-  const paint = (k) => (k === 2 ? { fill: hatch } : { class: `gpkl-bar gpkl-${TONES[k]}`, "fill-opacity": k ? 0.45 : 1 });
+  const paint = (k) => (k === 2 ? { fill: hatch } : { class: `gpkl-bar gpkl-${TONES[k]}`, "fill-opacity": k ? 0.45 : 0.75 });
   const areas = NAMES.map((_, k) => v("path", paint(k))), bars = NAMES.map((_, k) => v("rect", { x: "94%", width: "6%", ...paint(k) }));
   const edges = [0, 1].map((k) => v("path", { class: `gpkl-curve gpkl-${TONES[2 * k]}` }));
   stage.append(...edges);
   const filled = v("svg", { width: "100%", height: LOW, viewBox: `0 0 100 ${LOW}`, preserveAspectRatio: "none", class: "gpkl-column" }, areas);
-  const axis = [...[0.1, 1, 10, 100, 1000].map((T) => [String(T), toX(T)]), ["∞", 97]].map(([text, x]) => v("text", { x: `${x}%`, y: LOW + 18, "text-anchor": "middle", class: "gpkl-tick" }, text));
+  const axis = [...[0.1, 1, 10, 100].map((T) => [String(T), toX(T)]), ["∞", 97]].map(([text, x]) => v("text", { x: `${x}%`, y: LOW + 18, "text-anchor": "middle", class: "gpkl-tick" }, text));
   svg.append(v("rect", { width: "100%", height: LOW, class: "gpkl-ground" }), filled, ...bars, lines, stage, cursor, place, ...axis);
   dragAcross(svg, (share) => put(model, { temperature: three(10 ** (COLD + (HOT - COLD) * clamp(share / 0.92, 0, 1))) }));
   const Ts = Array.from({ length: 49 }, (_, i) => 10 ** (COLD + ((HOT - COLD) * i) / 48)), toY = (share) => LOW * (1 - share / 100);
