@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import torch
@@ -101,7 +102,7 @@ def rate() -> str:
         return float(cosine.acos().tan())
 
     slopes = [slope(m) for m in (1, 2, 3, 4)]
-    for before, after in zip(slopes, slopes[1:], strict=False):
+    for before, after in itertools.pairwise(slopes):
         assert abs(after / before - 4 / 9) < 1e-4, slopes
     return f"{proofs.rate.check()}; the library's angle shrinks by lambda_2/lambda_1 = 4/9 a step, within 1e-4"
 

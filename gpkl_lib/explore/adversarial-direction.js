@@ -5,7 +5,8 @@ import { follow, frame, put, readout, slider } from "./controls.js";
 import { KEYS, clamp, ceiling, fixed, grid, label, num, plot, pool, py, round, set, v, write } from "./kit.js";
 
 const UNIT = 48, HALF = 3, SIZE = 2 * HALF * UNIT, RING = 180, HOLD = 1.4; // pixels; where the start is held, in units
-const LEVELS = [0.02, 0.1, 0.5, 2, 5], NAMES = "ABC", TRAITS = ["x", "start", "epsilon", "xi", "steps"];
+const LEVELS = [0.02, 0.1, 0.5, 2, 5], NAMES = "ABC";
+const TRAITS = ["x", "start", "epsilon", "xi", "steps"];
 const STYLE = `
 .gpkl-ad-line { stroke: var(--gpkl-grey); stroke-width: 2; stroke-dasharray: 6 4; }
 .gpkl-ad-level { fill: var(--gpkl-blue); fill-opacity: 0.07; stroke: var(--gpkl-blue); stroke-width: 1.25; }

@@ -163,38 +163,34 @@ class AdversarialDirection(Explorable):
             f"{svg.number(value['divergence'], 4)} nats in the direction found and {svg.number(value['noise'], 4)} on "
             f"average; the angle to the eigenvector is {svg.number(value['angle'], 2)} degrees."
         )
-        line = f"*D* = {svg.number(value['divergence'], 4)} nats after {self.steps} steps, on average over directions "
+        line = f"*D* = {svg.number(value['divergence'], 4)} nats after {self.steps} steps, on average "
         more = f"angle to the eigenvector {svg.number(value['angle'], 2)}°, *λ*₂/*λ*₁ = {svg.number(value['ratio'], 3)}"
         notes = [
             svg.text(8, 338, line + svg.number(value["noise"], 4), "ink", "start"),
             svg.text(8, 358, more, "ink", "start"),
         ]
-        return svg.picture(400, 368, alt, [*self._plane(), *notes])
+        plane = svg.tag("svg", "".join(self._plane()), x=24, y=4, width=312, height=312, viewBox="0 0 312 312")
+        return svg.picture(360, 368, alt, [plane, *notes])
 
     def _plane(self) -> Iterator[str]:
         def at(point: Sequence[float]) -> tuple[float, float]:
-            return 200 + 52 * point[0], 160 - 52 * point[1]
+            return 156 + 52 * point[0], 156 - 52 * point[1]
 
-        clip = '<clipPath id="gpkl-plane"><rect x="44" y="4" width="312" height="312"/></clipPath>'
-        parts = [clip]
         for (a, b), bias in zip(WEIGHTS.tolist(), BIASES.tolist(), strict=True):
             foot = [-bias * w / (a * a + b * b) for w in (a, b)]
             ends = [[foot[0] - far * b, foot[1] + far * a] for far in (-9.0, 9.0)]
-            parts.append(svg.line(*at(ends[0]), *at(ends[1]), "grey", width=2, stroke_dasharray="6 4"))
+            yield svg.line(*at(ends[0]), *at(ends[1]), "grey", width=2, stroke_dasharray="6 4")
         angles = unit(3.75 * torch.arange(96))
         for level in LEVELS:
             points = torch.tensor(self.x) + contour(self.x, level)[:, None] * angles
             path = " ".join(f"{px:.1f},{py:.1f}" for px, py in (at(one) for one in points.tolist()))
             style = f"stroke:var(--tone, {PALETTE['blue']})"
-            parts.append(
-                svg.tag(
-                    "polygon", points=path, class_="gpkl-blue", fill="none", stroke=PALETTE["blue"], stroke_width=1.2,
-                    style=style,
-                )
+            yield svg.tag(
+                "polygon", points=path, class_="gpkl-blue", fill="none", stroke=PALETTE["blue"], stroke_width=1.2,
+                style=style,
             )  # fmt: skip
         for k, d in enumerate(directions(self.x, self.start, self.xi, self.steps).tolist()):
             end = [c + self.epsilon * e for c, e in zip(self.x, d, strict=True)]
             last = k == self.steps
-            parts.append(svg.line(*at(self.x), *at(end), "vermilion" if last else "grey", width=3 if last else 1.5))
-        yield svg.tag("g", "".join(parts), clip_path="url(#gpkl-plane)")
+            yield svg.line(*at(self.x), *at(end), "vermilion" if last else "grey", width=3 if last else 1.5)
         yield svg.dot(*at(self.x), "ink")
