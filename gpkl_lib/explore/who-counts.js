@@ -11,6 +11,8 @@ const MARKS = [0.5, 0.9, 0.99, 0.999, 0.9999];
 const STYLE = `
 .gpkl-wc-stems { fill: none; stroke: var(--tone); stroke-width: 1.75; vector-effect: non-scaling-stroke; }
 .gpkl-wc-out { stroke-width: 1.25; stroke-dasharray: 2 2; }
+.gpkl-who-counts .gpkl-python code { max-height: 6em; overflow-y: auto; }
+.gpkl-who-counts .gpkl-python code:focus-visible { outline: 2px solid var(--gpkl-ink); outline-offset: 2px; }
 .gpkl-wc-words { display: grid; gap: 0.2rem; }
 .gpkl-who-counts .gpkl-readouts { grid-template-columns: repeat(2, minmax(0, 1fr)); }
 @container (min-width: 34rem) { .gpkl-who-counts .gpkl-readouts { grid-template-columns: repeat(3, auto); } }
@@ -121,6 +123,7 @@ function render({ model, el }) {
   const first = Object.fromEntries(TRAITS.map((name) => [name, model.get(name)]));
   const ui = frame(el, { kind: "who-counts", title: "Who counts", onReset: () => put(model, first) });
   el.append(h("style", {}, STYLE));
+  set(ui.code, { tabindex: 0 }); // hundreds of scores: it scrolls, by the keyboard too
   const strip = stripPanel(ui.plots, model), curves = curvePanel(ui.plots, model), words = wordsPanel(ui.plots);
   const show = Object.fromEntries([
     ["counted", "spans counted"], ["yes", "of them a yes"], ["from_yes", "of the loss, from a yes"],
@@ -146,8 +149,8 @@ function render({ model, el }) {
     show.counted(many, `${many} of ${t.length}`);
     show.yes(yes, `${yes} of ${all}`);
     show.from_yes(part, percent(part));
-    show.by_all(now.all);
-    show.by_sure(now.sure);
+    show.by_all(now.all, num(now.all, 6));
+    show.by_sure(now.sure, num(now.sure, 6));
     show.push(netPush(s, t, T, counted));
     level(threshold);
     heat(T);

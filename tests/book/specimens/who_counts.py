@@ -25,7 +25,7 @@ SPECIMEN = Specimen(
     ],
     line="by_sure",
     slider="threshold β",
-    stops=5,
+    stops=6,
     absolute={"*": 1e-24, "push": 1e-12, "from_yes": 1e-24},
 )
 T = torch.float64
