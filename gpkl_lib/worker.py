@@ -74,8 +74,8 @@ class Worker:
         """Logits of a training step, in mixed precision if so configured.
 
         The batch itself goes through the wrapped tagger, once a step, which readies it to share gradients. Embeddings
-        go through the tagger as it is: the wrapper watches the weights, so their gradients are shared all the same, and
-        the forward passes in search of a direction, which give the weights none, do not confuse it.
+        go through the tagger as it is: what is shared are the gradients of the weights, wherever they come from, and
+        the passes in search of a direction give the weights none.
         """
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             if embeddings is not None:

@@ -168,6 +168,29 @@ def test_the_limit_of_a_hot_teacher_is_a_squared_error(symmetric: bool) -> None:
             assert single.item() == pytest.approx(found.item(), rel=1e-4)
 
 
+@pytest.mark.parametrize("symmetric", [False, True])
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+@pytest.mark.parametrize("reduction", ["none", "sum", "mean", "batchmean"])
+def test_an_infinite_temperature_is_the_limit(activation: str, symmetric: bool, reduction: str) -> None:
+    """Value and gradient near those of a large temperature, masked cells and a wholly masked row included."""
+    s, t = pair(4, 5)
+    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 0, 1, 0], [0, 0, 0, 0, 0], [0, 0, 1, 0, 1]]).bool()
+    settings = {"activation": activation, "symmetric": symmetric, "mask": mask, "reduction": reduction}
+    found = []
+    for temperature in (1e5, math.inf):
+        garbage = t.detach().masked_fill(~mask, 1e30)
+        loss = distillation_loss(s, garbage, temperature=temperature, **settings)  # type: ignore[arg-type]
+        assert torch.autograd.grad(loss.sum(), t, retain_graph=True, allow_unused=True) == (None,)
+        found.append((loss, torch.autograd.grad(loss.sum(), s)[0]))
+    for near, exact in zip(*found, strict=True):
+        torch.testing.assert_close(exact, near, rtol=1e-4, atol=1e-6)
+    half = distillation_loss(s.half(), t.half(), temperature=math.inf, **settings)  # type: ignore[arg-type]
+    assert half.dtype == torch.float32
+    torch.testing.assert_close(
+        half.double(), distillation_loss(s, t, temperature=math.inf, **settings), rtol=1e-2, atol=1e-2
+    )  # type: ignore[arg-type]
+
+
 def test_the_teacher_receives_no_gradient() -> None:
     s, t = pair(4, 5)
     for symmetric in (False, True):

@@ -226,6 +226,20 @@ def test_longer_embeddings_are_no_way_out_of_vat():
     assert found[1] == pytest.approx(found[0], rel=1e-3)
 
 
+def test_what_padding_holds_is_nothing_to_vat():
+    class Littered(Recorder):
+        def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
+            x, mask = super().embed(batch)
+            return x.masked_fill(~mask[..., None], 50.0), mask
+
+    found = []
+    for kind in (Recorder, Littered):
+        torch.manual_seed(0)
+        tagger = still_tagger()
+        found.append(training_loss(kind(tagger), tagger.collate(TRAIN.sentences), CONFIGS["vat"]).loss)
+    torch.testing.assert_close(*found)
+
+
 def test_vat_sees_no_difference_that_dropout_makes():
     tagger = small_tagger(dropout=0.5, word_dropout=0.5)
     config = replace(CONFIGS["vat"], epsilon=1e-4)
