@@ -118,10 +118,10 @@ results-vat: $(DONE)/book
 UDA     := --methods none uda --divides all confident --tuning-seeds 0 1 --seeds $(FIVE) --output $(RECORDS)/uda.jsonl
 
 results-uda: $(DONE)/book
-	$(COMPARE) $(TOY) --limit-train 50 --epochs 40 --unlabelled 400 --alphas 0.03 0.3 3 $(UDA)
-	$(COMPARE) $(TOY) --limit-train 100 --epochs 30 --unlabelled 400 --alphas 0.03 0.3 3 $(UDA)
-	$(COMPARE) $(TOY) --epochs 30 --unlabelled 400 --alphas 0.03 0.3 3 $(UDA)
-	$(COMPARE) --corpus germeval2014 --limit-train 200 --head efficient --epochs 30 --unlabelled 2000 --alphas 0.03 0.3 3 $(UDA)
+	$(COMPARE) $(TOY) --limit-train 50 --epochs 40 --unlabelled 400 --alphas 0.01 0.1 1 $(UDA)
+	$(COMPARE) $(TOY) --limit-train 100 --epochs 30 --unlabelled 400 --alphas 0.01 0.1 1 $(UDA)
+	$(COMPARE) $(TOY) --epochs 30 --unlabelled 400 --alphas 0.01 0.1 1 $(UDA)
+	$(COMPARE) --corpus germeval2014 --limit-train 200 --head efficient --epochs 30 --unlabelled 2000 --alphas 0.01 0.1 1 $(UDA)
 
 STUDENT := --corpus toy --label-noise 0.1 --batch-size 8 --learning-rate 0.01 --hidden-size 32 --dropout 0.1 --epochs 20
 DISTIL  := --methods none distillation --alphas 0.01 0.1 --temperatures 1 2 4 8 inf --tuning-seeds 0 1 --seeds $(FIVE) --output $(RECORDS)/distillation.jsonl
