@@ -17,7 +17,7 @@ from gpkl_lib.explore.figures import PALETTE
 
 WEIGHTS = torch.tensor([[3.0, 0.8], [-1.2, 2.2], [0.5, -3.2]], dtype=torch.float64)  # J: spans A, B, C by x1, x2
 BIASES = torch.tensor([-1.0, -3.5, -4.0], dtype=torch.float64)
-REACH = 12.0  # how far from x contours are looked for
+BOX, REACH = 3.0, 12.0  # the plane is drawn to BOX on every side; contours are looked for as far as REACH from x
 LEVELS = (0.02, 0.1, 0.5, 2.0, 5.0)  # nats
 RANGES = {"start": (-180.0, 180.0), "epsilon": (0.05, 3.0), "xi": (0.01, 10.0)}
 
@@ -169,20 +169,19 @@ class AdversarialDirection(Explorable):
             svg.text(8, 338, line + svg.number(value["noise"], 4), "ink", "start"),
             svg.text(8, 358, more, "ink", "start"),
         ]
-        plane = svg.tag("svg", "".join(self._plane()), x=24, y=4, width=312, height=312, viewBox="0 0 312 312")
-        return svg.picture(360, 368, alt, [plane, *notes])
+        return svg.picture(360, 368, alt, [*self._plane(), *notes])
 
     def _plane(self) -> Iterator[str]:
         def at(point: Sequence[float]) -> tuple[float, float]:
-            return 156 + 52 * point[0], 156 - 52 * point[1]
+            return 180 + 52 * point[0], 160 - 52 * point[1]
 
         for (a, b), bias in zip(WEIGHTS.tolist(), BIASES.tolist(), strict=True):
             foot = [-bias * w / (a * a + b * b) for w in (a, b)]
-            ends = [[foot[0] - far * b, foot[1] + far * a] for far in (-9.0, 9.0)]
+            ends = [_reached(foot, d, 9.0) for d in ((-b, a), (b, -a))]
             yield svg.line(*at(ends[0]), *at(ends[1]), "grey", width=2, stroke_dasharray="6 4")
         angles = unit(3.75 * torch.arange(96))
         for level in LEVELS:
-            points = torch.tensor(self.x) + contour(self.x, level)[:, None] * angles
+            points = (torch.tensor(self.x) + contour(self.x, level)[:, None] * angles).clamp(-BOX, BOX)
             path = " ".join(f"{px:.1f},{py:.1f}" for px, py in (at(one) for one in points.tolist()))
             style = f"stroke:var(--tone, {PALETTE['blue']})"
             yield svg.tag(
@@ -190,7 +189,14 @@ class AdversarialDirection(Explorable):
                 style=style,
             )  # fmt: skip
         for k, d in enumerate(directions(self.x, self.start, self.xi, self.steps).tolist()):
-            end = [c + self.epsilon * e for c, e in zip(self.x, d, strict=True)]
+            end = _reached(self.x, d, self.epsilon)
             last = k == self.steps
             yield svg.line(*at(self.x), *at(end), "vermilion" if last else "grey", width=3 if last else 1.5)
         yield svg.dot(*at(self.x), "ink")
+
+
+def _reached(point: Sequence[float], direction: Sequence[float], far: float) -> list[float]:
+    """`far` times the direction from a point in the box, or less where the box ends."""
+    pairs = list(zip(point, direction, strict=True))
+    far = min([far, *((BOX - math.copysign(p, p * d)) / abs(d) for p, d in pairs if d)])
+    return [p + far * d for p, d in pairs]
