@@ -83,7 +83,7 @@ constraints: $(DONE)/test
 COMPARE := OMP_NUM_THREADS=1 $(BIN)/gpkl compare --device cpu --jobs 2
 TOY     := --corpus toy --label-noise 0.1 --batch-size 8 --learning-rate 0.01 --hidden-size 100 --dropout 0.3
 GERMEVAL := --corpus germeval2014 --limit-train 2000 --head efficient --epochs 10
-WNUT    := --corpus wnut17 --head efficient --epochs 10
+WNUT    := --corpus wnut17 --head efficient --epochs 15
 FIVE    := 0 1 2 3 4
 TWENTY  := $(FIVE) 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19
 RECORDS := book/_results
