@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 ROWS = 64  # of a block: few waste little below the diagonal, many make efficient matrix products
+AT_ONCE = 128  # up to so many tokens a block takes all rows: one needs two products a view less than several
 
 
 @dataclass
@@ -22,6 +23,11 @@ class Group:
     last: int
     n: int
     whole: bool
+
+    def index(self) -> list[int] | slice:
+        """The sentences as a slice, which copies nothing, if they stand side by side."""
+        first, count = self.sentences[0], len(self.sentences)
+        return slice(first, first + count) if self.sentences == list(range(first, first + count)) else self.sentences
 
     def cells(self, views: int, rows: int) -> int:
         """Scores of its largest block."""
@@ -41,7 +47,9 @@ def groups_of(real: Tensor, types: int, views: int, block: int) -> tuple[list[Gr
         return [], 1
     position = torch.arange(1, real.shape[1] + 1, device=real.device)
     lengths, counts = torch.stack([(real * position).amax(1), real.sum(1)]).tolist()
-    rows = max(1, min(ROWS, block // (views * max(*lengths, 1))))
+    longest = max(*lengths, 1)
+    rows = longest if longest <= AT_ONCE else ROWS
+    rows = max(1, min(rows, block // (views * longest)))
     groups: list[Group] = []
     for b in sorted(range(len(lengths)), key=lengths.__getitem__):
         n, whole = lengths[b], lengths[b] == counts[b]

@@ -18,27 +18,25 @@ LIMIT = {torch.float32: 56, torch.float64: 400}  # bits: 2^s and sums of it are 
 
 
 class Buffers:
-    """Room for one block, taken once and overwritten by the next.
+    """Room for one block, taken once and overwritten by the next; `like` has the device and dtype."""
 
-    Args:
-        cells: scores of the largest block.
-        like: a tensor of the device and dtype.
-    """
-
-    def __init__(self, cells: int, like: Tensor) -> None:
-        self.cells, self.like = cells, like
-        self.kept: dict[str, Tensor] = {}
+    def __init__(self, like: Tensor) -> None:
+        self.like, self.kept = like, dict[str, Tensor]()
 
     def __call__(self, name: str, shape: tuple[int, ...]) -> Tensor:
         """A tensor of that shape that holds anything; what the name held before is gone."""
         size = math.prod(shape)
         if name not in self.kept or len(self.kept[name]) < size:
-            self.kept[name] = self.like.new_empty(max(size, self.cells if name in "sep" else 0))
+            self.kept[name] = self.like.new_empty(size)
         return self.kept[name][:size].view(shape)
 
 
 class Walk:
-    """One group: after `__init__` its sums, and its gradients but for the division by the softmax's denominator.
+    """One group of sentences: its sums and its gradients, from one pass over its blocks.
+
+    The cross-entropy's gradient is e^s / (1 + sum e^s): its numerators, relative to the running maximum, are summed
+    into queries and keys as they come, and divided at the end. The divergence's has no denominator and is summed apart;
+    only where one block is all there is, both are known at once and go the same way.
 
     Args:
         query, key: (V, b, h, n, d) of the group, scores being q_i . k_j.
@@ -46,10 +44,11 @@ class Walk:
         gold: its positives.
         buffers: room for its blocks.
         rows: r, of all blocks but the last.
-        gradients: (of the cross-entropy, of the divergence): which ones to accumulate.
+        weights: of the cross-entropy and of the divergence in the loss; None if no gradient is wanted.
 
     Attributes:
-        cross_entropy, divergence: scalars in nats, sums over the group (and both views).
+        cross_entropy, divergence: scalars in nats, sums over the group.
+        gradients: of the weighted sum of the two, for query and key, each (V, b, h, n, d); empty if not wanted.
     """
 
     def __init__(
@@ -60,42 +59,74 @@ class Walk:
         gold: Gold,
         buffers: Buffers,
         rows: int,
-        gradients: tuple[bool, bool],
+        weights: tuple[float, float] | None,
     ) -> None:
-        self.shape, self.gold, self.buffers = query.shape, gold, buffers
+        self.shape, self.gold, self.buffers, self.weights = query.shape, gold, buffers, weights
+        views, b, h, n, d = query.shape
         dtype = buffers.like.dtype
         if real is not None:  # NaN on padding would reach every sum as 0 * NaN
             query, key = (x.masked_fill(~real[:, None, :, None], 0) for x in (query, key))
         self.real = None if real is None else real.to(dtype)
-        self.q = (query.to(dtype) / LOG2).flatten(0, 2)  # (g, n, d)
-        self.k = key.to(dtype).flatten(0, 2).contiguous()
-        triples, n, _ = self.q.shape
-        self.maximum = self.q.new_zeros(triples)  # running; not below the 0 of the threshold
-        self.total = self.q.new_zeros(triples)  # sum of 2^(s - maximum) over the negatives so far
+        q = buffers("query", (views, b, h, n, d))
+        self.q = torch.mul(query.to(dtype), 1 / LOG2, out=q).view(-1, n, d)  # (g, n, d); scores are in bits
+        self.k = key.to(dtype).reshape(-1, n, d)
+        self.maximum = self.q.new_zeros(len(self.q))  # running; not below the 0 of the threshold
+        self.total = self.q.new_zeros(len(self.q))  # sum of 2^(s - maximum) over the negatives so far
         self.divergence = self.q.new_zeros(())
         largest = self.q.norm(dim=-1).amax() * self.k.norm(dim=-1).amax()  # no score is larger
         self.steep = not bool(largest <= LIMIT[dtype])
-        self.below = self.q.new_ones(rows, rows).tril(-1).bool()
+        self.below = self.q.new_ones(min(rows, n), min(rows, n)).tril(-1).bool()
+        self.at_once = rows >= n
+        wanted = weights is not None, weights is not None and weights[1] > 0 and views == 2 and not self.at_once
         self.softmax, self.slope = (
-            (torch.empty_like(self.q), torch.zeros_like(self.k)) if wanted else None for wanted in gradients
+            (torch.empty_like(self.q), torch.empty_like(self.q)) if each else None for each in wanted
         )
         for number, start in enumerate(range(0, n, rows)):
             self._block(start, min(start + rows, n), slice(*gold.edges[number : number + 2]))
-        self.cross_entropy = self._finish()
+        self.cross_entropy, self.gradients = self._finish()
 
     def _block(self, start: int, end: int, mine: slice) -> None:
+        """Scores of rows start to end from column `start` on, and all that comes of them; `mine`: the positives."""
         q, k = self.q[:, start:end], self.k[:, start:]
-        s = torch.bmm(q, k.mT, out=self.buffers("s", (len(q), q.shape[1], k.shape[1])))
-        weights = self._relative_to_maximum(s, start, end, mine) if self.steep else None
+        s = torch.bmm(q, k.mT, out=self.buffers("scores", (len(q), q.shape[1], k.shape[1])))
+        slope = None
+        negatives = self._relative_to_maximum(s, start, end, mine) if self.steep else None
         if self.shape[0] == 2:
-            self._compare(s, start, end)
-        elif weights is None:
+            slope = self._compare(s, start, end)
+        elif negatives is None:
             s.exp2_()
-        if weights is None:
-            weights = self._exclude(s, start, end, mine, 0.0)
-        self.total += weights.sum((1, 2))
-        if self.softmax:
-            _accumulate(self.softmax, weights, q, k, start, end)
+        if negatives is None:
+            negatives = self._exclude(s, start, end, mine, 0.0)
+        self.total += negatives.sum((1, 2))
+        if self.weights is None or self.softmax is None:
+            return
+        if self.at_once:
+            negatives *= self._share()[:, None, None]
+            if slope is not None:
+                half = len(s) // 2
+                negatives[:half].add_(slope[:half], alpha=self.weights[1])
+                negatives[half:].sub_(slope[half:], alpha=self.weights[1])
+        elif self.slope is not None and slope is not None:
+            self._accumulate(self.slope, slope, q, k, start)
+        self._accumulate(self.softmax, negatives, q, k, start)
+
+    def _share(self) -> Tensor:
+        """What 2^(s - maximum) is to be multiplied by: the cross-entropy's weight over 1 + sum e^s, (g,)."""
+        assert self.weights is not None
+        return self.weights[0] / (self.total + torch.exp2(-self.maximum))
+
+    def _accumulate(self, sums: tuple[Tensor, Tensor], weights: Tensor, q: Tensor, k: Tensor, start: int) -> None:
+        """What weights (g, r, m) send to the queries of their rows and, added to the earlier blocks', to their keys."""
+        by_query, by_key = sums
+        if self.at_once:
+            torch.bmm(weights, k, out=by_query)
+            torch.bmm(weights.mT, q, out=by_key)
+            return
+        by_query[:, start : start + q.shape[1]] = torch.bmm(weights, k, out=self.buffers("by query", tuple(q.shape)))
+        if start:
+            by_key[:, start:] += torch.bmm(weights.mT, q, out=self.buffers("by key", tuple(k.shape)))
+        else:
+            torch.bmm(weights.mT, q, out=by_key)
 
     def _exclude(self, x: Tensor, start: int, end: int, mine: slice, value: float) -> Tensor:
         """Put `value` where no negative span is: below the diagonal, on padding and on the positives."""
@@ -112,19 +143,19 @@ class Walk:
 
     def _relative_to_maximum(self, s: Tensor, start: int, end: int, mine: slice) -> Tensor:
         """2^(s - maximum) of the negatives, the maximum raised if it must be and what was summed rescaled to it."""
-        weights = self._exclude(self.buffers("e", tuple(s.shape)).copy_(s), start, end, mine, -math.inf)
+        weights = self._exclude(self.buffers("weights", tuple(s.shape)).copy_(s), start, end, mine, -math.inf)
         maximum = torch.maximum(self.maximum, weights.amax((1, 2)))
         scale = (self.maximum - maximum).exp2_()
         self.maximum = maximum
         self.total *= scale
-        if self.softmax:
+        if self.softmax and start:
             by_query, by_key = self.softmax
             by_query[:, :start] *= scale[:, None, None]
             by_key *= scale[:, None, None]
         return weights.sub_(maximum[:, None, None]).exp2_()
 
-    def _compare(self, s: Tensor, start: int, end: int) -> None:
-        """The divergence of the two views and its gradient; leaves 2^s in `s` (up to LIMIT).
+    def _compare(self, s: Tensor, start: int, end: int) -> Tensor | None:
+        """The divergence of the two views; returns dD/ds and -dD/dt, if wanted; leaves 2^s (up to LIMIT) in `s`.
 
         With odds e^s, p' = 1 / (1 + e^s), p = e^s p' (q, q' from t) and u = s - t:  p - q = q p' (e^u - 1),
         D = (p - q) u,  dD/ds = (p - q) + p p' u,  dD/dt = -((p - q) + q q' u).
@@ -134,58 +165,52 @@ class Walk:
         u[:, :, :r].masked_fill_(self.below[:r, :r], 0)  # on padding u is 0 as it is
         if self.steep:
             s.clamp_(-LIMIT[s.dtype], LIMIT[s.dtype])
-            difference = torch.sub(s[:half], s[half:], out=self.buffers("d", tuple(u.shape))).mul_(LOG2)
+            difference = torch.sub(s[:half], s[half:], out=self.buffers("difference", tuple(u.shape))).mul_(LOG2)
             difference[:, :, :r].masked_fill_(self.below[:r, :r], 0)
             difference.expm1_()
         else:
-            difference = torch.expm1(u, out=self.buffers("d", tuple(u.shape)))
+            difference = torch.expm1(u, out=self.buffers("difference", tuple(u.shape)))
         s.exp2_()
-        no = torch.add(s, 1, out=self.buffers("p", tuple(s.shape))).reciprocal_()
-        yes = torch.mul(s, no, out=self.buffers("y", tuple(s.shape)))
+        no = torch.add(s, 1, out=self.buffers("no", tuple(s.shape))).reciprocal_()
+        yes = torch.mul(s, no, out=self.buffers("yes", tuple(s.shape)))
         difference.mul_(yes[half:]).mul_(no[:half])
         yes.mul_(no)
         self.divergence += torch.mul(difference, u, out=no[:half]).sum()
-        if self.slope:
-            slope = yes.view(2, *u.shape)
-            torch.addcmul(difference, slope, u, out=slope)
-            _accumulate(self.slope, yes, self.q[:, start:end], self.k[:, start:], start, end)
+        if self.weights is None or not self.weights[1]:
+            return None
+        slope = yes.view(2, *u.shape)
+        torch.addcmul(difference, slope, u, out=slope)
+        return yes
 
-    def _finish(self) -> Tensor:
-        """Add what belongs to the positives; the cross-entropy."""
+    def _finish(self) -> tuple[Tensor, list[Tensor]]:
+        """The cross-entropy, and the gradients with their denominator and the part of the positives."""
         views, b, h, n, d = self.shape
         pair, i, j, _ = self.gold
         q, k = (x.view(views, b * h, n, d) for x in (self.q, self.k))
-        self.gold_q, self.gold_k = q[:, pair, i], k[:, pair, j]  # (V, P, d)
-        x = (self.gold_q * self.gold_k).sum(-1) * -LOG2  # (V, P), nats
+        q, k = q[:, pair, i], k[:, pair, j]  # (V, P, d)
+        x = (q * k).sum(-1) * -LOG2  # (V, P), nats
         m = x.new_zeros(views, b * h).scatter_reduce_(1, pair.expand(views, -1), x, "amax")
         total = torch.zeros_like(m).index_add_(1, pair, (x - m[:, pair]).exp())
         misses = m + torch.log1p(total + torch.expm1(-m))
-        self.gold_weight = (x - misses[:, pair]).exp()
         nats = self.maximum * LOG2
-        return (nats + torch.log1p(self.total + torch.expm1(-nats))).sum() + misses.sum()
-
-    def gradients(self, task: float, divergence: float) -> tuple[Tensor, Tensor]:
-        """Those of task * cross-entropy + divergence * D, each (V, b, h, n, d)."""
-        views, b, h, n, d = self.shape
-        assert self.softmax is not None
-        share = task / (self.total + torch.exp2(-self.maximum))
-        out = []
-        other = ((self.gold_k, self.gold.i, 1.0), (self.gold_q, self.gold.j, LOG2))
-        for index, (gold, at, unit) in enumerate(other):
-            total = self.softmax[index].mul_((share * unit)[:, None, None]).view(views, b * h, n, d)
-            if self.slope:
-                slope = self.slope[index].view(total.shape)
-                total[0].add_(slope[0], alpha=divergence * unit)
-                total[1].sub_(slope[1], alpha=divergence * unit)
-            pull = gold * (self.gold_weight * (-task * unit))[..., None]
-            for view in range(views):
-                total[view].index_put_((self.gold.pair, at), pull[view], accumulate=True)
-            out.append(total.view(self.shape))
-        return out[0], out[1]
-
-
-def _accumulate(sums: tuple[Tensor, Tensor], weights: Tensor, q: Tensor, k: Tensor, start: int, end: int) -> None:
-    """What weights (g, r, m) send to the queries of their rows and, added to the earlier blocks', to their keys."""
-    by_query, by_key = sums
-    torch.bmm(weights, k, out=by_query[:, start:end])
-    by_key[:, start:].baddbmm_(weights.mT, q)
+        cross_entropy = (nats + torch.log1p(self.total + torch.expm1(-nats))).sum() + misses.sum()
+        if self.weights is None or self.softmax is None:
+            return cross_entropy, []
+        share = self._share()[:, None, None]
+        pull = (x - misses[:, pair]).exp() * -self.weights[0]  # (V, P)
+        gradients = []
+        for index, (other, at, unit) in enumerate(((k, i, 1.0), (q, j, LOG2))):
+            total = self.softmax[index]
+            if not self.at_once:
+                total *= share * unit
+            elif unit != 1:
+                total *= unit
+            if self.slope is not None:
+                half = len(total) // 2
+                total[:half].add_(self.slope[index][:half], alpha=self.weights[1] * unit)
+                total[half:].sub_(self.slope[index][half:], alpha=self.weights[1] * unit)
+            total = total.view(views, b * h, n, d)
+            for view in range(views if len(pair) else 0):
+                total[view].index_put_((pair, at), other[view] * (pull[view, :, None] * unit), accumulate=True)
+            gradients.append(total.view(self.shape))
+        return cross_entropy, gradients

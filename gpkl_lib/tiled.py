@@ -146,6 +146,8 @@ class _Scaled(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, grad: Tensor, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+        if grad.device.type == "cpu" and grad == 1:  # as it mostly is: no copy
+            return query.view_as(query), key.view_as(key)
         return grad.to(query.dtype) * query, grad.to(key.dtype) * key
 
     @staticmethod
@@ -167,17 +169,17 @@ def _run(
     golds = gold_of(groups, positives, (batch, types), rows)
     task = query.new_zeros((), dtype=dtype)
     divergence = task.clone()
-    buffers = Buffers(max((group.cells(views, rows) for group in groups), default=0), task)
-    gradients = [torch.zeros_like(x, memory_format=torch.contiguous_format) for x in (q, k)] if gradient else []
+    buffers = Buffers(task)
+    new = torch.empty_like if bool(real.all()) else torch.zeros_like  # padding is in no group
+    gradients = [new(x, memory_format=torch.contiguous_format) for x in (q, k)] if gradient else []
     mean = 1 / max(batch * types, 1)
     for group, gold in zip(groups, golds, strict=True):
-        part = (slice(None), group.sentences, slice(group.first, group.last), slice(group.n))
+        part = (slice(None), group.index(), slice(group.first, group.last), slice(group.n))
         padded = None if group.whole else real[group.sentences, : group.n]
-        walk = Walk(q[part], k[part], padded, gold, buffers, rows, (gradient, gradient and alpha > 0 and views == 2))
+        weights = (mean / views, mean * alpha / 4) if gradient else None
+        walk = Walk(q[part], k[part], padded, gold, buffers, rows, weights)
         task += walk.cross_entropy * (mean / views)
         divergence += walk.divergence * mean
-        for whole, own in zip(
-            gradients, walk.gradients(mean / views, mean * alpha / 4) if gradient else (), strict=True
-        ):
+        for whole, own in zip(gradients, walk.gradients, strict=True):
             whole[part] = own.to(whole.dtype)
     return task, divergence, [x.flatten(0, 1) for x in gradients]
