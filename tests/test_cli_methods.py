@@ -13,15 +13,25 @@ from gpkl_lib.corpora import toy_corpus, write_jsonl
 from gpkl_lib.history import History
 from gpkl_lib.records import read_rows
 
-TINY = [*SMALL, "--toy-size", "24", "--epochs", "1"]
+TINY = [*SMALL, "--epochs", "1"]
 
 
 @pytest.fixture(scope="module")
-def teacher(tmp_path_factory: pytest.TempPathFactory) -> str:
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Three small files; the last nine sentences of the first are not learnt from."""
+    folder, words = tmp_path_factory.mktemp("files"), ["--limit-train", "15"]
+    for part, size in (("train", 24), ("dev", 8), ("test", 8)):
+        write_jsonl(folder / f"{part}.jsonl", toy_corpus(size, split=part))
+        words += [f"--{part}", str(folder / f"{part}.jsonl")]
+    return words
+
+
+@pytest.fixture(scope="module")
+def teacher(files: list[str], tmp_path_factory: pytest.TempPathFactory) -> str:
     """Folders of two runs, with {seed} in the place of the seed."""
     folder = tmp_path_factory.mktemp("teachers")
     for seed in ("0", "1"):
-        assert main(["train", *TINY, "--seed", seed, "--output", str(folder / f"t{seed}")]) == 0
+        assert main(["train", *files, *TINY, "--seed", seed, "--output", str(folder / f"t{seed}")]) == 0
     return str(folder / "t{seed}")
 
 
@@ -30,14 +40,14 @@ def told(folder: Path) -> dict[str, object]:
     return config
 
 
-def test_train_by_each_method(tmp_path: Path, teacher: str):
+def test_train_by_each_method(tmp_path: Path, files: list[str], teacher: str):
     for name, words in {
         "vat": ["--epsilon", "0.3", "--power-iterations", "2"],
         "uda": ["--unlabelled", "9", "--divide", "confident", "--threshold", "0", "--annealing", "log"],
         "distillation": ["--teacher", teacher, "--temperature", "inf"],
     }.items():
         output = tmp_path / name
-        assert main(["train", *TINY, "--method", name, *words, "--output", str(output)]) == 0
+        assert main(["train", *files, *TINY, "--method", name, *words, "--output", str(output)]) == 0
         assert History.load(output).rows[0]["divergence"] > 0
         assert main(["train", "--resume", "--output", str(output)]) == 0
     assert told(tmp_path / "vat")["config"]["epsilon"] == 0.3  # type: ignore[index]
@@ -58,7 +68,7 @@ def test_unlabelled_toy_sentences_are_those_after_the_learnt_ones(words: list[st
     from gpkl_lib.cli import build_parser
     from gpkl_lib.inputs import task
 
-    found = task(build_parser().parse_args(["train", *TINY, *words]))
+    found = task(build_parser().parse_args(["train", "--toy-size", "24", *words]))
     assert found.unlabelled is not None
     assert [s.tokens for s in found.unlabelled] == [s.tokens for s in expected]  # type: ignore[attr-defined]
     learnt = {sentence.tokens for sentence in found.train}
@@ -127,11 +137,25 @@ def test_a_teacher_of_other_types_is_refused(teacher: str, tmp_path: Path, capsy
     assert "the teacher must know the types of the tagger, planet; it knows event, organisation" in message
 
 
+@pytest.mark.slow
 def test_compare_tunes_on_a_few_seeds_and_runs_the_choice_on_all(
-    teacher: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    files: list[str], teacher: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     output = tmp_path / "rows.jsonl"
-    words = ["compare", *TINY, "--methods", "none", "sigmoid", "vat", "uda", "distillation", "--alphas", "0.1", "1"]
+    words = [
+        "compare",
+        *files,
+        *TINY,
+        "--methods",
+        "none",
+        "sigmoid",
+        "vat",
+        "uda",
+        "distillation",
+        "--alphas",
+        "0.1",
+        "1",
+    ]
     words += ["--epsilons", "0.1", "0.3", "--divides", "all", "confident", "--unlabelled", "9", "--teacher", teacher]
     words += ["--temperatures", "1", "2", "--tuning-seeds", "1", "--seeds", "0", "1", "--output", str(output)]
     assert main(words) == 0
