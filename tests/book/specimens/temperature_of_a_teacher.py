@@ -63,7 +63,8 @@ def golden():
         limit = distillation_loss(a, b, temperature=torch.inf, reduction="sum")
         yield module, "squaredLimit", [[s], [t]], limit.item()
         yield module, "hotPull", [s, t], torch.autograd.grad(limit, a)[0].item()
-    for widget in SPECIMEN.settings:
+    at_border = TemperatureOfATeacher(["a", "b"], ["x"], [[-9, -9, BORDER]], [[BORDER, BORDER + 1e-9, -9]], [[]])
+    for widget in (*SPECIMEN.settings, at_border):
         student, teacher = widget.scores()
         row, groups = widget.types.index(widget.kind), widget.groups().tolist()
         value = widget.values()
