@@ -12,7 +12,7 @@ WHAT_IS_INSTALLED := requirements.txt constraints.txt pyproject.toml
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve lab test lint results results-toy results-alpha results-corpora results-vat results-uda results-distillation results-pretrained results-normface results-boards links constraints clean distclean
+.PHONY: help book serve lab test lint results results-toy results-alpha results-corpora results-vat results-uda results-distillation results-pretrained results-normface results-boards results-replay results-facts links constraints clean distclean
 
 help:
 	@echo 'A fresh clone needs Python 3.11 or newer, git and make. Each command installs what it needs into $(VENV) first.'
@@ -24,7 +24,7 @@ help:
 	@echo '  make lint         ruff and mypy only'
 	@echo '  make links        visit every address outside the book that it names (needs the network)'
 	@echo '  make results      run every recorded experiment again, some hours on two cores; or one: results-toy, -alpha, -vat, -uda, -distillation,'
-	@echo '                    -corpora (these three and it need GPKL_DATA), -pretrained (so does it), -normface (a minute), -boards (3 minutes)'
+	@echo '                    -corpora (these three and it need GPKL_DATA), -pretrained (so does it), -normface (a minute), -boards (3 minutes), -replay, -facts (a minute)'
 	@echo '  make constraints  write down the versions that are installed now'
 	@echo '  make clean        remove everything built; distclean: the virtual environment as well'
 	@echo
@@ -88,7 +88,7 @@ FIVE    := 0 1 2 3 4
 TWENTY  := $(FIVE) 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19
 RECORDS := book/_results
 
-results: results-toy results-alpha results-corpora results-vat results-uda results-distillation results-pretrained results-normface results-boards
+results: results-toy results-alpha results-corpora results-vat results-uda results-distillation results-pretrained results-normface results-boards results-replay results-facts
 
 # The plain run of 41 epochs takes the time of 30 with two views.
 results-toy: $(DONE)/book
@@ -152,6 +152,13 @@ BOARDS := OMP_NUM_THREADS=1 $(BIN)/python -m gpkl_lib.boards --output book/_resu
 results-boards: $(DONE)/book
 	$(BOARDS) --sentences 342 49 36 320 --device cpu --corpus toy --epochs 15 --batch-size 8 --learning-rate 0.01 --hidden-size 100 --dropout 0.3
 	$(BOARDS) --sentences 3329 1418 --types LOC LOCderiv ORG OTH PER --device cpu --corpus germeval2014 --limit-train 4000 --head efficient --epochs 10
+
+# What stood after every epoch of a toy training, by three methods: the explorable "Training, replayed".
+results-replay: $(DONE)/book
+	OMP_NUM_THREADS=1 $(BIN)/python -m gpkl_lib.replay --output $(RECORDS)/replay.jsonl --methods none sigmoid softmax --sentence 60 --device cpu --corpus toy --label-noise 0.1 --epochs 12 --batch-size 8 --learning-rate 0.01 --hidden-size 100 --dropout 0.3
+
+results-facts: $(DONE)/book
+	$(BIN)/python -m gpkl_lib.corpora_facts --corpus wnut17 --corpus germeval2014 --output $(RECORDS)/corpora.jsonl
 
 clean:
 	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist gpkl_lib.egg-info
