@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -27,11 +27,14 @@ from gpkl_lib.corpora import Batch
 from gpkl_lib.divergence import Activation
 from gpkl_lib.global_pointer import span_mask
 from gpkl_lib.losses import sparse_multilabel_cross_entropy
+from gpkl_lib.tiled import tiled_span_loss
 from gpkl_lib.training_config import TrainingConfig
 
 # Of the embeddings' length. What one power iteration finds at 0.1 moves the decisions of a trained toy tagger no less
 # than what it finds at 0.01, and bfloat16, which keeps two to three digits, still feels it.
 XI = 0.1
+TILED = ("none", "sigmoid")
+TILED_FROM = 64  # tokens; what benchmarks/span_loss.py finds to gain time
 Method = Callable[[Any, Batch, TrainingConfig, float, Tensor | None], ConsistencyLoss]
 
 
@@ -58,6 +61,31 @@ def r_drop(model: Any, batch: Batch, config: TrainingConfig, done: float, target
         activation=ACTIVATIONS[config.method],
         mask=rows(span_mask(batch.attention_mask).expand(first.shape)),
     )
+
+
+def tiled_step(model: Any, batch: Batch, config: TrainingConfig, done: float) -> ConsistencyLoss:
+    """`one_view` or `r_drop` with sigmoid from query and key: the scores are never held all at once."""
+    views = 1 if config.method == "none" else 2
+    query, key = model(batch if views == 1 else _doubled(batch), project=True)  # (views * B, H, L, d)
+    mask, alpha = batch.attention_mask, config.alpha_at(done)
+    return tiled_span_loss(query, key, batch.positives, attention_mask=mask, views=views, alpha=alpha)
+
+
+def takes_tiles(config: TrainingConfig, batch: Batch, wanted: bool | Literal["auto"]) -> bool:
+    """Whether a step is computed in tiles; "auto": if the method allows it and sentences are long enough to gain.
+
+    Raises:
+        ValueError: True with a method that needs the scores themselves, or another value.
+    """
+    if wanted not in (True, False, "auto"):
+        raise ValueError(f'tiled must be True, False or "auto", got {wanted!r}')
+    if wanted is True and config.method not in TILED:
+        raise ValueError(
+            f"tiled=True is for the methods {' and '.join(TILED)}; {config.method} needs all scores at once"
+        )
+    if wanted == "auto":
+        return config.method in TILED and batch.attention_mask.shape[1] >= TILED_FROM
+    return wanted
 
 
 def adversarial(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from gpkl_lib.global_pointer import span_mask, token_mask
+from gpkl_lib.tiled import cells_above
 
 Span = tuple[str, int, int]
 
@@ -41,8 +42,35 @@ def decode_spans(
     valid = span_mask(token_mask(attention_mask, (logits.shape[0], logits.shape[-1]), logits.device))
     if (logits.isnan() & valid).any():
         raise ValueError("logits hold NaN; the model has diverged or a mask is missing")
-    found: list[list[Span]] = [[] for _ in range(logits.shape[0])]
-    for b, h, i, j in ((logits > threshold) & valid).nonzero().tolist():
+    return _named(((logits > threshold) & valid).nonzero(), types, logits.shape[0])
+
+
+def decode_projection(
+    query: Tensor, key: Tensor, types: Sequence[str], attention_mask: Tensor | None = None, *, threshold: float = 0.0
+) -> list[list[Span]]:
+    """`decode_spans` of the scores q_i . k_j, which are computed in blocks and never held all at once.
+
+    Args:
+        query, key: (B, H, L, d), as the `project` of the heads gives them.
+        types, attention_mask, threshold: those of `decode_spans`.
+
+    Returns:
+        What `decode_spans` returns.
+
+    Raises:
+        TypeError: query or key not floating point.
+        ValueError: query, key or attention_mask of another shape, types of another length, NaN as the score of a span.
+    """
+    cells = cells_above(query, key, attention_mask=attention_mask, threshold=threshold)
+    if len(types) != query.shape[1]:
+        raise ValueError(f"types must name all {query.shape[1]} heads, got {len(types)} names")
+    return _named(cells, types, query.shape[0])
+
+
+def _named(cells: Tensor, types: Sequence[str], sentences: int) -> list[list[Span]]:
+    """Cells (b, h, i, j) as the spans of each sentence."""
+    found: list[list[Span]] = [[] for _ in range(sentences)]
+    for b, h, i, j in cells.tolist():
         found[b].append((types[h], i, j + 1))
     return [sorted(spans, key=lambda s: (s[1], s[2], s[0])) for spans in found]
 

@@ -18,7 +18,7 @@ from gpkl_lib.corpora import Batch, Sentence, Vocabulary, batches
 from gpkl_lib.encoders import WordEncoder
 from gpkl_lib.global_pointer import EfficientGlobalPointer, GlobalPointer
 from gpkl_lib.pretrained import PretrainedEncoder
-from gpkl_lib.spans import Span, decode_spans
+from gpkl_lib.spans import Span, decode_projection
 
 HEADS = {"global_pointer": GlobalPointer, "efficient": EfficientGlobalPointer}
 WEIGHTS, DESCRIPTION = "model.safetensors", "tagger.json"
@@ -120,15 +120,17 @@ class Tagger(nn.Module):
         """
         return self.encoder.embed(batch.inputs, batch.attention_mask)
 
-    def forward(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
+    def forward(self, batch: Batch, embeddings: Tensor | None = None, *, project: bool = False) -> Any:
         """Logits (B, H, L, L); the cells that are no span hold the dtype's lowest number.
 
         Args:
             batch: B sentences.
             embeddings: what to read in the place of what `embed` gives; None for that itself.
+            project: give query and key, each (B, H, L, d), instead of their products: for `tiled_span_loss`.
         """
         states = self.encoder(batch.inputs, batch.attention_mask, embeddings)
-        return self.head(states, batch.attention_mask)  # type: ignore[no-any-return]
+        head: Any = self.head.project if project else self.head
+        return head(states, batch.attention_mask)
 
     def predict(
         self, sentences: Sequence[Sentence], *, batch_size: int = 32, threshold: float = 0.0, warn: bool = True
@@ -156,8 +158,8 @@ class Tagger(nn.Module):
             for group in batches([sentences[index] for index in order], batch_size, shuffle=False):
                 batch = self.collate(group, labels=False).to(self.device)
                 with torch.no_grad():
-                    logits = self(batch)
-                for spans in decode_spans(logits, self.types, batch.attention_mask, threshold=threshold):
+                    query, key = self(batch, project=True)
+                for spans in decode_projection(query, key, self.types, batch.attention_mask, threshold=threshold):
                     found[next(places)] = [span for span in spans if span[2] - span[1] <= longest]
         finally:
             self.train(training)

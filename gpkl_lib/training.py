@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from gpkl_lib.consistency import ConsistencyLoss
 from gpkl_lib.corpora import Batch, Corpus, Sentence
 from gpkl_lib.history import History
 from gpkl_lib.lessons import Lessons
-from gpkl_lib.methods import LOSSES
+from gpkl_lib.methods import LOSSES, takes_tiles, tiled_step
 from gpkl_lib.progress import ProgressBar
 from gpkl_lib.run import Run
 from gpkl_lib.run_folder import RunFolder
@@ -38,6 +38,7 @@ def fit(
     config: TrainingConfig | None = None,
     unlabelled: Corpus | None = None,
     teacher: Tagger | None = None,
+    tiled: bool | Literal["auto"] = "auto",
     output: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
@@ -55,6 +56,8 @@ def fit(
         config: how to train; None for the defaults.
         unlabelled: for method "uda": sentences whose labels, if they have any, are not looked at.
         teacher: for method "distillation": a tagger that knows the same types. It is moved to the device, no more.
+        tiled: compute the loss in tiles, without ever holding all scores; "auto" where it is faster, which changes
+            the last digits alone. True is for the methods "none" and "sigmoid".
         output: a new or empty folder; None keeps nothing.
         resume: go on from the checkpoint in `output`; from the start if there is none yet.
         progress: show a bar, if standard error is a terminal.
@@ -64,7 +67,8 @@ def fit(
 
     Raises:
         ModuleNotFoundError: a package of the extra "train" is missing.
-        ValueError: no training sentence, no span in dev, a type without a head, a device that is not there; unlabelled
+        ValueError: no training sentence, no span in dev, a type without a head, a device that is not there; tiled=True
+            with a method that has no tiled form; unlabelled
             or teacher missing where the method needs it, given where it does not, or a teacher of other types.
         TrainingError: a loss or a gradient is not finite; the last checkpoint is from before it.
         CheckpointError: the folder cannot be used, resumed or written.
@@ -85,7 +89,7 @@ def fit(
                     share, weight = worker.share(lessons.of(sentences, run.at.step))  # all, unless others help
                     batch, target = lessons.collate(share, worker.device)
                     worker.seed(config.seed, run.at.step)  # dropout follows from the step: nothing random to save
-                    losses = training_loss(worker, batch, config, run.done, target)
+                    losses = training_loss(worker, batch, config, run.done, target, tiled=tiled)
                     norm = worker.backward(losses.loss * weight)
                     parts = worker.mean([part * weight for part in losses])
                     _check_finite(parts, norm, run)  # before the weights could be spoilt
@@ -98,7 +102,13 @@ def fit(
 
 
 def training_loss(
-    model: Any, batch: Batch, config: TrainingConfig, done: float = 1.0, target: Tensor | None = None
+    model: Any,
+    batch: Batch,
+    config: TrainingConfig,
+    done: float = 1.0,
+    target: Tensor | None = None,
+    *,
+    tiled: bool | Literal["auto"] = False,
 ) -> ConsistencyLoss:
     """The loss of one step: cross-entropy, and what the method adds to it. `gpkl_lib.methods` has a function for each.
 
@@ -114,16 +124,20 @@ def training_loss(
         done: share of all steps that is done, for the warm-up of alpha and for annealing.
         target: fixed scores. "uda": (U, H, l, l), of the unaltered sentences; "distillation": (B, H, L, L), the
             teacher's. Nothing for the others.
+        tiled: compute it in tiles (methods "none" and "sigmoid"): `model(batch, project=True)` gives query and key.
 
     Returns:
         ConsistencyLoss(loss, task, divergence), scalars in nats: loss = task + c * divergence, where c is alpha/4 for
         two views and vat, alpha for uda and distillation, and 0 for "none".
 
     Raises:
-        ValueError: the method needs a target and there is none; else as the losses say.
+        ValueError: the method needs a target and there is none, or tiled=True with a method that has no tiled form;
+            else as the losses say.
 
     Source: eq-rdrop for two views; the papers named in `virtual_adversarial_loss`, `uda_loss`, `distillation_loss`.
     """
+    if takes_tiles(config, batch, tiled):
+        return tiled_step(model, batch, config, done)
     return LOSSES[config.method](model, batch, config, done, target)
 
 

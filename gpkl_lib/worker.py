@@ -70,8 +70,8 @@ class Worker:
         self.adamw = torch.optim.AdamW(groups, fused=self.device.type in ("cpu", "cuda"))
         self.model, self.optimizer = accelerator.prepare(tagger, self.adamw)
 
-    def __call__(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
-        """Logits of a training step, in mixed precision if so configured.
+    def __call__(self, batch: Batch, embeddings: Tensor | None = None, *, project: bool = False) -> Any:
+        """Logits of a training step (or query and key: `project`), in mixed precision if so configured.
 
         The batch itself goes through the wrapped tagger, once a step, which readies it to share gradients. Embeddings
         go through the tagger as it is: what is shared are the gradients of the weights, wherever they come from, and
@@ -79,8 +79,8 @@ class Worker:
         """
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             if embeddings is not None:
-                return self.tagger(batch, embeddings)  # type: ignore[no-any-return]
-            return self.model(batch)  # type: ignore[no-any-return]
+                return self.tagger(batch, embeddings)
+            return self.model(batch, project=True) if project else self.model(batch)
 
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """What the encoder's layers get; see `Tagger.embed`."""

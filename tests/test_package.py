@@ -31,7 +31,7 @@ FLOORS = [
     {"_checks", "_optional"},
     {"smoothing", "divergence"},
     {"losses", "global_pointer"},
-    {"consistency", "adversarial"},
+    {"consistency", "adversarial", "tiled"},
     {"spans", "corpora"},
     {"tagger", "training"},
     {"experiments"},
