@@ -124,7 +124,7 @@ results-uda: $(DONE)/book
 	$(COMPARE) --corpus germeval2014 --limit-train 200 --head efficient --epochs 30 --unlabelled 2000 --alphas 0.01 0.1 1 $(UDA)
 
 STUDENT := --corpus toy --label-noise 0.1 --batch-size 8 --learning-rate 0.01 --hidden-size 32 --dropout 0.1 --epochs 20
-DISTIL  := --methods none distillation --alphas 0.01 0.1 --temperatures 1 2 4 8 inf --tuning-seeds 0 1 --seeds $(FIVE) --output $(RECORDS)/distillation.jsonl
+DISTIL  := --methods none distillation --alphas 0.001 0.01 0.1 --temperatures 1 2 4 8 inf --tuning-seeds 0 1 --seeds $(FIVE) --output $(RECORDS)/distillation.jsonl
 
 # One large teacher, and students of about a tenth of its size that learn from the same sentences.
 runs/toy-teacher/scores.json: | $(DONE)/book
