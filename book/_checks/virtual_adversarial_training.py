@@ -14,6 +14,9 @@ from gpkl_lib.derivations import virtual_adversarial_training as proofs
 
 Tensor = torch.Tensor
 TRUE_AS_WELL = {
+    (proofs.flat.title, 0): (1, "the limit is 0"),
+    (proofs.flat.title, 1): (2, "the limit is 0"),
+    (proofs.flat.title, 2): (2, "the limit is 0"),
     ("eq-vat-one-sided", 1): (1, "O stands for a remainder of either sign"),
     ("eq-vat-softmax", 1): (1, "O stands for a remainder of either sign"),
 }
