@@ -3,11 +3,11 @@
 import { countedSpans, confidence, dividedLoss, lossAgainstThreshold, netPush, shareOfYes, targetTerms } from "./math-uda.js";
 import { cellAt } from "./math-board.js";
 import { choice, dragAcross, follow, frame, put, readout, slider } from "./controls.js";
-import { ceiling, clamp, fixed, grid, h, label, num, plot, py, rebuild, rich, round, set, v, write } from "./kit.js";
+import { KEYS, ceiling, clamp, fixed, grid, h, label, num, plot, py, rebuild, rich, round, set, v, write } from "./kit.js";
 
 const FAR = 10, TOP = 9.2, HALF = 84, CURVE = 150, LOW = -6, HIGH = 1; // log-odds; pixels; powers of ten of the loss
 const TRAITS = ["tokens", "types", "t", "s", "threshold", "temperature", "who"];
-const MARKS = [0.5, 0.9, 0.99, 0.999, 0.9999];
+const MARKS = [0.5, 0.9, 0.99, 0.999];
 const STYLE = `
 .gpkl-wc-stems { fill: none; stroke: var(--tone); stroke-width: 1.75; vector-effect: non-scaling-stroke; }
 .gpkl-wc-out { stroke-width: 1.25; stroke-dasharray: 2 2; }
@@ -27,7 +27,7 @@ const across = (svg, model) =>
   dragAcross(svg, (share) => put(model, { threshold: toThreshold(clamp(round(FAR * share, 0.05), 0, TOP)) }));
 
 const ticksBelow = (y) => MARKS.map((p) =>
-  v("text", { x: `${toX(odds(p))}%`, y, "text-anchor": p === 0.5 ? "start" : p === 0.9999 ? "end" : "middle", class: "gpkl-tick" }, String(p)));
+  v("text", { x: `${toX(odds(p))}%`, y, "text-anchor": p === 0.5 ? "start" : "middle", class: "gpkl-tick" }, String(p)));
 
 // every span at its confidence: yes above the line, no below it, as far from it as the span costs
 function stripPanel(parent, model) {
@@ -123,7 +123,7 @@ function render({ model, el }) {
   const first = Object.fromEntries(TRAITS.map((name) => [name, model.get(name)]));
   const ui = frame(el, { kind: "who-counts", title: "Who counts", onReset: () => put(model, first) });
   el.append(h("style", {}, STYLE));
-  set(ui.code, { tabindex: 0 }); // hundreds of scores: it scrolls, by the keyboard too
+  set(ui.code, { tabindex: 0, ...KEYS }); // hundreds of scores: it scrolls, by the keyboard too
   const strip = stripPanel(ui.plots, model), curves = curvePanel(ui.plots, model), words = wordsPanel(ui.plots);
   const show = Object.fromEntries([
     ["counted", "spans counted"], ["yes", "of them a yes"], ["from_yes", "of the loss, from a yes"],
