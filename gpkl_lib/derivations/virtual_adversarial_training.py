@@ -1,6 +1,6 @@
 r"""Derivations of the chapter "Virtual adversarial training": why the slope says nothing, and what decides instead.
 
-The embeddings move by r = \varepsilon d; to first order the n logits move from s to t = s + \varepsilon h, where h = J d,
+The embeddings move by r = \varepsilon d; to first order the n logits move from s to t = s + \varepsilon h with h = J d,
 J the Jacobian of the logits; u = sigmoid(s), v = sigmoid(t), and what is left of 1 with a bar. For the softmax p and q.
 """
 
