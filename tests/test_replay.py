@@ -13,7 +13,7 @@ from gpkl_lib.corpora import toy_corpus
 from gpkl_lib.explore.boards import fold
 from gpkl_lib.explore.replays import calibration_error, load_replays
 from gpkl_lib.records import read_rows
-from gpkl_lib.replay import candidates, main, reliability
+from gpkl_lib.replay import _Watched, candidates, main, reliability
 from gpkl_lib.tagger import Tagger
 
 RECORD = Path(__file__).parents[1] / "book/_results/replay.jsonl"
@@ -52,6 +52,20 @@ def test_candidates_are_all_spans_of_all_types_once() -> None:
     assert len(scores) == len(gold) == sum(5 * len(s) * (len(s) + 1) // 2 for s in corpus)
     assert int(gold.sum()) == sum(len(s.spans) for s in corpus)
     assert tagger.training
+
+
+def test_a_note_holds_the_scores_without_dropout_whatever_the_mode() -> None:
+    corpus = toy_corpus(40)
+    tagger = _Watched.from_scratch(corpus.sentences, corpus.types, hidden_size=16, dropout=0.5)
+    assert isinstance(tagger, _Watched)
+    notes = tagger.watch(corpus[:5], corpus[0])
+    found = tagger.train().predict(corpus.sentences)
+    with torch.no_grad():
+        scores = fold(tagger.eval()(tagger.collate([corpus[0]]))[0].double())
+    kept = torch.tensor([[float(x) for x in cells.split()] for cells in notes[0]["scores"]], dtype=torch.float64)
+    assert ((kept - scores).abs() <= 0.0501 * scores.abs()).all()
+    assert ((kept > 0) == (scores > 0)).all()
+    assert found == tagger.predict(corpus.sentences)
 
 
 def test_the_command_line_records_once_and_what_stood_then(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
