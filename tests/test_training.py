@@ -504,9 +504,9 @@ def test_a_loss_that_is_not_finite_stops_before_it_reaches_the_weights(tmp_path,
     whole = gpkl_lib.training.training_loss
     calls = []
 
-    def poisoned(*args):
+    def poisoned(*args, **settings):
         calls.append(args)
-        losses = whole(*args)
+        losses = whole(*args, **settings)
         return losses._replace(loss=losses.loss * math.nan) if len(calls) == 5 else losses
 
     monkeypatch.setattr(gpkl_lib.training, "training_loss", poisoned)
