@@ -198,9 +198,9 @@ def tagger_step(method: str, how: bool) -> Step:
 
     from gpkl_lib import Tagger
     from gpkl_lib.corpora import toy_corpus
-    from gpkl_lib.training import training_loss
+    from gpkl_lib.training import TrainingConfig, training_loss
 
-    corpus = toy_corpus()
+    corpus, config = toy_corpus(), TrainingConfig(method=method)
     tagger = Tagger.from_scratch(corpus.sentences, corpus.types, hidden_size=100, dropout=0.3)
     optimizer = torch.optim.AdamW(tagger.parameters(), lr=1e-3, fused=True)
     batches = [tagger.collate(corpus.sentences[at : at + 16]) for at in range(0, 192, 16)]
@@ -208,7 +208,7 @@ def tagger_step(method: str, how: bool) -> Step:
     def step() -> None:
         for batch in batches:
             optimizer.zero_grad()
-            training_loss(tagger, batch, method, 1.0, tiled=how).loss.backward()
+            training_loss(tagger, batch, config, tiled=how).loss.backward()
             optimizer.step()
 
     return step

@@ -43,7 +43,7 @@ def groups_of(real: Tensor, types: int, views: int, block: int) -> tuple[list[Gr
         views: V.
         block: scores of a block, all its views, sentences and types counted.
     """
-    if not real.numel():
+    if not real.numel() or not types:
         return [], 1
     position = torch.arange(1, real.shape[1] + 1, device=real.device)
     lengths, counts = torch.stack([(real * position).amax(1), real.sum(1)]).tolist()

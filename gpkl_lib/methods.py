@@ -71,18 +71,19 @@ def tiled_step(model: Any, batch: Batch, config: TrainingConfig, done: float) ->
     return tiled_span_loss(query, key, batch.positives, attention_mask=mask, views=views, alpha=alpha)
 
 
-def takes_tiles(config: TrainingConfig, batch: Batch, wanted: bool | Literal["auto"]) -> bool:
-    """Whether a step is computed in tiles; "auto": if the method allows it and sentences are long enough to gain.
-
-    Raises:
-        ValueError: True with a method that needs the scores themselves, or another value.
-    """
+def check_tiled(config: TrainingConfig, wanted: bool | Literal["auto"]) -> None:
+    """Raise ValueError unless `wanted` is True, False or "auto", and True only with a method that has a tiled form."""
     if wanted not in (True, False, "auto"):
         raise ValueError(f'tiled must be True, False or "auto", got {wanted!r}')
     if wanted is True and config.method not in TILED:
         raise ValueError(
             f"tiled=True is for the methods {' and '.join(TILED)}; {config.method} needs all scores at once"
         )
+
+
+def takes_tiles(config: TrainingConfig, batch: Batch, wanted: bool | Literal["auto"]) -> bool:
+    """Whether a step is computed in tiles; "auto": if the method allows it and sentences are long enough to gain."""
+    check_tiled(config, wanted)
     if wanted == "auto":
         return config.method in TILED and batch.attention_mask.shape[1] >= TILED_FROM
     return wanted

@@ -14,7 +14,7 @@ from gpkl_lib.consistency import ConsistencyLoss
 from gpkl_lib.corpora import Batch, Corpus, Sentence
 from gpkl_lib.history import History
 from gpkl_lib.lessons import Lessons
-from gpkl_lib.methods import LOSSES, takes_tiles, tiled_step
+from gpkl_lib.methods import LOSSES, check_tiled, takes_tiles, tiled_step
 from gpkl_lib.progress import ProgressBar
 from gpkl_lib.run import Run
 from gpkl_lib.run_folder import RunFolder
@@ -74,6 +74,7 @@ def fit(
         CheckpointError: the folder cannot be used, resumed or written.
     """
     config = config or TrainingConfig()
+    check_tiled(config, tiled)
     _check_corpora(tagger, train, dev)
     lessons = Lessons(tagger, train, config, unlabelled, teacher)
     tagger.warn_of_oddities([*train, *dev, *(unlabelled or ())])
