@@ -20,6 +20,15 @@ SIZE = {"vocab_size": 30, "hidden_size": 16, "num_hidden_layers": 1, "num_attent
 TAGS = 4
 
 
+@pytest.fixture(autouse=True)
+def accelerate_as_it_was() -> Any:
+    """`transformers.Trainer` leaves Accelerate's state of the process behind, which other tests look at."""
+    yield
+    state = pytest.importorskip("accelerate.state")
+    state.AcceleratorState._reset_state(reset_partial_state=True)
+    state.GradientState._reset_state()
+
+
 def load(name: str) -> Any:
     specification = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     assert specification is not None
