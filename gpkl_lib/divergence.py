@@ -181,13 +181,15 @@ def _prepare(
 def _distributions(s: Tensor, t: Tensor, dim: int) -> tuple[Tensor, Tensor, Tensor]:
     """p = softmax(s), q = softmax(t) and u = log(p / q), u to all its digits even where p and q hardly differ.
 
-    u is s - t less a constant, the difference of two logsumexp, whose rounding error is the same for every class. The
-    differences p - q must add up to 0; what they add up to instead is that error, to first order, and is taken off.
+    Where they hardly differ, u is s - t less a constant, the difference of two logsumexp, whose rounding error is the
+    same for every class. The differences p - q must add up to 0; what they add up to instead is that error, to first
+    order, and is taken off. Where they differ much, log p - log q is it: s of a million would swallow the digits of t.
     """
     p, q = torch.softmax(s, dim), torch.softmax(t, dim)
-    u = (s - t) - (torch.logsumexp(s, dim, keepdim=True) - torch.logsumexp(t, dim, keepdim=True))
-    excess = ((p + q) * torch.tanh(u / 2)).sum(dim, keepdim=True)
-    return p, q, u - excess.detach()
+    near = (s - t) - (torch.logsumexp(s, dim, keepdim=True) - torch.logsumexp(t, dim, keepdim=True))
+    excess = ((p + q) * torch.tanh(near / 2)).sum(dim, keepdim=True)
+    far = torch.log_softmax(s, dim) - torch.log_softmax(t, dim)
+    return p, q, torch.where(far.detach().square() > 1, far, near - excess.detach())
 
 
 def _two_classes(x: Tensor) -> Tensor:

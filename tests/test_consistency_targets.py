@@ -226,3 +226,16 @@ def test_gradients_keep_their_size_as_the_temperature_grows() -> None:
 def test_wrong_arguments_are_refused(call, message) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match=message):
         call(*pair(2, 3))
+
+
+@pytest.mark.parametrize("temperature", [1e-2, 1e-6, 1e-9])
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_a_cold_target_is_a_pseudo_label_to_the_last_digits(activation: str, temperature: float):
+    s, t = torch.tensor([[3.0, -2.0, 41.39]]), torch.tensor([[2.0, 3.0, -1.0]])
+    loss = uda_loss(s, t, activation=activation, temperature=temperature, reduction="sum").loss
+    exact = s.double()
+    if activation == "sigmoid":
+        wanted = torch.nn.functional.binary_cross_entropy_with_logits(exact, (t > 0).double(), reduction="sum")
+    else:
+        wanted = torch.nn.functional.cross_entropy(exact, t.argmax(-1))
+    assert loss.double() == pytest.approx(wanted.item(), rel=3e-6)
