@@ -114,7 +114,7 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 def test_interrupted_by_ctrl_c_it_says_how_to_resume_and_then_ends_like_one_left_alone(
     files: list[str], tmp_path: Path
 ):
-    words = ["train", *files, *SMALL, "--epochs", "16", "--method", "sigmoid"]
+    words = ["train", *files, *SMALL, "--epochs", "64", "--method", "sigmoid"]
     output, whole = tmp_path / "a run", tmp_path / "whole"
     process = start(*words, "--output", str(output))
     wait_for(output / "checkpoint/state.safetensors", process)
@@ -123,7 +123,7 @@ def test_interrupted_by_ctrl_c_it_says_how_to_resume_and_then_ends_like_one_left
     assert process.returncode == 130
     assert f"gpkl train: interrupted; go on with: gpkl train --resume --output '{output}'" in error
     assert "Traceback" not in error
-    assert 0 < len(History.load(output)) < 16
+    assert 0 < len(History.load(output)) < 64
     assert main(["train", "--resume", "--output", str(output)]) == 0
     assert main([*words, "--output", str(whole)]) == 0
     resumed, straight = (Tagger.load(folder / "best").state_dict() for folder in (output, whole))
