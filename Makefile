@@ -101,7 +101,7 @@ results-toy: $(DONE)/book
 	$(COMPARE) $(TOY) --epochs 4 --methods none sigmoid --alphas 0.1 --seeds 0 --output $(RECORDS)/toy-small.jsonl
 
 results-alpha: $(DONE)/book
-	$(COMPARE) $(TOY) --epochs 15 --methods none sigmoid --alphas 0 0.03 0.1 0.3 1 3 --alpha-warmups 0 0.2 --seeds 0 1 2 --output $(RECORDS)/toy-alpha.jsonl
+	$(COMPARE) $(TOY) --epochs 30 --methods none sigmoid --alphas 0 0.03 0.1 0.3 1 3 --alpha-warmups 0 0.2 --seeds 0 1 2 --output $(RECORDS)/toy-alpha.jsonl
 
 results-corpora: $(DONE)/book
 	$(COMPARE) $(GERMEVAL) --methods none sigmoid softmax --alphas 0 0.01 0.03 0.1 0.3 1 3 --tuning-seeds 0 1 --seeds $(FIVE) --output $(RECORDS)/germeval2014.jsonl

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 ROWS = 64  # of a block: few waste little below the diagonal, many make efficient matrix products
-AT_ONCE = 128  # up to so many tokens a block takes all rows: one needs two products a view less than several
 
 
 @dataclass
@@ -33,6 +32,11 @@ class Group:
         """Scores of its largest block."""
         return views * len(self.sentences) * (self.last - self.first) * min(rows, self.n) * self.n
 
+    def scores(self, views: int, rows: int) -> int:
+        """Scores of all its blocks."""
+        columns = sum(min(rows, self.n - start) * (self.n - start) for start in range(0, self.n, rows))
+        return views * len(self.sentences) * (self.last - self.first) * columns
+
 
 def groups_of(real: Tensor, types: int, views: int, block: int) -> tuple[list[Group], int]:
     """Groups whose blocks hold about `block` scores, and the rows of a block; sentences alike in length go together.
@@ -48,8 +52,7 @@ def groups_of(real: Tensor, types: int, views: int, block: int) -> tuple[list[Gr
     position = torch.arange(1, real.shape[1] + 1, device=real.device)
     lengths, counts = torch.stack([(real * position).amax(1), real.sum(1)]).tolist()
     longest = max(*lengths, 1)
-    rows = longest if longest <= AT_ONCE else ROWS
-    rows = max(1, min(rows, block // (views * longest)))
+    rows = max(1, min(ROWS, longest, block // (views * longest)))
     groups: list[Group] = []
     for b in sorted(range(len(lengths)), key=lengths.__getitem__):
         n, whole = lengths[b], lengths[b] == counts[b]

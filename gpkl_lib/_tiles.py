@@ -7,6 +7,7 @@ to end, and m columns, from `start` on. Scores are in bits, s / log 2: powers of
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,12 +32,23 @@ class Buffers:
         return self.kept[name][:size].view(shape)
 
 
+class Held(NamedTuple):
+    """A block that waits for the denominator: its rows, 2^(s - maximum) of its negatives, dD/ds and -dD/dt."""
+
+    start: int
+    end: int
+    negatives: Tensor
+    slope: Tensor | None
+    maximum: Tensor
+
+
 class Walk:
     """One group of sentences: its sums and its gradients, from one pass over its blocks.
 
-    The cross-entropy's gradient is e^s / (1 + sum e^s): its numerators, relative to the running maximum, are summed
-    into queries and keys as they come, and divided at the end. The divergence's has no denominator and is summed apart;
-    only where one block is all there is, both are known at once and go the same way.
+    The cross-entropy's gradient is e^s / (1 + sum e^s), and the denominator is known only after the last block. A group
+    of few scores lets its blocks wait for it; then both losses send their weights through one pair of products. A group
+    of many sums the numerators, relative to the running maximum, into queries and keys as they come, and divides at the
+    end; the divergence's weights have no denominator and are summed apart, by two products more.
 
     Args:
         query, key: (V, b, h, n, d) of the group, scores being q_i . k_j.
@@ -44,6 +56,7 @@ class Walk:
         gold: its positives.
         buffers: room for its blocks.
         rows: r, of all blocks but the last.
+        hold: let the blocks wait.
         weights: of the cross-entropy and of the divergence in the loss; None if no gradient is wanted.
 
     Attributes:
@@ -59,6 +72,7 @@ class Walk:
         gold: Gold,
         buffers: Buffers,
         rows: int,
+        hold: bool,
         weights: tuple[float, float] | None,
     ) -> None:
         self.shape, self.gold, self.buffers, self.weights = query.shape, gold, buffers, weights
@@ -76,19 +90,21 @@ class Walk:
         largest = self.q.norm(dim=-1).amax() * self.k.norm(dim=-1).amax()  # no score is larger
         self.steep = not bool(largest <= LIMIT[dtype])
         self.below = self.q.new_ones(min(rows, n), min(rows, n)).tril(-1).bool()
-        self.at_once = rows >= n
-        wanted = weights is not None, weights is not None and weights[1] > 0 and views == 2 and not self.at_once
+        self.hold, self.held = hold, list[Held]()
+        wanted = weights is not None, weights is not None and weights[1] > 0 and views == 2 and not hold
         self.softmax, self.slope = (
             (torch.empty_like(self.q), torch.empty_like(self.q)) if each else None for each in wanted
         )
         for number, start in enumerate(range(0, n, rows)):
             self._block(start, min(start + rows, n), slice(*gold.edges[number : number + 2]))
+        for block in self.held:
+            self._release(block)
         self.cross_entropy, self.gradients = self._finish()
 
     def _block(self, start: int, end: int, mine: slice) -> None:
         """Scores of rows start to end from column `start` on, and all that comes of them; `mine`: the positives."""
         q, k = self.q[:, start:end], self.k[:, start:]
-        s = torch.bmm(q, k.mT, out=self.buffers("scores", (len(q), q.shape[1], k.shape[1])))
+        s = torch.bmm(q, k.mT, out=self._room("scores", (len(q), q.shape[1], k.shape[1]), start))
         slope = None
         negatives = self._relative_to_maximum(s, start, end, mine) if self.steep else None
         if self.shape[0] == 2:
@@ -100,29 +116,39 @@ class Walk:
         self.total += negatives.sum((1, 2))
         if self.weights is None or self.softmax is None:
             return
-        if self.at_once:
-            negatives *= self._share()[:, None, None]
-            if slope is not None:
-                half = len(s) // 2
-                negatives[:half].add_(slope[:half], alpha=self.weights[1])
-                negatives[half:].sub_(slope[half:], alpha=self.weights[1])
-        elif self.slope is not None and slope is not None:
-            self._accumulate(self.slope, slope, q, k, start)
-        self._accumulate(self.softmax, negatives, q, k, start)
+        if self.hold:
+            self.held.append(Held(start, end, negatives, slope, self.maximum))
+            return
+        if self.slope is not None and slope is not None:
+            self._accumulate(self.slope, slope, start, end)
+        self._accumulate(self.softmax, negatives, start, end)
+
+    def _release(self, block: Held) -> None:
+        """The weights of a block that waited, of both losses at once, to its queries and keys."""
+        assert self.weights is not None
+        assert self.softmax is not None
+        weights, slope = block.negatives, block.slope
+        weights *= (self._share() * torch.exp2(block.maximum - self.maximum))[:, None, None]
+        if slope is not None:
+            half = len(weights) // 2
+            weights[:half].add_(slope[:half], alpha=self.weights[1])
+            weights[half:].sub_(slope[half:], alpha=self.weights[1])
+        self._accumulate(self.softmax, weights, block.start, block.end)
+
+    def _room(self, name: str, shape: tuple[int, ...], start: int) -> Tensor:
+        """Room for what a block makes: its own if it is to wait, else that of the block before."""
+        return self.buffers(f"{name} {start}" if self.hold else name, shape)
 
     def _share(self) -> Tensor:
         """What 2^(s - maximum) is to be multiplied by: the cross-entropy's weight over 1 + sum e^s, (g,)."""
         assert self.weights is not None
         return self.weights[0] / (self.total + torch.exp2(-self.maximum))
 
-    def _accumulate(self, sums: tuple[Tensor, Tensor], weights: Tensor, q: Tensor, k: Tensor, start: int) -> None:
+    def _accumulate(self, sums: tuple[Tensor, Tensor], weights: Tensor, start: int, end: int) -> None:
         """What weights (g, r, m) send to the queries of their rows and, added to the earlier blocks', to their keys."""
         by_query, by_key = sums
-        if self.at_once:
-            torch.bmm(weights, k, out=by_query)
-            torch.bmm(weights.mT, q, out=by_key)
-            return
-        by_query[:, start : start + q.shape[1]] = torch.bmm(weights, k, out=self.buffers("by query", tuple(q.shape)))
+        q, k = self.q[:, start:end], self.k[:, start:]
+        by_query[:, start:end] = torch.bmm(weights, k, out=self.buffers("by query", tuple(q.shape)))
         if start:
             by_key[:, start:] += torch.bmm(weights.mT, q, out=self.buffers("by key", tuple(k.shape)))
         else:
@@ -143,12 +169,12 @@ class Walk:
 
     def _relative_to_maximum(self, s: Tensor, start: int, end: int, mine: slice) -> Tensor:
         """2^(s - maximum) of the negatives, the maximum raised if it must be and what was summed rescaled to it."""
-        weights = self._exclude(self.buffers("weights", tuple(s.shape)).copy_(s), start, end, mine, -math.inf)
+        weights = self._exclude(self._room("weights", tuple(s.shape), start).copy_(s), start, end, mine, -math.inf)
         maximum = torch.maximum(self.maximum, weights.amax((1, 2)))
         scale = (self.maximum - maximum).exp2_()
         self.maximum = maximum
         self.total *= scale
-        if self.softmax and start:
+        if self.softmax and start and not self.hold:
             by_query, by_key = self.softmax
             by_query[:, :start] *= scale[:, None, None]
             by_key *= scale[:, None, None]
@@ -172,7 +198,7 @@ class Walk:
             difference = torch.expm1(u, out=self.buffers("difference", tuple(u.shape)))
         s.exp2_()
         no = torch.add(s, 1, out=self.buffers("no", tuple(s.shape))).reciprocal_()
-        yes = torch.mul(s, no, out=self.buffers("yes", tuple(s.shape)))
+        yes = torch.mul(s, no, out=self._room("yes", tuple(s.shape), start))
         difference.mul_(yes[half:]).mul_(no[:half])
         yes.mul_(no)
         self.divergence += torch.mul(difference, u, out=no[:half]).sum()
@@ -201,10 +227,7 @@ class Walk:
         gradients = []
         for index, (other, at, unit) in enumerate(((k, i, 1.0), (q, j, LOG2))):
             total = self.softmax[index]
-            if not self.at_once:
-                total *= share * unit
-            elif unit != 1:
-                total *= unit
+            total *= unit if self.hold else share * unit
             if self.slope is not None:
                 half = len(total) // 2
                 total[:half].add_(self.slope[index][:half], alpha=self.weights[1] * unit)

@@ -6,8 +6,9 @@ Notation: V views (1, or the 2 dropout views of R-Drop), B sentences, H types, L
 
 A block is some rows of the upper triangle, i0 <= i < i1 and i0 <= j, of some types of one sentence, in all views. Its
 scores are computed once; from them come its share of the sums and of the gradients, and then they are overwritten.
-The softmax gradient e^s / (1 + sum e^s) of the cross-entropy is accumulated without its denominator, relative to
-a running maximum (online logsumexp), and divided once the last block is in.
+The softmax gradient e^s / (1 + sum e^s) of the cross-entropy waits for its denominator, known after the last block, if
+no more than HOLD scores have to wait together; else it is accumulated without it, relative to a running maximum (online
+logsumexp), and divided at the end.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from gpkl_lib._tiles import Buffers, Walk
 from gpkl_lib.consistency import ConsistencyLoss
 from gpkl_lib.global_pointer import token_mask
 
-BLOCK = 1 << 17  # scores of a block, all views and types of it: what fits the caches of a core or two
+BLOCK = 1 << 18  # scores of a block, all views and types of it: what fits the caches of a core or two
+HOLD = 3 << 20  # scores that may wait for their denominator: two half products a view less for 24 MiB
 
 
 def tiled_span_loss(
@@ -163,9 +165,8 @@ class _TiledSpanLoss(torch.autograd.Function):
     def forward(
         ctx: Any, query: Tensor, key: Tensor, positives: Tensor, real: Tensor, views: int, alpha: float, block: int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        with torch.autocast(query.device.type, enabled=False):
-            wanted = any(ctx.needs_input_grad[:2])
-            task, divergence, gradients = _run(query, key, positives, real, views, alpha, block, wanted)
+        wanted = any(ctx.needs_input_grad[:2])
+        task, divergence, gradients = _run(query, key, positives, real, views, alpha, block, wanted)
         ctx.save_for_backward(*gradients)
         loss = task + alpha / 4 * divergence
         ctx.mark_non_differentiable(task, divergence)
@@ -214,7 +215,7 @@ def _run(
         part = (slice(None), group.index(), slice(group.first, group.last), slice(group.n))
         padded = None if group.whole else real[group.sentences, : group.n]
         weights = (mean / views, mean * alpha / 4) if gradient else None
-        walk = Walk(q[part], k[part], padded, gold, buffers, rows, weights)
+        walk = Walk(q[part], k[part], padded, gold, buffers, rows, group.scores(views, rows) <= HOLD, weights)
         task += walk.cross_entropy * (mean / views)
         divergence += walk.divergence * mean
         for whole, own in zip(gradients, walk.gradients, strict=True):

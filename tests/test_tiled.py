@@ -5,7 +5,12 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -23,12 +28,12 @@ from gpkl_lib import (
     span_mask,
     sparse_multilabel_cross_entropy,
 )
-from gpkl_lib._plan import AT_ONCE, ROWS, groups_of
+from gpkl_lib._plan import ROWS, groups_of
 from gpkl_lib.consistency import ConsistencyLoss, two_views
 from gpkl_lib.corpora import Batch, toy_corpus
 from gpkl_lib.methods import TILED_FROM, takes_tiles
 from gpkl_lib.spans import decode_projection
-from gpkl_lib.tiled import BLOCK, cells_above, tiled_span_loss
+from gpkl_lib.tiled import BLOCK, HOLD, cells_above, tiled_span_loss
 from gpkl_lib.training import TrainingConfig, training_loss
 
 Case = dict[str, Any]
@@ -86,13 +91,23 @@ def drawn(
     return {"query": normal(), "key": normal(), "positives": positives[order], "real": real, "views": views}
 
 
-def both(case: Case, alpha: float, dtype: torch.dtype, block: int = BLOCK) -> tuple[list[Tensor], list[Tensor]]:
+@contextmanager
+def waiting(hold: int) -> Iterator[None]:
+    """Blocks wait for their denominator where a group has up to `hold` scores; 0: never, all is summed as it comes."""
+    with mock.patch("gpkl_lib.tiled.HOLD", hold):
+        yield
+
+
+def both(
+    case: Case, alpha: float, dtype: torch.dtype, block: int = BLOCK, hold: int = HOLD
+) -> tuple[list[Tensor], list[Tensor]]:
     """(loss, task, divergence, gradients of query and key): tiled in `dtype`, dense in float64 at the same inputs."""
     query, key = (case[name].to(dtype).requires_grad_() for name in ("query", "key"))
     exact_query, exact_key = (x.detach().double().requires_grad_() for x in (query, key))
-    found = tiled_span_loss(
-        query, key, case["positives"], attention_mask=case["real"], views=case["views"], alpha=alpha, block=block
-    )
+    with waiting(hold):
+        found = tiled_span_loss(
+            query, key, case["positives"], attention_mask=case["real"], views=case["views"], alpha=alpha, block=block
+        )
     wanted = dense(exact_query, exact_key, case["positives"], case["real"], case["views"], alpha)
     gradients = torch.autograd.grad(found.loss, (query, key))
     exact = torch.autograd.grad(wanted.loss, (exact_query, exact_key))
@@ -124,23 +139,25 @@ def check(found: list[Tensor], wanted: list[Tensor], tolerance: float) -> None:
     scale=some.sampled_from([0.01, 1.0, 10.0, 100.0, 1000.0]),
     alpha=some.sampled_from([0.0, 1.0, 7.0]),
     block=some.sampled_from([1, 7, 60, 500, BLOCK]),
+    hold=some.sampled_from([0, 300, HOLD]),
 )
-def test_loss_and_gradient_are_those_of_the_dense_way(alpha: float, block: int, **case: Any) -> None:
-    check(*both(drawn(**case), alpha, torch.float64, block), 1e-12)
+def test_loss_and_gradient_are_those_of_the_dense_way(alpha: float, block: int, hold: int, **case: Any) -> None:
+    check(*both(drawn(**case), alpha, torch.float64, block, hold), 1e-12)
 
 
+@pytest.mark.parametrize("hold", [0, HOLD])
 @pytest.mark.parametrize("block", [1, 100, BLOCK])
 @pytest.mark.parametrize("views", [1, 2])
 @pytest.mark.parametrize("scale", [0.1, 1.0, 5.0])
-def test_float32_keeps_its_digits(scale: float, views: int, block: int) -> None:
-    check(*both(drawn(0, views, length=40, d=16, scale=scale), 1.0, torch.float32, block), 2e-6)
+def test_float32_keeps_its_digits(scale: float, views: int, block: int, hold: int) -> None:
+    check(*both(drawn(0, views, length=40, d=16, scale=scale), 1.0, torch.float32, block, hold), 2e-6)
 
 
-@pytest.mark.parametrize("length", [ROWS - 1, ROWS, AT_ONCE, AT_ONCE + 1, 3 * ROWS + 5])
+@pytest.mark.parametrize("length", [ROWS - 1, ROWS, ROWS + 1, 3 * ROWS + 5])
 def test_blocks_that_do_not_divide_the_length(length: int) -> None:
-    for mask in ("full", "ragged", "holes"):
-        check(*both(drawn(1, length=length, mask=mask), 1.0, torch.float64, block=3000), 1e-12)
-        check(*both(drawn(1, length=length, mask=mask), 1.0, torch.float32), 2e-6)
+    for mask, hold in product(("full", "ragged", "holes"), (0, HOLD)):
+        check(*both(drawn(1, length=length, mask=mask), 1.0, torch.float64, 3000, hold), 1e-12)
+        check(*both(drawn(1, length=length, mask=mask), 1.0, torch.float32, hold=hold), 2e-6)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
@@ -182,16 +199,15 @@ def test_the_running_maximum_ignores_positives_and_what_is_no_span() -> None:
 def test_a_maximum_that_rises_late_rescales_what_came_before() -> None:
     case = drawn(4, length=12, batch=1, types=1, mask="full", share=0.0)
     case["query"] *= torch.logspace(-1, 2.5, 12, dtype=torch.float64)[:, None]
-    check(*both(case, 1.0, torch.float64, block=24), 1e-12)
+    for hold in (0, HOLD):
+        check(*both(case, 1.0, torch.float64, 24, hold), 1e-12)
 
 
-def test_close_views_lose_no_digits() -> None:
-    """s - t = 2^-20 exactly: the divergence is sigma'(s) u^2 to the last digits, where p - q would have none."""
-    step = 2.0**-20
-    query = torch.tensor([1.0, 1.0 + step]).view(2, 1, 1, 1)
+def test_close_views_keep_their_divergence() -> None:
+    """s - t = 2^-54: the divergence is sigma'(s) u^2, where e^u - 1 by subtraction, or p - q, would be 0."""
+    query = torch.tensor([2.0**-10, 2.0**-10 + 2.0**-54], dtype=torch.float64).view(2, 1, 1, 1)
     found = tiled_span_loss(query, torch.ones_like(query), torch.empty(0, 4, dtype=torch.long), views=2, alpha=1.0)
-    slope = 1 / (1 + math.exp(-1)) / (1 + math.exp(1))
-    assert float(found.divergence) == pytest.approx(slope * step**2, rel=1e-5)
+    assert float(found.divergence) == pytest.approx(0.25 * 2.0**-108, rel=0.01, abs=0)
 
 
 def test_no_sentence_no_token_no_type_at_all() -> None:
@@ -230,9 +246,10 @@ def test_garbage_in_the_padding_reaches_nothing(garbage: float) -> None:
 # A citizen of autograd.
 
 
+@pytest.mark.parametrize("hold", [0, HOLD])
 @pytest.mark.parametrize("views", [1, 2])
 @pytest.mark.parametrize("block", [10, BLOCK])
-def test_gradcheck(views: int, block: int) -> None:
+def test_gradcheck(views: int, block: int, hold: int) -> None:
     case = drawn(7, views, length=5, d=3, mask="holes", share=0.3)
 
     def loss(query: Tensor, key: Tensor) -> Tensor:
@@ -240,7 +257,8 @@ def test_gradcheck(views: int, block: int) -> None:
             query, key, case["positives"], attention_mask=case["real"], views=views, alpha=3.0, block=block
         ).loss
 
-    assert torch.autograd.gradcheck(loss, (case["query"].requires_grad_(), case["key"].requires_grad_()))
+    with waiting(hold):
+        assert torch.autograd.gradcheck(loss, (case["query"].requires_grad_(), case["key"].requires_grad_()))
 
 
 def test_gradients_accumulate_scale_and_come_twice() -> None:
@@ -289,6 +307,57 @@ def test_autocast_changes_nothing_inside() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         found = tiled_span_loss(query, key, case["positives"], attention_mask=case["real"], views=2, alpha=1.0)
     assert torch.equal(found.loss, plain.loss)
+
+
+PROCESSES = """
+import sys, torch
+from torch import distributed
+from torch.nn.parallel import DistributedDataParallel
+from gpkl_lib import GlobalPointer
+from gpkl_lib.tiled import tiled_span_loss
+
+rank, store = int(sys.argv[1]), sys.argv[2]
+torch.manual_seed(0)
+head = GlobalPointer(6, 3, 4).double()
+hidden = torch.randn(4, 2, 7, 6, dtype=torch.float64)  # two views of two sentences
+positives = [torch.tensor([[0, 1, 2, 4]]), torch.tensor([[0, 0, 0, 0], [0, 2, 5, 6]])]
+
+
+class Loss(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = head
+
+    def forward(self, hidden, positives):
+        query, key = self.head.project(hidden)
+        return tiled_span_loss(query, key, positives, views=2, alpha=2.0).loss
+
+
+mine = lambda sentence: (hidden[:2, sentence], positives[sentence])
+if rank < 2:
+    distributed.init_process_group("gloo", init_method="file://" + store, rank=rank, world_size=2)
+    shared = DistributedDataParallel(Loss())  # it must outlive the backward pass
+    shared(*mine(rank)).backward()
+    distributed.barrier()
+    distributed.destroy_process_group()
+else:
+    (sum(Loss()(*mine(sentence)) for sentence in range(2)) / 2).backward()
+torch.save([parameter.grad for parameter in head.parameters()], f"{store}.{rank}")
+"""
+
+
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="this build of torch has no torch.distributed")
+def test_several_processes_share_their_gradients(tmp_path: Path) -> None:
+    """DistributedDataParallel over two processes: both end with the mean of the gradients of one process."""
+    store = tmp_path / "store"
+    commands = [[sys.executable, "-c", PROCESSES, str(rank), str(store)] for rank in range(3)]
+    running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for command in commands]
+    told = [process.communicate(timeout=300)[1] for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0], told
+    first, second, alone = (torch.load(f"{store}.{rank}") for rank in range(3))
+    for a, b, c in zip(first, second, alone, strict=True):
+        assert torch.equal(a, b)
+        torch.testing.assert_close(a, c, rtol=1e-12, atol=1e-14)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -473,6 +542,9 @@ def test_groups_cover_every_type_of_every_sentence_once(lengths: list[int], type
         one = views * min(rows, group.n) * group.n  # one type of one sentence
         assert group.cells(views, rows) <= max(block, one)
         assert one <= block or rows == 1
+        blocks = [views * (min(start + rows, group.n) - start) * (group.n - start) for start in range(0, group.n, rows)]
+        assert group.scores(views, rows) == sum(blocks) * len(group.sentences) * (group.last - group.first)
+        assert group.cells(views, rows) == blocks[0] * len(group.sentences) * (group.last - group.first)
 
 
 MEMORY = """

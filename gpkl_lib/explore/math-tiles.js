@@ -57,6 +57,8 @@ export const lossOfAll = (scores, n) => walkTiles(scores, n, n, 1).logsumexp;
 // bytes of one float32 board of two views: 4 * 2 B H L^2
 export const boardBytes = (batch, heads, length) => 4 * 2 * batch * heads * length ** 2;
 
-// bytes of the gradients of queries and keys in two views, and of as many blocks of scores as are at work
-export const tiledBytes = (batch, heads, length, features, block, blocks) =>
-  4 * (2 * batch * heads * 2 * length * features + blocks * Math.min(block, 2 * batch * heads * length ** 2));
+// most bytes at a time: gradients of queries and keys in two views, blocks of scores at work, and two numbers for each score that waits
+export const tiledBytes = (batch, heads, length, features, block, blocks, hold) => {
+  const pairs = 2 * batch * heads, all = pairs * length ** 2;
+  return 4 * (pairs * 2 * length * features + blocks * Math.min(block, all) + 2 * Math.min(hold, all));
+};

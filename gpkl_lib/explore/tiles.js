@@ -5,7 +5,7 @@ import { blockCount, blockRows, boardBytes, cellsComputed, lossOfAll, rowColumn,
 
 const TRAITS = ["scores", "rows", "blocks", "length", "copies"];
 const ROW = 36, SMALL = 150, PAUSE = 700; // PAUSE: milliseconds between two blocks while it plays
-const SHAPE = { batch: 4, heads: 10, features: 64, block: 2 ** 17, blocks: 4 };
+const SHAPE = { batch: 4, heads: 10, features: 64, block: 2 ** 18, blocks: 4, hold: 3 * 2 ** 20 };
 const SHORT = Math.log2(128), LONG = Math.log2(8192), DECADES = [6, 13]; // the memory plot, in powers of 2 and of 10
 const STYLE = `
 .gpkl-ti-cell { fill: none; stroke: var(--gpkl-line); stroke-width: 1; }
@@ -21,7 +21,7 @@ const STYLE = `
 const size = (bytes) => (bytes >= 1e9 ? `${Number((bytes / 1e9).toPrecision(3))} GB` : `${Number((bytes / 1e6).toPrecision(3))} MB`);
 const tokens = (scores) => (Math.sqrt(8 * scores.length + 1) - 1) / 2;
 const dense = (length, copies) => copies * boardBytes(SHAPE.batch, SHAPE.heads, length);
-const tiled = (length) => tiledBytes(SHAPE.batch, SHAPE.heads, length, SHAPE.features, SHAPE.block, SHAPE.blocks);
+const tiled = (length) => tiledBytes(SHAPE.batch, SHAPE.heads, length, SHAPE.features, SHAPE.block, SHAPE.blocks, SHAPE.hold);
 
 // the board; a press on a row, or a drag down the rows, goes to the block that it belongs to
 function boardPanel(parent, model, go) {

@@ -12,7 +12,7 @@ import traitlets
 
 from gpkl_lib.explore import svg
 from gpkl_lib.explore.base import Explorable, check_range, esm
-from gpkl_lib.tiled import BLOCK
+from gpkl_lib.tiled import BLOCK, HOLD
 
 SMALLEST, LARGEST = 2, 12
 BATCH, HEADS, FEATURES, BLOCKS = 4, 10, 64, 4
@@ -83,10 +83,15 @@ def board_bytes(batch: int, heads: int, length: int) -> int:
     return 4 * 2 * batch * heads * length**2
 
 
-def tiled_bytes(batch: int, heads: int, length: int, features: int, block: int = BLOCK, blocks: int = BLOCKS) -> int:
-    """Bytes of the float32 gradients of queries and keys in two views, and of `blocks` blocks of scores at work."""
-    gradients, scores = 2 * batch * heads * 2 * length * features, min(block, 2 * batch * heads * length**2)
-    return 4 * (gradients + blocks * scores)
+def tiled_bytes(
+    batch: int, heads: int, length: int, features: int, block: int = BLOCK, blocks: int = BLOCKS, hold: int = HOLD
+) -> int:
+    """Most bytes at a time: float32 gradients of queries and keys in two views, `blocks` blocks of scores at work, and
+    two numbers, the weights of the two losses, for each of the up to `hold` scores that wait for their denominator.
+    """
+    pairs = 2 * batch * heads
+    gradients, work, wait = pairs * 2 * length * features, min(block, pairs * length**2), min(hold, pairs * length**2)
+    return 4 * (gradients + blocks * work + 2 * wait)
 
 
 class Tiles(Explorable):

@@ -67,5 +67,6 @@ def golden():
         yield module, "mergeBlock", [m, z, x], [top.item(), terms.sum().item(), (scores[0] - top).exp().item()]
     for batch, heads, length, features, block in ((4, 10, 128, 64, 2**17), (1, 1, 1, 2, 64), (8, 16, 8192, 64, 2**20)):
         yield module, "boardBytes", [batch, heads, length], board_bytes(batch, heads, length)
-        wanted = tiled_bytes(batch, heads, length, features, block, 3)
-        yield module, "tiledBytes", [batch, heads, length, features, block, 3], wanted
+        for hold in (100, 3 * 2**20):
+            wanted = tiled_bytes(batch, heads, length, features, block, 3, hold)
+            yield module, "tiledBytes", [batch, heads, length, features, block, 3, hold], wanted
