@@ -141,7 +141,10 @@ def _compare(parser: argparse.ArgumentParser) -> None:
         "--jobs", metavar="N", type=int, default=1, help="runs at a time, each a process with one thread"
     )
     parser.add_argument(
-        "--output", metavar="FILE", default="runs/compare.jsonl", help="rows; the figure is FILE with .png"
+        "--output",
+        metavar="FILE",
+        default="runs/compare.jsonl",
+        help="rows; table and figure, FILE with .png, show all rows in it",
     )
 
 

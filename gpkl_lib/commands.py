@@ -23,6 +23,7 @@ from gpkl_lib.experiments import ModelConfig, Trial, best_on_dev, grid, score_re
 from gpkl_lib.inputs import UsageError
 from gpkl_lib.paired import groups, summarise
 from gpkl_lib.plots import comparison_figure
+from gpkl_lib.records import read_rows
 from gpkl_lib.run_folder import BEST, SCORES
 from gpkl_lib.tables import comparison_table, history_table, scores_table, show
 from gpkl_lib.tagger import DESCRIPTION, Tagger
@@ -95,13 +96,14 @@ def compare(arguments: argparse.Namespace, words: Sequence[str]) -> None:
             for trial in chosen:
                 _say(f"  {str(trial).rpartition(' ')[0]}")
             trials = [_with_seed(trial, seed, arguments) for trial in chosen for seed in seeds]
-            rows = list({row["key"]: row for row in [*rows, *run(trials, output)]}.values())
+            run(trials, output)
     except BlockingIOError:
         raise UsageError(
             f"another gpkl compare is writing to {output}; wait for it or choose another --output"
         ) from None
     except ValueError as error:
         raise UsageError(str(error)) from error
+    rows = read_rows(output)  # those of earlier calls as well
     for group in groups(rows):
         show(comparison_table(summarise(group), group))
     picture = output.with_suffix(".png")

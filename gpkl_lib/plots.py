@@ -51,8 +51,9 @@ def _methods(axes: Any, summaries: Sequence[MethodSummary], name: str) -> None:
         marker, colour = style(summary.method)
         axes.scatter([place] * len(values), list(values.values()), marker=marker, color=colour, s=24, zorder=3)
         axes.hlines(fmean(values.values()), place - 0.2, place + 0.2, color=colour, linewidth=2, zorder=2)
-    labels = [f"{s.method}\nalpha {s.alpha:g}" if s.alpha else s.method for s in summaries]
-    axes.set_xticks(range(len(labels)), labels)
+    labels = [f"{s.method}\nα {s.alpha:g}" if s.alpha else s.method for s in summaries]
+    slant = {"rotation": 40, "ha": "right"} if len(labels) > 5 else {}
+    axes.set_xticks(range(len(labels)), labels, fontsize=9, **slant)
     axes.margins(x=0.15)
     axes.set_ylabel("F1 on test" if all(s.test for s in summaries) else "F1 on dev")
     axes.set_title(f"{name}: a point a seed, weight chosen on dev")
@@ -72,12 +73,16 @@ def _weights(axes: Any, group: Sequence[Row]) -> None:
         at[alpha] = max(at.get(alpha, values), values, key=fmean)  # the best of the method's other settings
         axes.scatter([alpha] * len(values), values, marker=marker, color=colour, s=12, alpha=0.6)
     warmups = sorted({warmup for _, warmup in lines})
+    kinds = sorted({method for method, _ in lines})
     for (method, warmup), by_alpha in sorted(lines.items()):
         alphas, dashes = sorted(by_alpha), ("-", ":", "-.")[warmups.index(warmup) % 3]
         label = method if len(warmups) == 1 else f"{method}, warm-up {warmup:g}"
         means = [fmean(by_alpha[alpha]) for alpha in alphas]
-        axes.plot(alphas, means, dashes, marker=style(method)[0], color=style(method)[1], label=label)
+        marker, colour = style(method)
+        alike = [kind for kind in kinds if style(kind) == style(method)]  # one method at several settings: paler lines
+        shade = 1 - 0.8 * alike.index(method) / len(alike)
+        axes.plot(alphas, means, dashes, marker=marker, color=colour, alpha=shade, label=label)
     axes.set_xscale("log")
     axes.set_xlabel("alpha")
     axes.set_ylabel("F1 on dev")
-    axes.legend()
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=8)  # above: it hides no point
