@@ -114,7 +114,7 @@ results-vat: $(DONE)/book
 	$(COMPARE) $(TOY) --epochs 30 --methods vat --alphas 1 --epsilons 0.01 0.03 0.1 0.3 1 --tuning-seeds 0 1 --seeds $(FIVE) --output $(RECORDS)/vat.jsonl
 	$(COMPARE) $(TOY) --epochs 30 --methods none sigmoid --alphas 0 0.1 --seeds $(FIVE) --output $(RECORDS)/vat.jsonl
 	$(COMPARE) $(GERMEVAL) --methods vat --alphas 0.1 1 --epsilons 0.03 0.1 --tuning-seeds 0 1 --seeds $(FIVE) --output $(RECORDS)/vat.jsonl
-	$(COMPARE) $(GERMEVAL) --methods none sigmoid --alphas 0 0.03 --seeds $(FIVE) --output $(RECORDS)/vat.jsonl
+	$(COMPARE) $(GERMEVAL) --methods none sigmoid --alphas 0 0.01 --seeds $(FIVE) --output $(RECORDS)/vat.jsonl
 
 UDA     := --methods none uda --divides all confident --tuning-seeds 0 1 --seeds $(FIVE) --output $(RECORDS)/uda.jsonl
 
