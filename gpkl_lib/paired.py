@@ -164,9 +164,15 @@ def summarise(rows: Sequence[Row], *, baseline: str = "none") -> list[MethodSumm
 
 
 def _tuning(grid: Sequence[dict[int, Row]], seeds: set[int]) -> tuple[int, int]:
-    """(variants compared, seeds of each): all with the seeds that every one has; under two of these, the whole ones."""
+    """(variants compared, seeds of each): all with the seeds that every one has.
+
+    If that is one seed at most, it is that of a tuning only where a single variant went on to the others; where several
+    did, the grid was not finished, and those with every seed were compared.
+    """
     shared = set.intersection(*(set(runs) for runs in grid))
-    shared = shared if len(shared) > 1 else seeds
+    whole = sum(seeds <= runs.keys() for runs in grid)
+    if not shared or (len(shared) == 1 and whole > 1):
+        shared = seeds
     return sum(shared <= runs.keys() for runs in grid), len(shared)
 
 

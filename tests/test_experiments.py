@@ -291,6 +291,8 @@ class TestStatistics:
         assert (sigmoid.alpha, sigmoid.tried, sigmoid.tuning_seeds) == (0.3, 3, 2)
         assert sigmoid.test == dict.fromkeys(range(5), 0.3)
         assert (none.tried, none.tuning_seeds) == (1, 5)
+        _, sigmoid = summarise([row for row in rows if row["config"]["seed"] != 1])  # tuned on one seed
+        assert (sigmoid.alpha, sigmoid.tried, sigmoid.tuning_seeds) == (0.3, 3, 1)
 
     def test_without_a_test_part_dev_is_compared(self):
         rows = [self.row(m, a, seed, 0.5 + a, None) for m, a in (("none", 0.0), ("sigmoid", 0.1)) for seed in (0, 1)]
