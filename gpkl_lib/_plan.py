@@ -72,31 +72,33 @@ def groups_of(real: Tensor, types: int, views: int, block: int) -> tuple[list[Gr
 
 
 class Gold(NamedTuple):
-    """The positives of a group, those of a block together: pair (sentence, type), start i, end j; edges of blocks."""
+    """Where the positives of a group are: cells of the blocks, sentences and types laid end to end; edges of blocks."""
 
-    pair: Tensor
-    i: Tensor
-    j: Tensor
+    cell: Tensor
     edges: list[int]
 
 
 def gold_of(groups: list[Group], positives: Tensor, shape: tuple[int, int], rows: int) -> list[Gold]:
     """The positives (sentence, type, i, j) shared out among the groups; `shape` is (B, H)."""
-    place = torch.zeros(2, *shape, dtype=torch.long)  # group and pair of each (sentence, type)
+    place = torch.zeros(3, *shape, dtype=torch.long)  # group, pair in the group and tokens of each (sentence, type)
     for number, group in enumerate(groups):
         types = slice(group.first, group.last)
         width = group.last - group.first
         place[0, group.sentences, types] = number
         place[1, group.sentences, types] = torch.arange(len(group.sentences) * width).view(-1, width)
+        place[2, group.sentences, types] = group.n
     b, h, i, j = positives.unbind(1)
-    number, pair = place.to(positives.device)[:, b, h]
+    number, pair, n = place.to(positives.device)[:, b, h]
     blocks = max((math.ceil(group.n / rows) for group in groups), default=1)
     address = number * blocks + i // rows
+    start = i // rows * rows
+    m = n - start
+    cell = (pair * m.clamp(max=rows) + i - start) * m + j - start
     order = address.argsort()
+    cell = cell[order]
     edges = [0, *torch.bincount(address, minlength=len(groups) * blocks).cumsum(0).tolist()]
     found = []
     for at in range(0, len(groups) * blocks, blocks):
         own = edges[at : at + blocks + 1]
-        mine = order[own[0] : own[-1]]
-        found.append(Gold(pair[mine], i[mine], j[mine], [edge - own[0] for edge in own]))
+        found.append(Gold(cell[own[0] : own[-1]], [edge - own[0] for edge in own]))
     return found

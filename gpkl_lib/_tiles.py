@@ -7,6 +7,7 @@ to end, and m columns, from `start` on. Scores are in bits, s / log 2: powers of
 from __future__ import annotations
 
 import math
+import threading
 from typing import NamedTuple
 
 import torch
@@ -17,19 +18,34 @@ from gpkl_lib._plan import Gold
 LOG2 = math.log(2)
 LIMIT = {torch.float32: 56, torch.float64: 400}  # bits: 2^s and sums of it are far from overflow, 2^-s from underflow
 
+LEAST = 1e-30  # weights below are lost in rounding, and one over them may be infinite
+
 
 class Buffers:
-    """Room for one block, taken once and overwritten by the next; `like` has the device and dtype."""
+    """Room for the blocks of a group, overwritten by those of the next; `like` has the device and dtype."""
 
     def __init__(self, like: Tensor) -> None:
         self.like, self.kept = like, dict[str, Tensor]()
+
+    @classmethod
+    def of(cls, like: Tensor) -> Buffers:
+        """On the CPU those of the call before, in this thread: new memory would cost a page fault for each 4 KiB."""
+        if like.device.type != "cpu":  # other devices' allocators keep memory themselves
+            return cls(like)
+        with torch.inference_mode(False):
+            kept: dict[torch.dtype, Buffers] = vars(_OF_THREAD).setdefault("kept", {})
+            return kept.setdefault(like.dtype, cls(torch.empty(0, dtype=like.dtype)))
 
     def __call__(self, name: str, shape: tuple[int, ...]) -> Tensor:
         """A tensor of that shape that holds anything; what the name held before is gone."""
         size = math.prod(shape)
         if name not in self.kept or len(self.kept[name]) < size:
-            self.kept[name] = self.like.new_empty(size)
+            with torch.inference_mode(False):
+                self.kept[name] = self.like.new_empty(size)
         return self.kept[name][:size].view(shape)
+
+
+_OF_THREAD = threading.local()
 
 
 class Held(NamedTuple):
@@ -43,7 +59,7 @@ class Held(NamedTuple):
 
 
 class Walk:
-    """One group of sentences: its sums and its gradients, from one pass over its blocks.
+    """One group of sentences: its sums over all spans and their gradients, from one pass over its blocks.
 
     The cross-entropy's gradient is e^s / (1 + sum e^s), and the denominator is known only after the last block. A group
     of few scores lets its blocks wait for it; then both losses send their weights through one pair of products. A group
@@ -51,17 +67,17 @@ class Walk:
     end; the divergence's weights have no denominator and are summed apart, by two products more.
 
     Args:
-        query, key: (V, b, h, n, d) of the group, scores being q_i . k_j.
-        real: boolean (b, n), True = a real token; None if all are.
-        gold: its positives.
+        query, key: (V, g, n, d) of the group, scores being q_i . k_j; g are pairs of a sentence and a type.
+        real: boolean (b, n) of the sentences, True = a real token; None if all are.
+        gold: where its positives are, which are no negatives.
         buffers: room for its blocks.
         rows: r, of all blocks but the last.
         hold: let the blocks wait.
-        weights: of the cross-entropy and of the divergence in the loss; None if no gradient is wanted.
+        weights: of the cross-entropy and of the divergence in the loss.
+        gradients: of query and key, each their shape, to be filled with those of the weighted sum; None if not wanted.
 
     Attributes:
-        cross_entropy, divergence: scalars in nats, sums over the group.
-        gradients: of the weighted sum of the two, for query and key, each (V, b, h, n, d); empty if not wanted.
+        cross_entropy, divergence: scalars in nats, sums over the group; the cross-entropy is that of the negatives.
     """
 
     def __init__(
@@ -73,112 +89,123 @@ class Walk:
         buffers: Buffers,
         rows: int,
         hold: bool,
-        weights: tuple[float, float] | None,
+        weights: tuple[float, float],
+        gradients: list[Tensor] | None,
     ) -> None:
-        self.shape, self.gold, self.buffers, self.weights = query.shape, gold, buffers, weights
-        views, b, h, n, d = query.shape
+        self.gold, self.buffers, self.hold, self.weights, self.gradients = gold, buffers, hold, weights, gradients
+        views, g, n, _ = query.shape
         dtype = buffers.like.dtype
-        if real is not None:  # NaN on padding would reach every sum as 0 * NaN
-            query, key = (x.masked_fill(~real[:, None, :, None], 0) for x in (query, key))
         self.real = None if real is None else real.to(dtype)
-        q = buffers("query", (views, b, h, n, d))
-        self.q = torch.mul(query.to(dtype), 1 / LOG2, out=q).view(-1, n, d)  # (g, n, d); scores are in bits
-        self.k = key.to(dtype).reshape(-1, n, d)
-        self.maximum = self.q.new_zeros(len(self.q))  # running; not below the 0 of the threshold
-        self.total = self.q.new_zeros(len(self.q))  # sum of 2^(s - maximum) over the negatives so far
+        if real is not None:  # NaN on padding would reach every sum as 0 * NaN
+            padding = ~real.repeat_interleave(g // len(real), 0)[..., None]
+            query, key = (x.masked_fill(padding, 0) for x in (query, key))
+        self.q, self.k = query.to(dtype), key.to(dtype)
+        self.maximum = self.q.new_zeros(views, g, 1, 1)  # running; not below the 0 of the threshold
+        self.total = torch.zeros_like(self.maximum)  # sum of 2^(s - maximum) over the negatives so far
         self.divergence = self.q.new_zeros(())
-        largest = self.q.norm(dim=-1).amax() * self.k.norm(dim=-1).amax()  # no score is larger
+        largest = self.q.norm(dim=-1).amax() * self.k.norm(dim=-1).amax() / LOG2  # no score is larger
         self.steep = not bool(largest <= LIMIT[dtype])
-        self.below = self.q.new_ones(min(rows, n), min(rows, n)).tril(-1).bool()
-        self.hold, self.held = hold, list[Held]()
-        wanted = weights is not None, weights is not None and weights[1] > 0 and views == 2 and not hold
-        self.softmax, self.slope = (
-            (torch.empty_like(self.q), torch.empty_like(self.q)) if each else None for each in wanted
-        )
+        self.triangle = self.q.new_ones(min(rows, n), min(rows, n)).triu()
+        self.held = list[Held]()
+        stored = views * g * sum(min(rows, n - start) * (n - start) for start in range(0, n, rows)) if hold else 0
+        self.store = buffers("store", (stored * (views + self.steep),))  # scores, slopes and, if steep, weights
+        self.counts = views == 2 and weights[1] > LEAST and gradients is not None  # the divergence, in the gradients
+        self.slopes = [torch.empty_like(x) for x in gradients] if gradients and self.counts and not hold else None
         for number, start in enumerate(range(0, n, rows)):
             self._block(start, min(start + rows, n), slice(*gold.edges[number : number + 2]))
         for block in self.held:
             self._release(block)
-        self.cross_entropy, self.gradients = self._finish()
+        self.cross_entropy = self._finish()
 
     def _block(self, start: int, end: int, mine: slice) -> None:
         """Scores of rows start to end from column `start` on, and all that comes of them; `mine`: the positives."""
-        q, k = self.q[:, start:end], self.k[:, start:]
-        s = torch.bmm(q, k.mT, out=self._room("scores", (len(q), q.shape[1], k.shape[1]), start))
+        views, g, n, _ = self.q.shape
+        s = self._room("scores", (views, g, end - start, n - start))
+        for scores, q, k in zip(s, self.q[:, :, start:end], self.k[:, :, start:], strict=True):
+            scores.baddbmm_(q, k.mT, beta=0, alpha=1 / LOG2)
         slope = None
         negatives = self._relative_to_maximum(s, start, end, mine) if self.steep else None
-        if self.shape[0] == 2:
+        if views == 2:
             slope = self._compare(s, start, end)
         elif negatives is None:
             s.exp2_()
         if negatives is None:
             negatives = self._exclude(s, start, end, mine, 0.0)
-        self.total += negatives.sum((1, 2))
-        if self.weights is None or self.softmax is None:
+        self.total += negatives.sum((2, 3), keepdim=True)
+        if self.gradients is None:
             return
         if self.hold:
             self.held.append(Held(start, end, negatives, slope, self.maximum))
             return
-        if self.slope is not None and slope is not None:
-            self._accumulate(self.slope, slope, start, end)
-        self._accumulate(self.softmax, negatives, start, end)
+        if self.slopes is not None and slope is not None:
+            self._accumulate(self.slopes, slope, start, end)
+        self._accumulate(self.gradients, negatives, start, end)
 
     def _release(self, block: Held) -> None:
         """The weights of a block that waited, of both losses at once, to its queries and keys."""
-        assert self.weights is not None
-        assert self.softmax is not None
-        weights, slope = block.negatives, block.slope
-        weights *= (self._share() * torch.exp2(block.maximum - self.maximum))[:, None, None]
-        if slope is not None:
-            half = len(weights) // 2
-            weights[:half].add_(slope[:half], alpha=self.weights[1])
-            weights[half:].sub_(slope[half:], alpha=self.weights[1])
-        self._accumulate(self.softmax, weights, block.start, block.end)
+        assert self.gradients is not None
+        share = self._share() * torch.exp2(block.maximum - self.maximum)
+        if block.slope is None:
+            self._accumulate(self.gradients, block.negatives.mul_(share), block.start, block.end)
+            return
+        weight = self.weights[1]
+        weights = block.slope.addcmul_(block.negatives, share / share.new_tensor([weight, -weight]).view(2, 1, 1, 1))
+        self._accumulate(self.gradients, weights, block.start, block.end, (weight, -weight))
 
-    def _room(self, name: str, shape: tuple[int, ...], start: int) -> Tensor:
+    def _room(self, name: str, shape: tuple[int, ...]) -> Tensor:
         """Room for what a block makes: its own if it is to wait, else that of the block before."""
-        return self.buffers(f"{name} {start}" if self.hold else name, shape)
+        if not self.hold:
+            return self.buffers(name, shape)
+        size = math.prod(shape)
+        room, self.store = self.store[:size].view(shape), self.store[size:]
+        return room
 
     def _share(self) -> Tensor:
-        """What 2^(s - maximum) is to be multiplied by: the cross-entropy's weight over 1 + sum e^s, (g,)."""
-        assert self.weights is not None
+        """What 2^(s - maximum) is to be multiplied by: the cross-entropy's weight over 1 + sum e^s, (V, g, 1, 1)."""
         return self.weights[0] / (self.total + torch.exp2(-self.maximum))
 
-    def _accumulate(self, sums: tuple[Tensor, Tensor], weights: Tensor, start: int, end: int) -> None:
-        """What weights (g, r, m) send to the queries of their rows and, added to the earlier blocks', to their keys."""
-        by_query, by_key = sums
-        q, k = self.q[:, start:end], self.k[:, start:]
-        by_query[:, start:end] = torch.bmm(weights, k, out=self.buffers("by query", tuple(q.shape)))
-        if start:
-            by_key[:, start:] += torch.bmm(weights.mT, q, out=self.buffers("by key", tuple(k.shape)))
-        else:
-            torch.bmm(weights.mT, q, out=by_key)
+    def _accumulate(
+        self, sums: list[Tensor], weights: Tensor, start: int, end: int, scales: tuple[float, ...] = (1.0, 1.0)
+    ) -> None:
+        """What weights (V, g, r, m), times scales (V,), send to their queries and, added up, to their keys."""
+        parts = zip(*sums, weights, self.q[:, :, start:end], self.k[:, :, start:], scales, strict=False)
+        for by_query, by_key, w, q, k, scale in parts:
+            by_query[:, start:end] = self.buffers("sent", tuple(q.shape)).baddbmm_(w, k, beta=0, alpha=scale)
+            sent = self.buffers("sent", tuple(k.shape)).baddbmm_(w.mT, q, beta=0, alpha=scale)
+            if start:
+                by_key[:, start:] += sent
+            else:
+                by_key.copy_(sent)
 
     def _exclude(self, x: Tensor, start: int, end: int, mine: slice, value: float) -> Tensor:
-        """Put `value` where no negative span is: below the diagonal, on padding and on the positives."""
-        r = end - start
-        x[:, :, :r].masked_fill_(self.below[:r, :r], value)
-        views, b, h, *_ = self.shape
+        """Put `value`, 0 or -inf, where no negative span is: below the diagonal, on padding and on the positives."""
+        spans = self.triangle[: end - start, : end - start]
         if self.real is not None:
-            padding = (self.real[:, start:end, None] * self.real[:, None, start:]) == 0
-            x.view(views, b, h, *x.shape[1:]).masked_fill_(padding[:, None], value)
+            real = self.real[:, None, start:end, None] * self.real[:, None, None, start:]
+            real[..., : end - start] *= spans
+            views, g, *_ = x.shape
+            x, spans = x.view(views, len(real), g // len(real), *x.shape[2:]), real
+        square = x[..., : spans.shape[-1]]
+        if value:
+            square.masked_fill_(spans == 0, value)
+        else:
+            square *= spans
         if mine.stop > mine.start:
-            gold = self.gold
-            x.view(views, b * h, *x.shape[1:])[:, gold.pair[mine], gold.i[mine] - start, gold.j[mine] - start] = value
-        return x
+            x.view(len(x), -1).index_fill_(1, self.gold.cell[mine], value)
+        return x.view(*self.q.shape[:2], *x.shape[-2:])
 
     def _relative_to_maximum(self, s: Tensor, start: int, end: int, mine: slice) -> Tensor:
         """2^(s - maximum) of the negatives, the maximum raised if it must be and what was summed rescaled to it."""
-        weights = self._exclude(self._room("weights", tuple(s.shape), start).copy_(s), start, end, mine, -math.inf)
-        maximum = torch.maximum(self.maximum, weights.amax((1, 2)))
+        weights = self._exclude(self._room("weights", tuple(s.shape)).copy_(s), start, end, mine, -math.inf)
+        maximum = torch.maximum(self.maximum, weights.amax((2, 3), keepdim=True))
         scale = (self.maximum - maximum).exp2_()
         self.maximum = maximum
         self.total *= scale
-        if self.softmax and start and not self.hold:
-            by_query, by_key = self.softmax
-            by_query[:, :start] *= scale[:, None, None]
-            by_key *= scale[:, None, None]
-        return weights.sub_(maximum[:, None, None]).exp2_()
+        if self.gradients and start and not self.hold:
+            by_query, by_key = self.gradients
+            by_query[:, :, :start] *= scale
+            by_key *= scale
+        return weights.sub_(maximum).exp2_()
 
     def _compare(self, s: Tensor, start: int, end: int) -> Tensor | None:
         """The divergence of the two views; returns dD/ds and -dD/dt, if wanted; leaves 2^s (up to LIMIT) in `s`.
@@ -186,54 +213,32 @@ class Walk:
         With odds e^s, p' = 1 / (1 + e^s), p = e^s p' (q, q' from t) and u = s - t:  p - q = q p' (e^u - 1),
         D = (p - q) u,  dD/ds = (p - q) + p p' u,  dD/dt = -((p - q) + q q' u).
         """
-        half, r = len(s) // 2, end - start
-        u = torch.sub(s[:half], s[half:], out=self.buffers("u", (half, *s.shape[1:]))).mul_(LOG2)
-        u[:, :, :r].masked_fill_(self.below[:r, :r], 0)  # on padding u is 0 as it is
+        shape, r = tuple(s.shape[1:]), end - start
+        u = torch.sub(s[0], s[1], out=self.buffers("u", shape)).mul_(LOG2)
+        u[:, :, :r] *= self.triangle[:r, :r]  # on padding u is 0 as it is
         if self.steep:
             s.clamp_(-LIMIT[s.dtype], LIMIT[s.dtype])
-            difference = torch.sub(s[:half], s[half:], out=self.buffers("difference", tuple(u.shape))).mul_(LOG2)
-            difference[:, :, :r].masked_fill_(self.below[:r, :r], 0)
+            difference = torch.sub(s[0], s[1], out=self.buffers("difference", shape)).mul_(LOG2)
+            difference[:, :, :r] *= self.triangle[:r, :r]
             difference.expm1_()
         else:
-            difference = torch.expm1(u, out=self.buffers("difference", tuple(u.shape)))
+            difference = torch.expm1(u, out=self.buffers("difference", shape))
         s.exp2_()
         no = torch.add(s, 1, out=self.buffers("no", tuple(s.shape))).reciprocal_()
-        yes = torch.mul(s, no, out=self._room("yes", tuple(s.shape), start))
-        difference.mul_(yes[half:]).mul_(no[:half])
-        yes.mul_(no)
-        self.divergence += torch.mul(difference, u, out=no[:half]).sum()
-        if self.weights is None or not self.weights[1]:
-            return None
-        slope = yes.view(2, *u.shape)
-        torch.addcmul(difference, slope, u, out=slope)
-        return yes
+        yes = torch.mul(s, no, out=self._room("yes", tuple(s.shape)))
+        difference.mul_(yes[1]).mul_(no[0])
+        slope = yes.mul_(no)
+        self.divergence += torch.mul(difference, u, out=no[0]).sum()
+        return torch.addcmul(difference, slope, u, out=slope) if self.counts else None
 
-    def _finish(self) -> tuple[Tensor, list[Tensor]]:
-        """The cross-entropy, and the gradients with their denominator and the part of the positives."""
-        views, b, h, n, d = self.shape
-        pair, i, j, _ = self.gold
-        q, k = (x.view(views, b * h, n, d) for x in (self.q, self.k))
-        q, k = q[:, pair, i], k[:, pair, j]  # (V, P, d)
-        x = (q * k).sum(-1) * -LOG2  # (V, P), nats
-        m = x.new_zeros(views, b * h).scatter_reduce_(1, pair.expand(views, -1), x, "amax")
-        total = torch.zeros_like(m).index_add_(1, pair, (x - m[:, pair]).exp())
-        misses = m + torch.log1p(total + torch.expm1(-m))
+    def _finish(self) -> Tensor:
+        """The cross-entropy of the negatives; the gradients get their denominator if they were summed without."""
+        if self.gradients and not self.hold:
+            share = self._share()
+            for total in self.gradients:
+                total *= share
+            for total, slope in zip(self.gradients, self.slopes or [], strict=False):
+                total[0].add_(slope[0], alpha=self.weights[1])
+                total[1].sub_(slope[1], alpha=self.weights[1])
         nats = self.maximum * LOG2
-        cross_entropy = (nats + torch.log1p(self.total + torch.expm1(-nats))).sum() + misses.sum()
-        if self.weights is None or self.softmax is None:
-            return cross_entropy, []
-        share = self._share()[:, None, None]
-        pull = (x - misses[:, pair]).exp() * -self.weights[0]  # (V, P)
-        gradients = []
-        for index, (other, at, unit) in enumerate(((k, i, 1.0), (q, j, LOG2))):
-            total = self.softmax[index]
-            total *= unit if self.hold else share * unit
-            if self.slope is not None:
-                half = len(total) // 2
-                total[:half].add_(self.slope[index][:half], alpha=self.weights[1] * unit)
-                total[half:].sub_(self.slope[index][half:], alpha=self.weights[1] * unit)
-            total = total.view(views, b * h, n, d)
-            for view in range(views if len(pair) else 0):
-                total[view].index_put_((pair, at), other[view] * (pull[view, :, None] * unit), accumulate=True)
-            gradients.append(total.view(self.shape))
-        return cross_entropy, gradients
+        return (nats + torch.log1p(self.total + torch.expm1(-nats))).sum()

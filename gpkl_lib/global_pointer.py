@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from gpkl_lib._checks import check_floating
 
 
-def rotary_embedding(x: Tensor) -> Tensor:
+def rotary_embedding(x: Tensor, position: int = -2) -> Tensor:
     """Rotate each pair of features by an angle that grows with the position: q_i . k_j then depends on j - i.
 
     Args:
-        x: (..., L, d) with d even; position is dimension -2.
+        x: (..., L, d) with d even, or with other dimensions between L and d.
+        position: the dimension of L.
 
     Returns:
         The shape and dtype of `x`. Angles are computed in float32 at least: half precision cannot count past 2048.
@@ -27,16 +28,17 @@ def rotary_embedding(x: Tensor) -> Tensor:
 
     Source: Su et al. 2021 (RoFormer), equation 34.
     """
-    length, d = x.shape[-2:]
+    length, *between, d = x.shape[position:]
     if d % 2:
         raise ValueError(f"rotary position needs an even feature size, got {d}")
     dtype = torch.promote_types(x.dtype, torch.float32)
     frequency = 10000.0 ** (-torch.arange(0, d, 2, device=x.device, dtype=dtype) / d)
     angle = torch.arange(length, device=x.device, dtype=dtype)[:, None] * frequency  # (L, d/2)
-    cos, sin = angle.cos(), angle.sin()
+    cos, sin = (turn.view(length, *[1] * len(between), d // 2) for turn in (angle.cos(), angle.sin()))
     if x.dtype == dtype:  # a pair is a complex number, and turning it one multiplication
+        turn = torch.complex(cos, sin).expand(length, *between, d // 2).contiguous()  # long rows multiply faster
         pairs = torch.view_as_complex(x.contiguous().view(*x.shape[:-1], d // 2, 2))
-        return torch.view_as_real(pairs * torch.complex(cos, sin)).flatten(-2)
+        return torch.view_as_real(pairs * turn).flatten(-2)
     cos, sin, even, odd = cos.to(x.dtype), sin.to(x.dtype), x[..., 0::2], x[..., 1::2]
     return torch.stack([even * cos - odd * sin, odd * cos + even * sin], -1).flatten(-2)
 
@@ -93,18 +95,18 @@ class _SpanHead(nn.Module):
             )
         batch, length, _ = hidden_states.shape
         real = token_mask(attention_mask, (batch, length), hidden_states.device)
-        return hidden_states.masked_fill(~real[..., None], 0), real
+        return hidden_states if attention_mask is None else hidden_states.masked_fill(~real[..., None], 0), real
 
-    def _scaled(self, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
-        """(..., L, d) twice, rotated, the query over sqrt(d): half precision would overflow if the product were."""
+    def _split(self, qk: Tensor, heads: int) -> tuple[Tensor, Tensor]:
+        """(B, L, 2 * heads * d) -> query and key, each (B, heads, L, d), rotated, with scores q_i . k_j.
+
+        The query is divided by sqrt(d), and not the product, which would overflow in half precision.
+        """
+        qk = qk.view(*qk.shape[:2], 2, heads, self.head_size)
         if self.rotary:
-            query, key = rotary_embedding(query), rotary_embedding(key)
+            qk = rotary_embedding(qk, position=1)
+        query, key = (x.transpose(1, 2) for x in qk.unbind(2))
         return query / self.head_size**0.5, key
-
-    def _scores(self, query: Tensor, key: Tensor) -> Tensor:
-        """(..., L, d) twice -> (..., L, L): q_i . k_j / sqrt(d)."""
-        query, key = self._scaled(query, key)
-        return torch.matmul(query, key.transpose(-1, -2))
 
     @staticmethod
     def _finish(logits: Tensor, real: Tensor) -> Tensor:
@@ -141,7 +143,8 @@ class GlobalPointer(_SpanHead):
             ValueError: hidden_states or attention_mask of another shape.
         """
         hidden_states, real = self._clean(hidden_states, attention_mask)
-        return self._finish(self._scores(*self._heads(hidden_states)), real)
+        query, key = self._split(self.projection(hidden_states), self.num_types)
+        return self._finish(torch.matmul(query, key.mT), real)
 
     def project(self, hidden_states: Tensor, attention_mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Query and key, each (B, H, L, d), with scores q_i . k_j: what `tiled_span_loss` takes in the logits' place.
@@ -149,13 +152,7 @@ class GlobalPointer(_SpanHead):
         Arguments and errors are those of `forward`.
         """
         hidden_states, _ = self._clean(hidden_states, attention_mask)
-        return self._scaled(*self._heads(hidden_states))
-
-    def _heads(self, hidden_states: Tensor) -> Tensor:
-        """Query and key, (2, B, H, L, d)."""
-        batch, length, _ = hidden_states.shape
-        qk = self.projection(hidden_states).view(batch, length, 2, self.num_types, self.head_size)
-        return qk.permute(2, 0, 3, 1, 4)  # type: ignore[no-any-return]
+        return self._split(self.projection(hidden_states), self.num_types)
 
 
 class EfficientGlobalPointer(_SpanHead):
@@ -183,10 +180,9 @@ class EfficientGlobalPointer(_SpanHead):
         """
         hidden_states, real = self._clean(hidden_states, attention_mask)
         qk = self.projection(hidden_states)
-        query, key = qk.chunk(2, -1)  # each (B, L, d)
+        query, key = self._split(qk, 1)  # each (B, 1, L, d)
         start, end = self.typing(qk).transpose(1, 2).chunk(2, 1)  # each (B, H, L)
-        spans = self._scores(query, key)[:, None]  # (B, 1, L, L)
-        return self._finish(spans + start[..., :, None] + end[..., None, :], real)
+        return self._finish(torch.matmul(query, key.mT) + start[..., :, None] + end[..., None, :], real)
 
     def project(self, hidden_states: Tensor, attention_mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Query and key, each (B, H, L, d + 2), with scores q_i . k_j: [q, start, 1] and [k, 1, end].
@@ -196,6 +192,6 @@ class EfficientGlobalPointer(_SpanHead):
         hidden_states, _ = self._clean(hidden_states, attention_mask)
         qk = self.projection(hidden_states)
         start, end = self.typing(qk).transpose(1, 2)[..., None].chunk(2, 1)  # each (B, H, L, 1)
-        query, key = (x[:, None].expand(*start.shape[:3], -1) for x in self._scaled(*qk.chunk(2, -1)))
+        query, key = (x.expand(*start.shape[:3], -1) for x in self._split(qk, 1))
         one = torch.ones_like(start)
         return torch.cat([query, start, one], -1), torch.cat([key, one, end], -1)

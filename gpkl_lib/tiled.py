@@ -24,8 +24,8 @@ from gpkl_lib._tiles import Buffers, Walk
 from gpkl_lib.consistency import ConsistencyLoss
 from gpkl_lib.global_pointer import token_mask
 
-BLOCK = 1 << 18  # scores of a block, all views and types of it: what fits the caches of a core or two
-HOLD = 3 << 20  # scores that may wait for their denominator: two half products a view less for 24 MiB
+BLOCK = 1 << 20  # scores of a block, all views and types of it: small against the board, large enough to share out
+HOLD = 6 << 20  # scores that may wait for their denominator: two half products a view less for 48 MiB
 
 
 def tiled_span_loss(
@@ -207,17 +207,41 @@ def _run(
     golds = gold_of(groups, positives, (batch, types), rows)
     task = query.new_zeros((), dtype=dtype)
     divergence = task.clone()
-    buffers = Buffers(task)
-    new = torch.empty_like if bool(real.all()) else torch.zeros_like  # padding is in no group
-    gradients = [new(x, memory_format=torch.contiguous_format) for x in (q, k)] if gradient else []
+    buffers = Buffers.of(task)
+    new = torch.empty if bool(real.all()) else torch.zeros  # padding is in no group
+    gradients = [new(q.shape, dtype=dtype, device=q.device) for _ in range(2)] if gradient else []
     mean = 1 / max(batch * types, 1)
+    weights = mean / views, mean * alpha / 4
     for group, gold in zip(groups, golds, strict=True):
         part = (slice(None), group.index(), slice(group.first, group.last), slice(group.n))
         padded = None if group.whole else real[group.sentences, : group.n]
-        weights = (mean / views, mean * alpha / 4) if gradient else None
-        walk = Walk(q[part], k[part], padded, gold, buffers, rows, group.scores(views, rows) <= HOLD, weights)
-        task += walk.cross_entropy * (mean / views)
+        own = [x[part].flatten(1, 2) for x in gradients] or None  # views, or copies where sentences stand apart
+        hold = group.scores(views, rows) <= HOLD
+        walk = Walk(q[part].flatten(1, 2), k[part].flatten(1, 2), padded, gold, buffers, rows, hold, weights, own)
+        task += walk.cross_entropy * weights[0]
         divergence += walk.divergence * mean
-        for whole, own in zip(gradients, walk.gradients, strict=True):
-            whole[part] = own.to(whole.dtype)
-    return task, divergence, [x.flatten(0, 1) for x in gradients]
+        for whole, filled in zip(gradients, own or [], strict=True):
+            if not isinstance(group.index(), slice):  # a slice is filled where it stands
+                whole[part] = filled.view(views, len(group.sentences), -1, *filled.shape[2:])
+    task += _misses(q, k, positives, gradients, weights[0]) * weights[0]
+    return task, divergence, [x.to(query.dtype).flatten(0, 1) for x in gradients]
+
+
+def _misses(q: Tensor, k: Tensor, positives: Tensor, gradients: list[Tensor], weight: float) -> Tensor:
+    """Sum over (view, sentence, type) of log(1 + sum of e^-s over the positives); `gradients` get its own, weighted.
+
+    q, k and the gradients are (V, B, H, L, d).
+    """
+    views, batch, types, *_ = q.shape
+    b, h, i, j = positives.unbind(1)
+    dtype = torch.promote_types(q.dtype, torch.float32)
+    query, key, pair = q[:, b, h, i].to(dtype), k[:, b, h, j].to(dtype), b * types + h  # (V, P, d) twice, (P,)
+    x = (query * key).sum(-1).neg_()
+    m = x.new_zeros(views, batch * types).scatter_reduce_(1, pair.expand(views, -1), x, "amax")
+    total = torch.zeros_like(m).index_add_(1, pair, (x - m[:, pair]).exp())
+    misses = m + torch.log1p(total + torch.expm1(-m))
+    pull = (x - misses[:, pair]).exp()[..., None] * -weight  # (V, P, 1)
+    view = torch.arange(views, device=q.device)[:, None]
+    for gradient, other, at in zip(gradients, (key, query), (i, j), strict=False):
+        gradient.index_put_((view, b, h, at), other * pull, accumulate=True)
+    return misses.sum()

@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
@@ -298,6 +299,36 @@ def test_second_derivatives_are_refused() -> None:
     (gradient,) = torch.autograd.grad(loss, query, create_graph=True)
     with pytest.raises(RuntimeError, match="no second derivatives"):
         gradient.square().sum().backward()
+
+
+def test_memory_kept_from_call_to_call_is_safe() -> None:
+    """What one call leaves behind is no other's: not in inference mode, not of another size, not in another thread."""
+
+    def values(seed: int, length: int) -> list[Tensor]:
+        case = drawn(seed, length=length, mask="full")
+        return both(case, 1.0, torch.float64)[0]
+
+    def evaluated_first() -> list[Tensor]:
+        with torch.inference_mode():
+            case = drawn(0, length=70, mask="full")
+            tiled_span_loss(case["query"], case["key"], case["positives"], attention_mask=case["real"], views=2)
+        return values(0, 70)
+
+    with ThreadPoolExecutor(1) as fresh:
+        fresh.submit(evaluated_first).result()
+    sizes = [(seed, length) for seed in range(4) for length in (70, 5, 130)]
+    alone = [values(*size) for size in sizes]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda size: values(*size), sizes * 3))
+    for found, wanted in zip(together, alone * 3, strict=True):
+        for a, b in zip(found, wanted, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("alpha", [1e-3, 1e-20, 1e-29, 1e-35, 1e-300])
+def test_a_tiny_alpha_does_no_harm(alpha: float) -> None:
+    for hold in (0, HOLD):
+        check(*both(drawn(13, length=30), alpha, torch.float32, hold=hold), 2e-6)
 
 
 def test_autocast_changes_nothing_inside() -> None:
