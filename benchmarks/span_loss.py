@@ -357,10 +357,10 @@ def run(options: argparse.Namespace) -> list[dict[str, Any]]:
 def _process(what: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
     task = {name: what[name] for name in ("implementation", "length", "batch")}
     task |= {"seconds": options.seconds, "threads": options.threads}
-    threads = {"OMP_NUM_THREADS": str(options.threads), "OMP_WAIT_POLICY": "passive"}
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}  # as users have it
     answer = subprocess.run(
         [options.python, __file__, "--measure", json.dumps(task)],
-        env={**os.environ, **threads, "PYTHONPATH": str(FOLDER)},
+        env={**environment, "OMP_NUM_THREADS": str(options.threads), "PYTHONPATH": str(FOLDER)},
         capture_output=True,
         text=True,
         check=False,
