@@ -99,7 +99,7 @@ class Walk:
         if real is not None:  # NaN on padding would reach every sum as 0 * NaN
             padding = ~real.repeat_interleave(g // len(real), 0)[..., None]
             query, key = (x.masked_fill(padding, 0) for x in (query, key))
-        self.q, self.k = query.to(dtype), key.to(dtype)
+        self.q, self.k = (buffers(name, query.shape).copy_(x) for name, x in (("query", query), ("key", key)))
         self.maximum = self.q.new_zeros(views, g, 1, 1)  # running; not below the 0 of the threshold
         self.total = torch.zeros_like(self.maximum)  # sum of 2^(s - maximum) over the negatives so far
         self.divergence = self.q.new_zeros(())

@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from gpkl_lib._checks import check_floating
 
 
-def rotary_embedding(x: Tensor, position: int = -2) -> Tensor:
+def rotary_embedding(x: Tensor, position: int = -2, scale: Tensor | float = 1.0) -> Tensor:
     """Rotate each pair of features by an angle that grows with the position: q_i . k_j then depends on j - i.
 
     Args:
         x: (..., L, d) with d even, or with other dimensions between L and d.
         position: the dimension of L.
+        scale: what to multiply by on the way; broadcasts over the dimensions after L.
 
     Returns:
         The shape and dtype of `x`. Angles are computed in float32 at least: half precision cannot count past 2048.
@@ -34,7 +35,7 @@ def rotary_embedding(x: Tensor, position: int = -2) -> Tensor:
     dtype = torch.promote_types(x.dtype, torch.float32)
     frequency = 10000.0 ** (-torch.arange(0, d, 2, device=x.device, dtype=dtype) / d)
     angle = torch.arange(length, device=x.device, dtype=dtype)[:, None] * frequency  # (L, d/2)
-    cos, sin = (turn.view(length, *[1] * len(between), d // 2) for turn in (angle.cos(), angle.sin()))
+    cos, sin = (turn.view(length, *[1] * len(between), d // 2) * scale for turn in (angle.cos(), angle.sin()))
     if x.dtype == dtype:  # a pair is a complex number, and turning it one multiplication
         turn = torch.complex(cos, sin).expand(length, *between, d // 2).contiguous()  # long rows multiply faster
         pairs = torch.view_as_complex(x.contiguous().view(*x.shape[:-1], d // 2, 2))
@@ -103,10 +104,10 @@ class _SpanHead(nn.Module):
         The query is divided by sqrt(d), and not the product, which would overflow in half precision.
         """
         qk = qk.view(*qk.shape[:2], 2, heads, self.head_size)
-        if self.rotary:
-            qk = rotary_embedding(qk, position=1)
+        scale = torch.tensor([self.head_size**-0.5, 1.0], dtype=qk.dtype, device=qk.device).view(2, 1, 1)
+        qk = rotary_embedding(qk, 1, scale) if self.rotary else qk * scale
         query, key = (x.transpose(1, 2) for x in qk.unbind(2))
-        return query / self.head_size**0.5, key
+        return query, key
 
     @staticmethod
     def _finish(logits: Tensor, real: Tensor) -> Tensor:
