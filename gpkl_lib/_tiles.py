@@ -122,7 +122,7 @@ class Walk:
         views, g, n, _ = self.q.shape
         s = self._room("scores", (views, g, end - start, n - start))
         for scores, q, k in zip(s, self.q[:, :, start:end], self.k[:, :, start:], strict=True):
-            scores.baddbmm_(q, k.mT, beta=0, alpha=1 / LOG2)
+            torch.baddbmm(scores, q, k.mT, beta=0, alpha=1 / LOG2, out=scores)
         slope = None
         negatives = self._relative_to_maximum(s, start, end, mine) if self.steep else None
         if views == 2:
@@ -170,8 +170,10 @@ class Walk:
         """What weights (V, g, r, m), times scales (V,), send to their queries and, added up, to their keys."""
         parts = zip(*sums, weights, self.q[:, :, start:end], self.k[:, :, start:], scales, strict=False)
         for by_query, by_key, w, q, k, scale in parts:
-            by_query[:, start:end] = self.buffers("sent", tuple(q.shape)).baddbmm_(w, k, beta=0, alpha=scale)
-            sent = self.buffers("sent", tuple(k.shape)).baddbmm_(w.mT, q, beta=0, alpha=scale)
+            sent = self.buffers("sent", tuple(q.shape))
+            by_query[:, start:end] = torch.baddbmm(sent, w, k, beta=0, alpha=scale, out=sent)
+            sent = self.buffers("sent", tuple(k.shape))
+            torch.baddbmm(sent, w.mT, q, beta=0, alpha=scale, out=sent)
             if start:
                 by_key[:, start:] += sent
             else:
