@@ -1,7 +1,7 @@
 """The walk over blocks of scores behind `gpkl_lib.tiled`: loss and gradients of a group of sentences in one pass.
 
-Notation: V views, n tokens, d features; g triples (view, sentence, type), views first; a block is r rows, tokens start
-to end, and m columns, from `start` on. Scores are in bits, s / log 2: powers of two cost less than powers of e.
+Notation: V views, b sentences, h types, g = b * h pairs of the two, n tokens, d features; a block is r rows, tokens
+start to end, and m columns, from `start` on. Scores are in bits, s / log 2: powers of two cost less than powers of e.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from gpkl_lib._plan import Gold
 
 LOG2 = math.log(2)
 LIMIT = {torch.float32: 56, torch.float64: 400}  # bits: 2^s and sums of it are far from overflow, 2^-s from underflow
-
 LEAST = 1e-30  # weights below are lost in rounding, and one over them may be infinite
 
 
@@ -67,14 +66,14 @@ class Walk:
     end; the divergence's weights have no denominator and are summed apart, by two products more.
 
     Args:
-        query, key: (V, g, n, d) of the group, scores being q_i . k_j; g are pairs of a sentence and a type.
+        query, key: (V, b, h, n, d) of the group, scores being q_i . k_j; g = b * h.
         real: boolean (b, n) of the sentences, True = a real token; None if all are.
         gold: where its positives are, which are no negatives.
         buffers: room for its blocks.
         rows: r, of all blocks but the last.
         hold: let the blocks wait.
         weights: of the cross-entropy and of the divergence in the loss.
-        gradients: of query and key, each their shape, to be filled with those of the weighted sum; None if not wanted.
+        gradients: of query and key, each (V, g, n, d), to be filled with those of the weighted sum; None if not wanted.
 
     Attributes:
         cross_entropy, divergence: scalars in nats, sums over the group; the cross-entropy is that of the negatives.
@@ -93,13 +92,14 @@ class Walk:
         gradients: list[Tensor] | None,
     ) -> None:
         self.gold, self.buffers, self.hold, self.weights, self.gradients = gold, buffers, hold, weights, gradients
-        views, g, n, _ = query.shape
-        dtype = buffers.like.dtype
+        views, b, h, n, d = query.shape
+        g, dtype = b * h, buffers.like.dtype
         self.real = None if real is None else real.to(dtype)
         if real is not None:  # NaN on padding would reach every sum as 0 * NaN
-            padding = ~real.repeat_interleave(g // len(real), 0)[..., None]
-            query, key = (x.masked_fill(padding, 0) for x in (query, key))
-        self.q, self.k = (buffers(name, query.shape).copy_(x) for name, x in (("query", query), ("key", key)))
+            query, key = (x.masked_fill(~real[:, None, :, None], 0) for x in (query, key))
+        self.q, self.k = buffers("query", (views, g, n, d)), buffers("key", (views, g, n, d))
+        self.q.view(query.shape).copy_(query)
+        self.k.view(key.shape).copy_(key)
         self.maximum = self.q.new_zeros(views, g, 1, 1)  # running; not below the 0 of the threshold
         self.total = torch.zeros_like(self.maximum)  # sum of 2^(s - maximum) over the negatives so far
         self.divergence = self.q.new_zeros(())

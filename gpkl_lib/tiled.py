@@ -217,7 +217,7 @@ def _run(
         padded = None if group.whole else real[group.sentences, : group.n]
         own = [x[part].flatten(1, 2) for x in gradients] or None  # views, or copies where sentences stand apart
         hold = group.scores(views, rows) <= HOLD
-        walk = Walk(q[part].flatten(1, 2), k[part].flatten(1, 2), padded, gold, buffers, rows, hold, weights, own)
+        walk = Walk(q[part], k[part], padded, gold, buffers, rows, hold, weights, own)
         task += walk.cross_entropy * weights[0]
         divergence += walk.divergence * mean
         for whole, filled in zip(gradients, own or [], strict=True):
