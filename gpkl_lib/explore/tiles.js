@@ -5,7 +5,7 @@ import { blockCount, blockRows, boardBytes, cellsComputed, lossOfAll, rowColumn,
 
 const TRAITS = ["scores", "rows", "blocks", "length", "copies"];
 const ROW = 36, SMALL = 150, PAUSE = 700; // PAUSE: milliseconds between two blocks while it plays
-const SHAPE = { batch: 4, heads: 10, features: 64, block: 2 ** 18, blocks: 4, hold: 3 * 2 ** 20 };
+const SHAPE = { batch: 4, heads: 10, features: 64, block: 2 ** 20, blocks: 4, hold: 6 * 2 ** 20 };
 const SHORT = Math.log2(128), LONG = Math.log2(8192), DECADES = [6, 13]; // the memory plot, in powers of 2 and of 10
 const STYLE = `
 .gpkl-ti-cell { fill: none; stroke: var(--gpkl-line); stroke-width: 1; }

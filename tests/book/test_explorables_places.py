@@ -1,6 +1,7 @@
 """All explorables in a browser: widths, print, no script, a live kernel, speed."""
 
 import functools
+import math
 
 import pytest
 from explorable_page import NUMBER, QUIZ, put_on_page, settled, shown
@@ -100,35 +101,64 @@ def test_the_kernel_and_the_picture_follow_each_other(stage, name):
     assert visit.errors == []
 
 
+# What a redraw is measured against, as machines differ and the same one does from minute to minute: a frame in which a
+# hundred pieces of text in a picture change and move, after some arithmetic. At a quarter of its speed the core on
+# which the limit was set takes USUAL milliseconds of its own time for it.
+USUAL = 9.0
+YARDSTICK = """() => {
+  const make = (name) => document.createElementNS("http://www.w3.org/2000/svg", name);
+  const picture = document.body.appendChild(make("svg"));
+  picture.setAttribute("height", 200);
+  const texts = Array.from({ length: 100 }, () => picture.appendChild(make("text")));
+  for (const text of texts) text.textContent = "0";
+  window.yardstick = (i) => {
+    let sum = i;
+    for (let k = 0; k < 20000; k += 1) sum += Math.exp(-((k * 7 + i) % 100) / 10);
+    texts.forEach((text, k) => {
+      text.firstChild.data = (sum * (k + 1)).toFixed(3);
+      text.setAttribute("x", (i * 13 + k * 17) % 300);
+      text.setAttribute("y", 10 + ((i * 5 + k * 3) % 180));
+    });
+  };
+}"""
+FRAMES = """async (input, [many, whose]) => {
+  for (let i = 0; i < many; i += 1) {
+    if (whose === "ours") {
+      input.value = Number(input.min) + ((input.max - input.min) * ((i * 7) % many)) / many;
+      input.dispatchEvent(new Event("input"));
+    } else requestAnimationFrame(() => yardstick(i));
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  }
+}"""
+
+
 @EVERY
 def test_redraw_takes_less_than_a_frame_at_a_quarter_of_the_speed(stage, name):
     page = stage(SPECIMENS[name].settings[0]).page
+    page.evaluate(YARDSTICK)
     devtools = page.context.new_cdp_session(page)
     devtools.send("Emulation.setCPUThrottlingRate", {"rate": 4})
     devtools.send("Performance.enable", {"timeDomain": "threadTicks"})  # the page's own time, not its neighbours'
 
     def spent():
         metrics = {one["name"]: one["value"] for one in devtools.send("Performance.getMetrics")["metrics"]}
-        return {part: 1000 * metrics[f"{part}Duration"] for part in ("Script", "RecalcStyle", "Layout", "Task")}
+        return 1000 * sum(metrics[f"{part}Duration"] for part in ("Script", "RecalcStyle", "Layout"))
 
-    def redraws(many=40):
-        """Milliseconds a redraw by what they went into."""
+    def frames(whose, many=30):
+        """Milliseconds a frame from input to layout."""
         before = spent()
-        page.get_by_label(SPECIMENS[name].slider).evaluate(
-            """async (input, many) => {
-              for (let i = 0; i < many; i += 1) {
-                input.value = Number(input.min) + ((input.max - input.min) * ((i * 7) % many)) / many;
-                input.dispatchEvent(new Event("input"));
-                await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-              }
-            }""",
-            many,
-        )
-        after = spent()
-        return {part: (after[part] - before[part]) / many for part in after}
+        page.get_by_label(SPECIMENS[name].slider).evaluate(FRAMES, [many, whose])
+        return (spent() - before) / many
 
-    redraws()
-    best = min((redraws() for _ in range(3)), key=lambda cost: cost["Task"])
-    drawn = best["Script"] + best["RecalcStyle"] + best["Layout"]
-    print(f"{name}: {drawn:.1f} ms from input to layout, {best['Task']:.1f} ms of two frames in all")
-    assert 0 < drawn < 16
+    for whose in ("ours", "yardstick"):
+        frames(whose)
+    ours = yardstick = math.inf
+    for trial in range(8):  # the best of three rounds each, of more while a busy machine stands in the way
+        ours, yardstick = min(ours, frames("ours")), min(yardstick, frames("yardstick"))
+        if trial > 1 and ours / yardstick < 16 / USUAL:
+            break
+    print(
+        f"{name}: {ours:.1f} ms from input to layout, the yardstick {yardstick:.1f} ms: {USUAL * ours / yardstick:.1f}"
+    )
+    assert yardstick > 1
+    assert 0 < ours / yardstick < 16 / USUAL
