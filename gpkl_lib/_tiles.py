@@ -48,7 +48,7 @@ _OF_THREAD = threading.local()
 
 
 class Held(NamedTuple):
-    """A block that waits for the denominator: its rows, 2^(s - maximum) of its negatives, dD/ds and -dD/dt."""
+    """A block that waits for the denominator: its rows, 2^(s - maximum) of its negatives, dD/ds and dD/dt."""
 
     start: int
     end: int
@@ -121,8 +121,9 @@ class Walk:
         """Scores of rows start to end from column `start` on, and all that comes of them; `mine`: the positives."""
         views, g, n, _ = self.q.shape
         s = self._room("scores", (views, g, end - start, n - start))
-        for scores, q, k in zip(s, self.q[:, :, start:end], self.k[:, :, start:], strict=True):
-            torch.baddbmm(scores, q, k.mT, beta=0, alpha=1 / LOG2, out=scores)
+        pairs = s.flatten(0, 1)
+        q, k = self.q.flatten(0, 1)[:, start:end], self.k.flatten(0, 1)[:, start:]
+        torch.baddbmm(pairs, q, k.mT, beta=0, alpha=1 / LOG2, out=pairs)
         slope = None
         negatives = self._relative_to_maximum(s, start, end, mine) if self.steep else None
         if views == 2:
@@ -149,8 +150,8 @@ class Walk:
             self._accumulate(self.gradients, block.negatives.mul_(share), block.start, block.end)
             return
         weight = self.weights[1]
-        weights = block.slope.addcmul_(block.negatives, share / share.new_tensor([weight, -weight]).view(2, 1, 1, 1))
-        self._accumulate(self.gradients, weights, block.start, block.end, (weight, -weight))
+        weights = block.slope.addcmul_(block.negatives, share / weight)
+        self._accumulate(self.gradients, weights, block.start, block.end, weight)
 
     def _room(self, name: str, shape: tuple[int, ...]) -> Tensor:
         """Room for what a block makes: its own if it is to wait, else that of the block before."""
@@ -164,20 +165,19 @@ class Walk:
         """What 2^(s - maximum) is to be multiplied by: the cross-entropy's weight over 1 + sum e^s, (V, g, 1, 1)."""
         return self.weights[0] / (self.total + torch.exp2(-self.maximum))
 
-    def _accumulate(
-        self, sums: list[Tensor], weights: Tensor, start: int, end: int, scales: tuple[float, ...] = (1.0, 1.0)
-    ) -> None:
-        """What weights (V, g, r, m), times scales (V,), send to their queries and, added up, to their keys."""
-        parts = zip(*sums, weights, self.q[:, :, start:end], self.k[:, :, start:], scales, strict=False)
-        for by_query, by_key, w, q, k, scale in parts:
-            sent = self.buffers("sent", tuple(q.shape))
-            by_query[:, start:end] = torch.baddbmm(sent, w, k, beta=0, alpha=scale, out=sent)
-            sent = self.buffers("sent", tuple(k.shape))
-            torch.baddbmm(sent, w.mT, q, beta=0, alpha=scale, out=sent)
-            if start:
-                by_key[:, start:] += sent
-            else:
-                by_key.copy_(sent)
+    def _accumulate(self, sums: list[Tensor], weights: Tensor, start: int, end: int, scale: float = 1.0) -> None:
+        """What weights (V, g, r, m), times `scale`, send to their queries and, added up, to their keys."""
+        by_query, by_key = sums[0][:, :, start:end], sums[1][:, :, start:]
+        weights = weights.flatten(0, 1)
+        q, k = self.q.flatten(0, 1)[:, start:end], self.k.flatten(0, 1)[:, start:]
+        sent = self.buffers("sent", tuple(q.shape))
+        by_query.copy_(torch.baddbmm(sent, weights, k, beta=0, alpha=scale, out=sent).view(by_query.shape))
+        sent = self.buffers("sent", tuple(k.shape))
+        torch.baddbmm(sent, weights.mT, q, beta=0, alpha=scale, out=sent)
+        if start:
+            by_key += sent.view(by_key.shape)
+        else:
+            by_key.copy_(sent.view(by_key.shape))
 
     def _exclude(self, x: Tensor, start: int, end: int, mine: slice, value: float) -> Tensor:
         """Put `value`, 0 or -inf, where no negative span is: below the diagonal, on padding and on the positives."""
@@ -210,28 +210,30 @@ class Walk:
         return weights.sub_(maximum).exp2_()
 
     def _compare(self, s: Tensor, start: int, end: int) -> Tensor | None:
-        """The divergence of the two views; returns dD/ds and -dD/dt, if wanted; leaves 2^s (up to LIMIT) in `s`.
+        """The divergence of the two views; returns dD/ds and dD/dt, if wanted; leaves 2^s (up to LIMIT) in `s`.
 
-        With odds e^s, p' = 1 / (1 + e^s), p = e^s p' (q, q' from t) and u = s - t:  p - q = q p' (e^u - 1),
-        D = (p - q) u,  dD/ds = (p - q) + p p' u,  dD/dt = -((p - q) + q q' u).
+        With odds e^s, p' = 1 / (1 + e^s), p = e^s p' (q, q' from t) and u = s - t:  p - q = (e^s - e^t) p' q',
+        D = (p - q) u,  dD/ds = (p - q) + p p' u,  dD/dt = -((p - q) + q q' u). The difference of close odds keeps all
+        the digits that the scores, sums of d rounded products, have to give.
         """
         shape, r = tuple(s.shape[1:]), end - start
-        u = torch.sub(s[0], s[1], out=self.buffers("u", shape)).mul_(LOG2)
-        u[:, :, :r] *= self.triangle[:r, :r]  # on padding u is 0 as it is
+        u = torch.sub(s[0], s[1], out=self.buffers("u", shape))
         if self.steep:
             s.clamp_(-LIMIT[s.dtype], LIMIT[s.dtype])
-            difference = torch.sub(s[0], s[1], out=self.buffers("difference", shape)).mul_(LOG2)
-            difference[:, :, :r] *= self.triangle[:r, :r]
-            difference.expm1_()
-        else:
-            difference = torch.expm1(u, out=self.buffers("difference", shape))
         s.exp2_()
+        difference = torch.sub(s[0], s[1], out=self.buffers("difference", shape))
+        difference[:, :, :r] *= self.triangle[:r, :r]  # on padding it is 0 as it is
+        u[:, :, :r] *= self.triangle[:r, :r]
         no = torch.add(s, 1, out=self.buffers("no", tuple(s.shape))).reciprocal_()
-        yes = torch.mul(s, no, out=self._room("yes", tuple(s.shape)))
-        difference.mul_(yes[1]).mul_(no[0])
-        slope = yes.mul_(no)
-        self.divergence += torch.mul(difference, u, out=no[0]).sum()
-        return torch.addcmul(difference, slope, u, out=slope) if self.counts else None
+        slope = torch.mul(s, no, out=self._room("slope", tuple(s.shape))).mul_(no)
+        difference.mul_(no[0]).mul_(no[1])
+        self.divergence += torch.mul(difference, u, out=no[0]).sum() * LOG2
+        if not self.counts:
+            return None
+        for of_view in slope:
+            torch.addcmul(difference, of_view, u, value=LOG2, out=of_view)
+        slope[1].neg_()
+        return slope
 
     def _finish(self) -> Tensor:
         """The cross-entropy of the negatives; the gradients get their denominator if they were summed without."""
@@ -240,7 +242,6 @@ class Walk:
             for total in self.gradients:
                 total *= share
             for total, slope in zip(self.gradients, self.slopes or [], strict=False):
-                total[0].add_(slope[0], alpha=self.weights[1])
-                total[1].sub_(slope[1], alpha=self.weights[1])
+                total.add_(slope, alpha=self.weights[1])
         nats = self.maximum * LOG2
         return (nats + torch.log1p(self.total + torch.expm1(-nats))).sum()

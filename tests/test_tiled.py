@@ -204,11 +204,16 @@ def test_a_maximum_that_rises_late_rescales_what_came_before() -> None:
         check(*both(case, 1.0, torch.float64, 24, hold), 1e-12)
 
 
-def test_close_views_keep_their_divergence() -> None:
-    """s - t = 2^-54: the divergence is sigma'(s) u^2, where e^u - 1 by subtraction, or p - q, would be 0."""
-    query = torch.tensor([2.0**-10, 2.0**-10 + 2.0**-54], dtype=torch.float64).view(2, 1, 1, 1)
+@pytest.mark.parametrize("s", [-40.0, -30.0, -2.0, 2.0, 30.0, 40.0])
+@pytest.mark.parametrize("u", [2.0**-10, 2.0**-20, 2.0**-30])
+def test_close_views_keep_their_divergence(s: float, u: float) -> None:
+    """sigma'(s) u^2 to what the rounding of a score leaves of u, where p - q of two p near 1 would be far off or 0."""
+    query = torch.tensor([s, s + u], dtype=torch.float64).view(2, 1, 1, 1)
+    u = float(query[1] - query[0])
     found = tiled_span_loss(query, torch.ones_like(query), torch.empty(0, 4, dtype=torch.long), views=2, alpha=1.0)
-    assert float(found.divergence) == pytest.approx(0.25 * 2.0**-108, rel=0.01, abs=0)
+    middle = math.exp(-abs(s + u / 2))
+    expected = middle / (1 + middle) ** 2 * u * u
+    assert float(found.divergence) == pytest.approx(expected, rel=u * u + abs(s) * 2.0**-50 / u, abs=0)
 
 
 def test_no_sentence_no_token_no_type_at_all() -> None:
