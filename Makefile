@@ -130,9 +130,11 @@ results-uda: $(DONE)/book
 	$(COMPARE) $(TOY) --limit-train 100 --epochs 30 --unlabelled 400 --alphas 0.01 0.1 1 3 $(UDA)
 	$(COMPARE) $(TOY) --epochs 30 --unlabelled 400 --alphas 0.01 0.1 1 3 $(UDA)
 	$(COMPARE) $(SPARE) --corpus germeval2014 --limit-train 200 --alphas 0.01 0.1 1 3 $(UDA)
-	$(COMPARE) $(SPARE) --corpus germeval2014 --limit-train 100 --alphas 0.01 0.1 $(UDA)
+	$(COMPARE) $(SPARE) --corpus germeval2014 --limit-train 100 --alphas 0.01 $(UDA)
 	$(COMPARE) $(SPARE) --corpus germeval2014 --limit-train 50 --alphas 0.01 0.1 $(UDA)
 	$(COMPARE) $(SPARE) --corpus wnut17 --limit-train 200 --alphas 0.01 $(UDA)
+	$(COMPARE) $(SPARE) --corpus wnut17 --limit-train 100 --alphas 0.01 $(UDA)
+	$(COMPARE) $(SPARE) --corpus wnut17 --limit-train 50 --alphas 0.01 $(UDA)
 
 STUDENT := --corpus toy --label-noise 0.1 --batch-size 8 --learning-rate 0.01 --hidden-size 32 --dropout 0.1 --epochs 20
 BIG     := --head efficient --batch-size 8 --hidden-size 400 --dropout 0.3 --device cpu
