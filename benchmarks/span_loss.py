@@ -67,10 +67,10 @@ def head() -> Any:
 
 
 def tiled(length: int, batch: int) -> Step:
-    from gpkl_lib.tiled import tiled_span_loss
+    from gpkl_lib.tiled import tiled_head_loss
 
     model, (hidden, positives) = head(), inputs(length, batch)
-    return lambda: tiled_span_loss(*model.project(hidden), positives, views=2, alpha=1.0).loss.backward()
+    return lambda: tiled_head_loss(model, hidden, positives, views=2, alpha=1.0).loss.backward()
 
 
 def dense(length: int, batch: int) -> Step:

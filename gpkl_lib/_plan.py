@@ -72,10 +72,16 @@ def groups_of(real: Tensor, types: int, views: int, block: int) -> tuple[list[Gr
 
 
 class Gold(NamedTuple):
-    """Where the positives of a group are: cells of the blocks, sentences and types laid end to end; edges of blocks."""
+    """The positives of a group, block by block: their cells in it, sentences and types laid end to end; its edges.
+
+    `pair`, `start` and `end` say in which of the group's sentences and types they are, laid end to end, and where.
+    """
 
     cell: Tensor
     edges: list[int]
+    pair: Tensor
+    start: Tensor
+    end: Tensor
 
 
 def gold_of(groups: list[Group], positives: Tensor, shape: tuple[int, int], rows: int) -> list[Gold]:
@@ -95,10 +101,11 @@ def gold_of(groups: list[Group], positives: Tensor, shape: tuple[int, int], rows
     m = n - start
     cell = (pair * m.clamp(max=rows) + i - start) * m + j - start
     order = address.argsort()
-    cell = cell[order]
+    places = [x[order] for x in (cell, pair, i, j)]
     edges = [0, *torch.bincount(address, minlength=len(groups) * blocks).cumsum(0).tolist()]
     found = []
     for at in range(0, len(groups) * blocks, blocks):
         own = edges[at : at + blocks + 1]
-        found.append(Gold(cell[own[0] : own[-1]], [edge - own[0] for edge in own]))
+        mine = (x[own[0] : own[-1]] for x in places)
+        found.append(Gold(next(mine), [edge - own[0] for edge in own], *mine))
     return found

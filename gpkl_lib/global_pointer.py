@@ -33,8 +33,7 @@ def rotary_embedding(x: Tensor, position: int = -2, scale: Tensor | float = 1.0)
     if d % 2:
         raise ValueError(f"rotary position needs an even feature size, got {d}")
     dtype = torch.promote_types(x.dtype, torch.float32)
-    frequency = 10000.0 ** (-torch.arange(0, d, 2, device=x.device, dtype=dtype) / d)
-    angle = torch.arange(length, device=x.device, dtype=dtype)[:, None] * frequency  # (L, d/2)
+    angle = rotary_angles(length, d, dtype, x.device)
     cos, sin = (turn.view(length, *[1] * len(between), d // 2) * scale for turn in (angle.cos(), angle.sin()))
     if x.dtype == dtype:  # a pair is a complex number, and turning it one multiplication
         turn = torch.complex(cos, sin).expand(length, *between, d // 2).contiguous()  # long rows multiply faster
@@ -42,6 +41,12 @@ def rotary_embedding(x: Tensor, position: int = -2, scale: Tensor | float = 1.0)
         return torch.view_as_real(pairs * turn).flatten(-2)
     cos, sin, even, odd = cos.to(x.dtype), sin.to(x.dtype), x[..., 0::2], x[..., 1::2]
     return torch.stack([even * cos - odd * sin, odd * cos + even * sin], -1).flatten(-2)
+
+
+def rotary_angles(length: int, d: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(L, d/2): by how much, in radians, each pair of a token's d features is turned."""
+    frequency = 10000.0 ** (-torch.arange(0, d, 2, device=device, dtype=dtype) / d)
+    return torch.arange(length, device=device, dtype=dtype)[:, None] * frequency
 
 
 def span_mask(attention_mask: Tensor) -> Tensor:
@@ -87,13 +92,17 @@ class _SpanHead(nn.Module):
             raise ValueError(f"head_size must be even for rotary position, got {head_size}")
         self.hidden_size, self.num_types, self.head_size, self.rotary = hidden_size, num_types, head_size, rotary
 
-    def _clean(self, hidden_states: Tensor, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Hidden states, 0 on padding (NaN there would reach every gradient as 0 * NaN), and the token mask."""
+    def check_hidden(self, hidden_states: Tensor) -> None:
+        """Raise TypeError or ValueError unless they are floating point and (B, L, hidden_size)."""
         check_floating("hidden_states", hidden_states)
         if hidden_states.ndim != 3 or hidden_states.shape[-1] != self.hidden_size:
             raise ValueError(
                 f"hidden_states must have shape (batch, L, {self.hidden_size}), got {tuple(hidden_states.shape)}"
             )
+
+    def _clean(self, hidden_states: Tensor, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Hidden states, 0 on padding (NaN there would reach every gradient as 0 * NaN), and the token mask."""
+        self.check_hidden(hidden_states)
         batch, length, _ = hidden_states.shape
         real = token_mask(attention_mask, (batch, length), hidden_states.device)
         return hidden_states if attention_mask is None else hidden_states.masked_fill(~real[..., None], 0), real

@@ -27,7 +27,6 @@ from gpkl_lib.corpora import Batch
 from gpkl_lib.divergence import Activation
 from gpkl_lib.global_pointer import span_mask
 from gpkl_lib.losses import sparse_multilabel_cross_entropy
-from gpkl_lib.tiled import tiled_span_loss
 from gpkl_lib.training_config import TrainingConfig
 
 # Of the embeddings' length. What one power iteration finds at 0.1 moves the decisions of a trained toy tagger no less
@@ -64,11 +63,12 @@ def r_drop(model: Any, batch: Batch, config: TrainingConfig, done: float, target
 
 
 def tiled_step(model: Any, batch: Batch, config: TrainingConfig, done: float) -> ConsistencyLoss:
-    """`one_view` or `r_drop` with sigmoid from query and key: the scores are never held all at once."""
-    views = 1 if config.method == "none" else 2
-    query, key = model(batch if views == 1 else _doubled(batch), project=True)  # (views * B, H, L, d)
-    mask, alpha = batch.attention_mask, config.alpha_at(done)
-    return tiled_span_loss(query, key, batch.positives, attention_mask=mask, views=views, alpha=alpha)
+    """`one_view` or `r_drop` with sigmoid in tiles: the scores are never held all at once."""
+    if config.method == "none":
+        loss: ConsistencyLoss = model(batch, tiled={})
+    else:
+        loss = model(_doubled(batch), tiled={"views": 2, "alpha": config.alpha_at(done)})
+    return loss
 
 
 def check_tiled(config: TrainingConfig, wanted: bool | Literal["auto"]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from gpkl_lib.encoders import WordEncoder
 from gpkl_lib.global_pointer import EfficientGlobalPointer, GlobalPointer
 from gpkl_lib.pretrained import PretrainedEncoder
 from gpkl_lib.spans import Span, decode_projection
+from gpkl_lib.tiled import tiled_head_loss
 
 HEADS = {"global_pointer": GlobalPointer, "efficient": EfficientGlobalPointer}
 WEIGHTS, DESCRIPTION = "model.safetensors", "tagger.json"
@@ -120,17 +121,30 @@ class Tagger(nn.Module):
         """
         return self.encoder.embed(batch.inputs, batch.attention_mask)
 
-    def forward(self, batch: Batch, embeddings: Tensor | None = None, *, project: bool = False) -> Any:
+    def forward(
+        self,
+        batch: Batch,
+        embeddings: Tensor | None = None,
+        *,
+        project: bool = False,
+        tiled: Mapping[str, Any] | None = None,
+    ) -> Any:
         """Logits (B, H, L, L); the cells that are no span hold the dtype's lowest number.
 
         Args:
             batch: B sentences.
             embeddings: what to read in the place of what `embed` gives; None for that itself.
-            project: give query and key, each (B, H, L, d), instead of their products: for `tiled_span_loss`.
+            project: give query and key, each (B, H, L, d), instead of their products.
+            tiled: give the loss of the batch's gold spans by `tiled_head_loss`, with these options: views, alpha. Two
+                views are the first and the second half of the batch.
         """
         states = self.encoder(batch.inputs, batch.attention_mask, embeddings)
-        head: Any = self.head.project if project else self.head
-        return head(states, batch.attention_mask)
+        head: Any = self.head
+        mask = batch.attention_mask
+        if tiled is not None:
+            mask = mask[: len(mask) // tiled.get("views", 1)]
+            return tiled_head_loss(head, states, batch.positives, attention_mask=mask, **tiled)
+        return head.project(states, mask) if project else head(states, mask)
 
     def predict(
         self, sentences: Sequence[Sentence], *, batch_size: int = 32, threshold: float = 0.0, warn: bool = True

@@ -19,10 +19,11 @@ import torch
 from torch import Tensor
 
 from gpkl_lib._checks import check_floating
-from gpkl_lib._plan import gold_of, groups_of
+from gpkl_lib._plan import Gold, gold_of, groups_of
+from gpkl_lib._sources import Given, Projected, Source
 from gpkl_lib._tiles import Buffers, Walk
 from gpkl_lib.consistency import ConsistencyLoss
-from gpkl_lib.global_pointer import token_mask
+from gpkl_lib.global_pointer import GlobalPointer, rotary_angles, token_mask
 
 BLOCK = 1 << 20  # scores of a block, all views and types of it: small against the board, large enough to share out
 HOLD = 6 << 20  # scores that may wait for their denominator: two half products a view less for 48 MiB
@@ -78,6 +79,67 @@ def tiled_span_loss(
     return ConsistencyLoss(loss, task, divergence)
 
 
+def tiled_head_loss(
+    head: Any,
+    hidden_states: Tensor,
+    positives: Tensor,
+    *,
+    attention_mask: Tensor | None = None,
+    views: int = 1,
+    alpha: float = 0.0,
+    block: int = BLOCK,
+) -> ConsistencyLoss:
+    """`tiled_span_loss` of a head, from hidden states: the queries and keys are never there all at once either.
+
+    A `GlobalPointer` projects one group of sentences and types at a time, and turns their gradients into those of
+    hidden states, weight and bias at once; any other head (`EfficientGlobalPointer`) hands over its `project`.
+
+    Args:
+        head: `GlobalPointer`, or a module whose `project(hidden_states, attention_mask)` gives query and key.
+        hidden_states: (V * B, L, hidden_size), view after view. Under autocast they are projected in its dtype.
+        positives, attention_mask, views, alpha, block: those of `tiled_span_loss`.
+
+    Returns:
+        ConsistencyLoss(loss, task, divergence), as `tiled_span_loss`; `loss` carries gradient.
+
+    Raises:
+        TypeError, ValueError, RuntimeError: as `tiled_span_loss` and the `forward` of the head.
+
+    Source: eq-rdrop.
+    """
+    _check_options(len(hidden_states), views, alpha, block)
+    real = token_mask(attention_mask, (len(hidden_states) // views, hidden_states.shape[1]), hidden_states.device)
+    if not isinstance(head, GlobalPointer):
+        query, key = head.project(hidden_states, real.repeat(views, 1))
+        return tiled_span_loss(query, key, positives, attention_mask=real, views=views, alpha=alpha, block=block)
+    head.check_hidden(hidden_states)
+    _check_positives(positives, (len(real), head.num_types, real.shape[1]), real)
+    dtype, device = hidden_states.dtype, hidden_states.device
+    if torch.is_autocast_enabled(device.type) and dtype != torch.float64:
+        dtype = torch.get_autocast_dtype(device.type)
+    elif head.projection.weight.dtype != dtype:
+        raise TypeError(f"hidden_states are {dtype} and the head is {head.projection.weight.dtype}")
+    exact = torch.promote_types(dtype, torch.float32)
+    turn = torch.ones(1, 1, dtype=exact, device=device)
+    if head.rotary:
+        turn = torch.polar(turn, rotary_angles(real.shape[1], head.head_size, exact, device))
+    turn = torch.stack([turn * head.head_size**-0.5, turn])  # the score's scale is the query's
+    loss, task, divergence = _TiledHeadLoss.apply(  # type: ignore[no-untyped-call]
+        hidden_states,
+        head.projection.weight,
+        head.projection.bias,
+        turn,
+        head.num_types,
+        dtype,
+        positives,
+        real,
+        views,
+        alpha,
+        block,
+    )
+    return ConsistencyLoss(loss, task, divergence)
+
+
 def cells_above(
     query: Tensor, key: Tensor, *, attention_mask: Tensor | None = None, threshold: float = 0.0, block: int = BLOCK
 ) -> Tensor:
@@ -126,15 +188,20 @@ def _check(query: Tensor, key: Tensor, views: int, alpha: float, block: int) -> 
             "query and key must have one shape (views * batch, types, L, head size), "
             f"got {tuple(query.shape)} and {tuple(key.shape)}"
         )
+    _check_options(len(query), views, alpha, block)
+    return query.shape[0] // views
+
+
+def _check_options(rows: int, views: int, alpha: float, block: int) -> None:
+    """Raise ValueError unless they are in range, and the rows of a batch can be shared out among the views."""
     if views not in (1, 2):
         raise ValueError(f"views must be 1 or 2, got {views!r}")
-    if query.shape[0] % views:
-        raise ValueError(f"two views need an even batch, got {query.shape[0]} rows; double the batch with `doubled`")
+    if rows % views:
+        raise ValueError(f"two views need an even batch, got {rows} rows; double the batch with `doubled`")
     if not 0 <= alpha < float("inf"):
         raise ValueError(f"alpha must be finite and not negative, got {alpha}")
     if block < 1:
         raise ValueError(f"block must be positive, got {block}")
-    return query.shape[0] // views
 
 
 def _check_positives(positives: Tensor, shape: tuple[int, int, int], real: Tensor) -> None:
@@ -167,83 +234,114 @@ class _TiledSpanLoss(torch.autograd.Function):
     def forward(
         ctx: Any, query: Tensor, key: Tensor, positives: Tensor, real: Tensor, views: int, alpha: float, block: int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        wanted = any(ctx.needs_input_grad[:2])
-        task, divergence, gradients = _run(query, key, positives, real, views, alpha, block, wanted)
-        ctx.save_for_backward(*gradients)
-        loss = task + alpha / 4 * divergence
-        ctx.mark_non_differentiable(task, divergence)
-        return loss, task, divergence
+        source = Given(query, key, real, any(ctx.needs_input_grad[:2]))
+        return _forward(ctx, source, positives, real, views, alpha, block)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, *_: Tensor) -> Any:
-        if torch.is_grad_enabled():  # for a second derivative: let it come as far as _Scaled, which says no
-            grad = grad.detach().requires_grad_()
-        return *_Scaled.apply(grad, *ctx.saved_tensors), *(None,) * 5  # type: ignore[no-untyped-call]
+        return *_backward(ctx, grad), *(None,) * 5
+
+
+class _TiledHeadLoss(torch.autograd.Function):
+    """The same from hidden states and the weights of the head."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        turn: Tensor,
+        types: int,
+        dtype: torch.dtype,
+        positives: Tensor,
+        real: Tensor,
+        views: int,
+        alpha: float,
+        block: int,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        source = Projected(hidden, weight, bias, turn, types, real, dtype, ctx.needs_input_grad[:3])
+        return _forward(ctx, source, positives, real, views, alpha, block)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> Any:
+        return *_backward(ctx, grad), *(None,) * 8
+
+
+def _forward(
+    ctx: Any, source: Source, positives: Tensor, real: Tensor, views: int, alpha: float, block: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    task, divergence = _run(source, positives, real, views, alpha, block, any(ctx.needs_input_grad))
+    ctx.save_for_backward(*source.gradients())
+    ctx.mark_non_differentiable(task, divergence)
+    return task + alpha / 4 * divergence, task, divergence
+
+
+def _backward(ctx: Any, grad: Tensor) -> Any:
+    if torch.is_grad_enabled():  # for a second derivative: let it come as far as _Scaled, which says no
+        grad = grad.detach().requires_grad_()
+    return _Scaled.apply(grad, *ctx.saved_tensors)  # type: ignore[no-untyped-call]
 
 
 class _Scaled(torch.autograd.Function):
-    """The gradients times that of the loss; the end of the line for derivatives."""
+    """The gradients times that of the loss, which autograd then rounds to the dtype of what they are for.
+
+    A loss scaled up for float16 scales them before they could vanish. The end of the line for derivatives.
+    """
 
     @staticmethod
-    def forward(ctx: Any, grad: Tensor, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
-        if grad.device.type == "cpu" and grad == 1:  # as it mostly is: no copy
-            return query.view_as(query), key.view_as(key)
-        return grad.to(query.dtype) * query, grad.to(key.dtype) * key
+    def forward(ctx: Any, grad: Tensor, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        return tuple(x if x is None else grad * x for x in gradients)
 
     @staticmethod
     def backward(ctx: Any, *_: Tensor) -> Any:
         raise RuntimeError(
-            "tiled_span_loss has no second derivatives: its gradient is computed in the forward pass and not recorded. "
+            "the tiled loss has no second derivatives: its gradient is computed in the forward pass and not recorded. "
             "For them take the scores of the head and rdrop_loss or sparse_multilabel_cross_entropy"
         )
 
 
 def _run(
-    query: Tensor, key: Tensor, positives: Tensor, real: Tensor, views: int, alpha: float, block: int, gradient: bool
-) -> tuple[Tensor, Tensor, list[Tensor]]:
-    """Task, divergence and, if wanted, the gradients of the loss for query and key."""
-    dtype = torch.promote_types(query.dtype, torch.float32)
-    batch, types = real.shape[0], query.shape[1]
-    q, k = (x.detach().view(views, batch, *x.shape[1:]) for x in (query, key))
+    source: Source, positives: Tensor, real: Tensor, views: int, alpha: float, block: int, wanted: bool
+) -> tuple[Tensor, Tensor]:
+    """Task and divergence; the source gets the gradients of the loss, if it wants them."""
+    batch, types = real.shape[0], source.types
     groups, rows = groups_of(real, types, views, block)
     golds = gold_of(groups, positives, (batch, types), rows)
-    task = query.new_zeros((), dtype=dtype)
+    task = torch.zeros((), dtype=source.dtype, device=real.device)
     divergence = task.clone()
     buffers = Buffers.of(task)
-    new = torch.empty if bool(real.all()) else torch.zeros  # padding is in no group
-    gradients = [new(q.shape, dtype=dtype, device=q.device) for _ in range(2)] if gradient else []
     mean = 1 / max(batch * types, 1)
     weights = mean / views, mean * alpha / 4
     for group, gold in zip(groups, golds, strict=True):
-        part = (slice(None), group.index(), slice(group.first, group.last), slice(group.n))
         padded = None if group.whole else real[group.sentences, : group.n]
-        own = [x[part].flatten(1, 2) for x in gradients] or None  # views, or copies where sentences stand apart
+        query, key = source.take(group, buffers)
+        gradients = [buffers(name, query.shape) for name in ("by query", "by key")] if wanted else []
         hold = group.scores(views, rows) <= HOLD
-        walk = Walk(q[part], k[part], padded, gold, buffers, rows, hold, weights, own)
-        task += walk.cross_entropy * weights[0]
+        sums = [x.flatten(0, 2) for x in gradients]
+        walk = Walk(query, key, padded, gold, buffers, rows, hold, weights, sums)
+        q, k, *sums = (x.flatten(1, 2) for x in (query, key, *gradients))
+        misses = _misses(q, k, gold, sums, weights[0])
+        task += (walk.cross_entropy + misses) * weights[0]
         divergence += walk.divergence * mean
-        for whole, filled in zip(gradients, own or [], strict=True):
-            if not isinstance(group.index(), slice):  # a slice is filled where it stands
-                whole[part] = filled.view(views, len(group.sentences), -1, *filled.shape[2:])
-    task += _misses(q, k, positives, gradients, weights[0]) * weights[0]
-    return task, divergence, [x.to(query.dtype).flatten(0, 1) for x in gradients]
+        if wanted:
+            source.give(group, gradients, buffers)
+    return task, divergence
 
 
-def _misses(q: Tensor, k: Tensor, positives: Tensor, gradients: list[Tensor], weight: float) -> Tensor:
+def _misses(q: Tensor, k: Tensor, gold: Gold, gradients: list[Tensor], weight: float) -> Tensor:
     """Sum over (view, sentence, type) of log(1 + sum of e^-s over the positives); `gradients` get its own, weighted.
 
-    q, k and the gradients are (V, B, H, L, d).
+    q, k and the gradients are those of a group, (V, g, n, d).
     """
-    views, batch, types, *_ = q.shape
-    b, h, i, j = positives.unbind(1)
-    dtype = torch.promote_types(q.dtype, torch.float32)
-    query, key, pair = q[:, b, h, i].to(dtype), k[:, b, h, j].to(dtype), b * types + h  # (V, P, d) twice, (P,)
+    pair, i, j = gold.pair, gold.start, gold.end
+    query, key = q[:, pair, i], k[:, pair, j]  # (V, P, d)
     x = (query * key).sum(-1).neg_()
-    m = x.new_zeros(views, batch * types).scatter_reduce_(1, pair.expand(views, -1), x, "amax")
+    m = x.new_zeros(q.shape[:2]).scatter_reduce_(1, pair.expand(len(q), -1), x, "amax")
     total = torch.zeros_like(m).index_add_(1, pair, (x - m[:, pair]).exp())
     misses = m + torch.log1p(total + torch.expm1(-m))
     pull = (x - misses[:, pair]).exp()[..., None] * -weight  # (V, P, 1)
-    view = torch.arange(views, device=q.device)[:, None]
+    view = torch.arange(len(q), device=q.device)[:, None]
     for gradient, other, at in zip(gradients, (key, query), (i, j), strict=False):
-        gradient.index_put_((view, b, h, at), other * pull, accumulate=True)
+        gradient.index_put_((view, pair, at), other * pull, accumulate=True)
     return misses.sum()

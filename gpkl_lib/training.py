@@ -125,7 +125,7 @@ def training_loss(
         done: share of all steps that is done, for the warm-up of alpha and for annealing.
         target: fixed scores. "uda": (U, H, l, l), of the unaltered sentences; "distillation": (B, H, L, L), the
             teacher's. Nothing for the others.
-        tiled: compute it in tiles (methods "none" and "sigmoid"): `model(batch, project=True)` gives query and key.
+        tiled: compute it in tiles (methods "none" and "sigmoid"): `model(batch, tiled=options)` gives the loss.
 
     Returns:
         ConsistencyLoss(loss, task, divergence), scalars in nats: loss = task + c * divergence, where c is alpha/4 for

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -70,8 +70,10 @@ class Worker:
         self.adamw = torch.optim.AdamW(groups, fused=self.device.type in ("cpu", "cuda"))
         self.model, self.optimizer = accelerator.prepare(tagger, self.adamw)
 
-    def __call__(self, batch: Batch, embeddings: Tensor | None = None, *, project: bool = False) -> Any:
-        """Logits of a training step (or query and key: `project`), in mixed precision if so configured.
+    def __call__(
+        self, batch: Batch, embeddings: Tensor | None = None, *, tiled: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Logits of a training step, or by `tiled` its loss (see `Tagger.forward`), in mixed precision if configured.
 
         The batch itself goes through the wrapped tagger, once a step, which readies it to share gradients. Embeddings
         go through the tagger as it is: what is shared are the gradients of the weights, wherever they come from, and
@@ -80,7 +82,7 @@ class Worker:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             if embeddings is not None:
                 return self.tagger(batch, embeddings)
-            return self.model(batch, project=True) if project else self.model(batch)
+            return self.model(batch) if tiled is None else self.model(batch, tiled=tiled)
 
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """What the encoder's layers get; see `Tagger.embed`."""

@@ -34,7 +34,7 @@ from gpkl_lib.consistency import ConsistencyLoss, two_views
 from gpkl_lib.corpora import Batch, toy_corpus
 from gpkl_lib.methods import TILED_FROM, takes_tiles
 from gpkl_lib.spans import decode_projection
-from gpkl_lib.tiled import BLOCK, HOLD, cells_above, tiled_span_loss
+from gpkl_lib.tiled import BLOCK, HOLD, cells_above, tiled_head_loss, tiled_span_loss
 from gpkl_lib.training import TrainingConfig, training_loss
 
 Case = dict[str, Any]
@@ -277,9 +277,10 @@ def test_gradients_accumulate_scale_and_come_twice() -> None:
     (once,) = torch.autograd.grad(loss(), query)
     kept = loss()
     kept.backward(retain_graph=True)
+    kept.backward(retain_graph=True)  # what is now added to is no longer the loss's
     kept.backward()
     (3 * loss()).backward()
-    torch.testing.assert_close(query.grad, 5 * once)
+    torch.testing.assert_close(query.grad, 6 * once)
 
 
 def test_only_what_wants_gradient_gets_it() -> None:
@@ -350,7 +351,7 @@ import sys, torch
 from torch import distributed
 from torch.nn.parallel import DistributedDataParallel
 from gpkl_lib import GlobalPointer
-from gpkl_lib.tiled import tiled_span_loss
+from gpkl_lib.tiled import tiled_head_loss
 
 rank, store = int(sys.argv[1]), sys.argv[2]
 torch.manual_seed(0)
@@ -365,8 +366,7 @@ class Loss(torch.nn.Module):
         self.head = head
 
     def forward(self, hidden, positives):
-        query, key = self.head.project(hidden)
-        return tiled_span_loss(query, key, positives, views=2, alpha=2.0).loss
+        return tiled_head_loss(self.head, hidden, positives, views=2, alpha=2.0).loss
 
 
 mine = lambda sentence: (hidden[:2, sentence], positives[sentence])
@@ -460,25 +460,156 @@ def test_heads_hand_over_what_multiplies_to_their_scores(kind: Any, rotary: bool
     torch.testing.assert_close((query @ key.mT)[spans], head(hidden, real)[spans], rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("kind", [GlobalPointer, EfficientGlobalPointer])
-def test_parameters_get_the_dense_gradients(kind: Any) -> None:
+def head_and_states(case: Case, kind: Any, rotary: bool = True) -> tuple[Any, Tensor]:
+    """A head for as many types as `case` has, and hidden states (V * B, L, 6) that want gradient."""
     torch.manual_seed(1)
-    head = kind(6, 3, 4).double()
-    hidden = torch.randn(4, 7, 6, dtype=torch.float64)
-    case = drawn(13, length=7)
-    tiled_span_loss(
-        *head.project(hidden, case["real"].repeat(2, 1)),
-        case["positives"],
-        attention_mask=case["real"],
-        views=2,
-        alpha=2.0,
-    ).loss.backward()
-    found = [parameter.grad.clone() for parameter in head.parameters()]
-    head.zero_grad()
-    query, key = head.project(hidden, case["real"].repeat(2, 1))
-    dense(query, key, case["positives"], case["real"], 2, 2.0).loss.backward()
-    for a, parameter in zip(found, head.parameters(), strict=True):
-        torch.testing.assert_close(a, parameter.grad, rtol=1e-11, atol=1e-13)
+    rows, types, length, _ = case["query"].shape
+    head = kind(6, types, 4, rotary=rotary).double()
+    return head, torch.randn(rows, length, 6, dtype=torch.float64, requires_grad=True)
+
+
+def by_head(case: Case, head: Any, hidden: Tensor, **options: Any) -> list[Tensor]:
+    """(loss, task, divergence, gradients of hidden states and parameters) of `tiled_head_loss`."""
+    how = {"attention_mask": case["real"], "views": case["views"], "alpha": 2.0} | options
+    found = tiled_head_loss(head, hidden, case["positives"], **how)
+    return [*map(Tensor.detach, found), *torch.autograd.grad(found.loss, [hidden, *head.parameters()])]
+
+
+def by_scores(case: Case, head: Any, hidden: Tensor) -> list[Tensor]:
+    """The same in the dense way."""
+    query, key = head.project(hidden, case["real"].repeat(case["views"], 1))
+    wanted = dense(query, key, case["positives"], case["real"], case["views"], 2.0)
+    return [*map(Tensor.detach, wanted), *torch.autograd.grad(wanted.loss, [hidden, *head.parameters()])]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    kind=some.sampled_from([GlobalPointer, EfficientGlobalPointer]),
+    rotary=some.booleans(),
+    seed=some.integers(0, 10**6),
+    views=some.sampled_from([1, 2]),
+    batch=some.integers(1, 4),
+    types=some.integers(1, 4),
+    length=some.integers(1, 20),
+    mask=some.sampled_from(["full", "ragged", "holes"]),
+    block=some.sampled_from([1, 60, 500, BLOCK]),
+    hold=some.sampled_from([0, 300, HOLD]),
+)
+def test_head_gets_the_dense_gradients(kind: Any, rotary: bool, block: int, hold: int, **drawn_by: Any) -> None:
+    case = drawn(**drawn_by)
+    head, hidden = head_and_states(case, kind, rotary)
+    with waiting(hold):
+        found = by_head(case, head, hidden, block=block)
+    for a, b in zip(found, by_scores(case, head, hidden), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-11, atol=1e-13)
+
+
+def test_head_in_float32_keeps_its_digits() -> None:
+    case = drawn(16, length=ROWS + 7)
+    head, hidden = head_and_states(case, GlobalPointer)
+    wanted = by_scores(case, head, hidden)
+    found = by_head(case, head.float(), hidden.detach().float().requires_grad_())
+    for a, b in zip(found, wanted, strict=True):
+        assert a.dtype == torch.float32
+        assert (a - b).norm() <= 2e-6 * b.norm()
+
+
+@pytest.mark.parametrize("autocast", [True, False])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_head_in_half_precision(dtype: torch.dtype, autocast: bool) -> None:
+    """No further from float64 than the dense way in that precision; gradients in the dtype of what they are for."""
+    case = drawn(17, length=40)
+    head, hidden = head_and_states(case, GlobalPointer)
+    exact = by_scores(case, head, hidden)
+    own = torch.float32 if autocast else dtype
+    head, hidden = head.to(own), hidden.detach().to(own).requires_grad_()
+    with torch.autocast("cpu", dtype, enabled=autocast):
+        found = by_head(case, head, hidden)
+        plain = by_scores(case, head, hidden)
+    assert [x.dtype for x in found] == [torch.float32] * 3 + [own] * 3
+    for a, b, c in zip(found, plain, exact, strict=True):
+        assert (a - c).norm() <= max(1.5 * (b.double() - c).norm(), 2e-6 * c.norm())
+        assert (a - c).norm() <= 8 * torch.finfo(dtype).eps * c.norm()
+
+
+def test_a_scaled_loss_saves_small_gradients_from_float16() -> None:
+    """As it does in the dense way: what is below the smallest float16 is scaled before it is rounded."""
+    case = drawn(22, batch=1, types=1, length=5, mask="full", share=0.0, scale=40.0)
+    query, key = ((case[name].abs() * sign).half().requires_grad_() for name, sign in (("query", 1), ("key", -1)))
+
+    def gradient(scale: float, dtype: torch.dtype) -> Tensor:
+        q, k = (x.detach().to(dtype).requires_grad_() for x in (query, key))
+        loss = tiled_span_loss(q, k, case["positives"], views=2, alpha=1.0).loss
+        return torch.autograd.grad(scale * loss, q)[0].double() / scale
+
+    exact = gradient(1.0, torch.float64)
+    small = (exact.abs() > 2.0**-36) & (exact.abs() < 2.0**-26)
+    assert small.any()
+    assert (gradient(1.0, torch.float16)[small] == 0).all()
+    torch.testing.assert_close(gradient(2.0**16, torch.float16)[small], exact[small], rtol=2.0**-6, atol=0)
+
+
+def test_head_leaves_alone_what_is_frozen() -> None:
+    case = drawn(18)
+    head, hidden = head_and_states(case, GlobalPointer)
+    names = ("hidden", "weight", "bias")
+    everything = dict(zip(names, by_head(case, head, hidden)[3:], strict=True))
+    for wanted in names:
+        leaves = {"hidden": hidden.detach().clone(), **dict(head.projection.named_parameters())}
+        for name, leaf in leaves.items():
+            leaf.grad = None
+            leaf.requires_grad_(name == wanted)
+        found = tiled_head_loss(
+            head, leaves["hidden"], case["positives"], attention_mask=case["real"], views=2, alpha=2.0
+        )
+        found.loss.backward()
+        assert torch.equal(leaves[wanted].grad, everything[wanted])
+        assert [name for name, leaf in leaves.items() if leaf.grad is not None] == [wanted]
+
+
+@pytest.mark.parametrize("garbage", [math.nan, math.inf])
+def test_head_reads_no_padding(garbage: float) -> None:
+    for kind, mask in product((GlobalPointer, EfficientGlobalPointer), ("ragged", "holes")):
+        case = drawn(19, batch=3, mask=mask)
+        head, hidden = head_and_states(case, kind)
+        wanted = by_head(case, head, hidden)
+        padding = ~case["real"].repeat(2, 1)[..., None]
+        found = by_head(case, head, hidden.detach().masked_fill(padding, garbage).requires_grad_())
+        for a, b in zip(found, wanted, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-13, atol=1e-14)
+
+
+def test_head_gradients_scale_come_twice_and_have_no_own() -> None:
+    case = drawn(20)
+    head, hidden = head_and_states(case, GlobalPointer)
+    once = by_head(case, head, hidden)[3]
+    loss = tiled_head_loss(head, hidden, case["positives"], attention_mask=case["real"], views=2, alpha=2.0).loss
+    loss.backward(retain_graph=True)
+    (2 * loss).backward(retain_graph=True)
+    torch.testing.assert_close(hidden.grad, 3 * once)
+    (gradient,) = torch.autograd.grad(loss, hidden, create_graph=True)
+    with pytest.raises(RuntimeError, match="no second derivatives"):
+        gradient.square().sum().backward()
+
+
+def test_head_refuses_what_does_not_fit() -> None:
+    case = drawn(21, mask="full")
+    head, hidden = head_and_states(case, GlobalPointer)
+    none = torch.empty(0, 4, dtype=torch.long)
+    for error, says, states, options in (
+        (TypeError, "hidden_states must be floating point", hidden.long(), {}),
+        (TypeError, "hidden_states are torch.float32 and the head is torch.float64", hidden.float(), {}),
+        (ValueError, "hidden_states must have shape", hidden[..., :5], {}),
+        (ValueError, "hidden_states must have shape", hidden[0], {}),
+        (ValueError, "even batch", hidden[:3], {"views": 2}),
+        (ValueError, "attention_mask must have shape", hidden, {"views": 2, "attention_mask": torch.ones(4, 9)}),
+        (ValueError, "views must be 1 or 2", hidden, {"views": 3}),
+        (ValueError, "block must be positive", hidden, {"block": 0}),
+    ):
+        with pytest.raises(error, match=says):
+            tiled_head_loss(head, states, none, **options)
+    with pytest.raises(ValueError, match="ends before it starts"):
+        tiled_head_loss(head, hidden, torch.tensor([[0, 0, 3, 2]]))
 
 
 @settings(max_examples=50, deadline=None)
