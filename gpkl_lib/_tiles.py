@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -106,14 +107,19 @@ class Walk:
         self.steep = not bool(largest <= LIMIT[self.q.dtype])
         self.triangle = self.q.new_ones(min(rows, n), min(rows, n)).triu()
         self.held = list[Held]()
-        stored = len(self.q) * sum(min(rows, n - start) * (n - start) for start in range(0, n, rows)) if hold else 0
+        starts = range(0, n, rows)
+        stored = len(self.q) * sum(min(rows, n - start) * (n - start) for start in starts) if hold else 0
         self.store = buffers("store", (stored * (self.views + self.steep),))  # scores, slopes and, if steep, weights
         self.counts = self.views == 2 and weights[1] > LEAST and bool(gradients)  # the divergence, in the gradients
         self.slopes = [torch.empty_like(x) for x in gradients] if self.counts and not hold else []
-        for number, start in list(enumerate(range(0, n, rows)))[:: -1 if hold else 1]:
-            self._block(start, min(start + rows, n), slice(*gold.edges[number : number + 2]))
-        for block in reversed(self.held):
-            self._release(block)
+        blocks = [
+            (start, min(start + rows, n), slice(*edges))
+            for start, edges in zip(starts, pairwise(gold.edges), strict=False)
+        ]
+        for block in reversed(blocks) if hold else blocks:
+            self._block(*block)
+        for held in reversed(self.held):  # the newest first: it is still in the cache
+            self._release(held)
         self.cross_entropy = self._finish()
 
     def _block(self, start: int, end: int, mine: slice) -> None:

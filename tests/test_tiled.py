@@ -517,7 +517,7 @@ def test_head_in_float32_keeps_its_digits() -> None:
 @pytest.mark.parametrize("autocast", [True, False])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_head_in_half_precision(dtype: torch.dtype, autocast: bool) -> None:
-    """No further from float64 than the dense way in that precision; gradients in the dtype of what they are for."""
+    """The projection is; no further from float64 than the dense way; gradients in the dtype of what they are for."""
     case = drawn(17, length=40)
     head, hidden = head_and_states(case, GlobalPointer)
     exact = by_scores(case, head, hidden)
@@ -530,6 +530,7 @@ def test_head_in_half_precision(dtype: torch.dtype, autocast: bool) -> None:
     for a, b, c in zip(found, plain, exact, strict=True):
         assert (a - c).norm() <= max(1.5 * (b.double() - c).norm(), 2e-6 * c.norm())
         assert (a - c).norm() <= 8 * torch.finfo(dtype).eps * c.norm()
+    assert (found[4] - exact[4]).norm() > 0.1 * torch.finfo(dtype).eps * exact[4].norm()  # no float32 in disguise
 
 
 def test_a_scaled_loss_saves_small_gradients_from_float16() -> None:
