@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import threading
-from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -19,6 +18,7 @@ from gpkl_lib._plan import Gold
 
 LOG2 = math.log(2)
 LIMIT = {torch.float32: 56, torch.float64: 400}  # bits: 2^s and sums of it are far from overflow, 2^-s from underflow
+NOWHERE = {dtype: torch.finfo(dtype).min / 4 for dtype in LIMIT}  # the score of what is no span: 2^s is 0, s - t no NaN
 LEAST = 1e-30  # weights below are lost in rounding, and one over them may be infinite
 
 
@@ -95,7 +95,6 @@ class Walk:
     ) -> None:
         self.gold, self.buffers, self.hold, self.weights, self.gradients = gold, buffers, hold, weights, gradients
         self.views, n = len(query), query.shape[3]
-        self.real = None if real is None else real.to(query.dtype)
         if real is not None:  # NaN on padding would reach every sum as 0 * NaN
             for x in (query, key):
                 x.masked_fill_(~real[:, None, :, None], 0)
@@ -105,37 +104,41 @@ class Walk:
         self.divergence = self.q.new_zeros(())
         largest = self.q.norm(dim=-1).amax() * self.k.norm(dim=-1).amax() / LOG2  # no score is larger
         self.steep = not bool(largest <= LIMIT[self.q.dtype])
-        self.triangle = self.q.new_ones(min(rows, n), min(rows, n)).triu()
-        self.held = list[Held]()
+        size = min(rows, n)
+        nowhere = NOWHERE[query.dtype]  # the highest score of what is no span; of a span it is inf
+        self.corner = query.new_full((size, size), nowhere).tril_(-1) + query.new_full((size, size), math.inf).triu_()
+        self.real = None if real is None else query.new_full(real.shape, math.inf).masked_fill_(~real, nowhere)
         starts = range(0, n, rows)
-        stored = len(self.q) * sum(min(rows, n - start) * (n - start) for start in starts) if hold else 0
+        blocks = [(start, min(start + rows, n), slice(*gold.edges[at : at + 2])) for at, start in enumerate(starts)]
+        stored = len(self.q) * sum((end - start) * (n - start) for start, end, _ in blocks) if hold else 0
         self.store = buffers("store", (stored * (self.views + self.steep),))  # scores, slopes and, if steep, weights
+        self.taken = 0  # of the store
+        self.held = list[Held]()
         self.counts = self.views == 2 and weights[1] > LEAST and bool(gradients)  # the divergence, in the gradients
         self.slopes = [torch.empty_like(x) for x in gradients] if self.counts and not hold else []
-        blocks = [
-            (start, min(start + rows, n), slice(*edges))
-            for start, edges in zip(starts, pairwise(gold.edges), strict=False)
-        ]
         for block in reversed(blocks) if hold else blocks:
             self._block(*block)
+        share = self._share()
         for held in reversed(self.held):  # the newest first: it is still in the cache
-            self._release(held)
-        self.cross_entropy = self._finish()
+            self._release(held, share)
+        self.cross_entropy = self._finish(share)
+        self.divergence *= LOG2
 
     def _block(self, start: int, end: int, mine: slice) -> None:
         """Scores of rows start to end from column `start` on, and all that comes of them; `mine`: the positives."""
         q, k = self.q[:, start:end], self.k[:, start:]
         s = self._room("scores", (len(q), q.shape[1], k.shape[1]))
         torch.baddbmm(s, q, k.mT, beta=0, alpha=1 / LOG2, out=s)
+        self._leave_spans(s, start, end)
         slope = None
-        negatives = self._relative_to_maximum(s, start, end, mine) if self.steep else None
+        negatives = self._relative_to_maximum(s, start, mine) if self.steep else None
         if self.views == 2:
-            slope = self._compare(s, start, end)
+            slope = self._compare(s)
         elif negatives is None:
             s.exp2_()
         if negatives is None:
-            negatives = self._exclude(s, start, end, mine, 0.0)
-        self.total += negatives.flatten(1).sum(1)[:, None, None]
+            negatives = self._exclude(s, mine, 0)
+        self.total += negatives.sum((1, 2), keepdim=True)
         if not self.gradients:
             return
         if self.hold:
@@ -145,9 +148,10 @@ class Walk:
             self._accumulate(self.slopes, slope, start, end)
         self._accumulate(self.gradients, negatives, start, end)
 
-    def _release(self, block: Held) -> None:
+    def _release(self, block: Held, share: Tensor) -> None:
         """The weights of a block that waited, of both losses at once, to its queries and keys."""
-        share = self._share() * torch.exp2(block.maximum - self.maximum)
+        if self.steep:
+            share = share * torch.exp2(block.maximum - self.maximum)
         if block.slope is None:
             self._accumulate(self.gradients, block.negatives.mul_(share), block.start, block.end)
             return
@@ -159,9 +163,8 @@ class Walk:
         """Room for what a block makes: its own if it is to wait, else that of the block before."""
         if not self.hold:
             return self.buffers(name, shape)
-        size = math.prod(shape)
-        room, self.store = self.store[:size].view(shape), self.store[size:]
-        return room
+        start, self.taken = self.taken, self.taken + math.prod(shape)
+        return self.store[start : self.taken].view(shape)
 
     def _share(self) -> Tensor:
         """What 2^(s - maximum) is to be multiplied by: the cross-entropy's weight over 1 + sum e^s, (P, 1, 1)."""
@@ -177,25 +180,26 @@ class Walk:
         if start:
             sums[1][:, start:] += by_key
 
-    def _exclude(self, x: Tensor, start: int, end: int, mine: slice, value: float) -> Tensor:
-        """Put `value`, 0 or -inf, where no negative span is: below the diagonal, on padding and on the positives."""
-        spans, all_of = self.triangle[: end - start, : end - start], x
-        if self.real is not None:
-            spans = self.real[:, None, start:end, None] * self.real[:, None, None, start:]
-            spans[..., : end - start] *= self.triangle[: end - start, : end - start]
-            x = x.view(self.views, len(spans), -1, *x.shape[1:])
-        x = x[..., : spans.shape[-1]]
-        if value:
-            x.masked_fill_(spans == 0, value)
+    def _leave_spans(self, s: Tensor, start: int, end: int) -> None:
+        """Scores below the diagonal and on padding become NOWHERE, in both views alike."""
+        r = end - start
+        if self.real is None:
+            highest, s = self.corner[:r, :r], s[..., :r]
         else:
-            x *= spans
-        if mine.stop > mine.start:
-            all_of.view(self.views, -1).index_fill_(1, self.gold.cell[mine], value)
-        return all_of
+            highest = torch.minimum(self.real[:, None, start:end, None], self.real[:, None, None, start:])
+            torch.minimum(highest[..., :r], self.corner[:r, :r], out=highest[..., :r])
+            s = s.view(self.views, len(highest), -1, *s.shape[1:])
+        torch.minimum(s, highest, out=s)
 
-    def _relative_to_maximum(self, s: Tensor, start: int, end: int, mine: slice) -> Tensor:
+    def _exclude(self, x: Tensor, mine: slice, value: float) -> Tensor:
+        """Put `value` where the positives are, which are no negatives."""
+        if mine.stop > mine.start:
+            x.view(self.views, -1).index_fill_(1, self.gold.cell[mine], value)
+        return x
+
+    def _relative_to_maximum(self, s: Tensor, start: int, mine: slice) -> Tensor:
         """2^(s - maximum) of the negatives, the maximum raised if it must be and what was summed rescaled to it."""
-        weights = self._exclude(self._room("weights", tuple(s.shape)).copy_(s), start, end, mine, -math.inf)
+        weights = self._exclude(self._room("weights", s.shape).copy_(s), mine, NOWHERE[s.dtype])
         maximum = torch.maximum(self.maximum, weights.amax((1, 2), keepdim=True))
         scale = (self.maximum - maximum).exp2_()
         self.maximum = maximum
@@ -206,36 +210,37 @@ class Walk:
             by_key *= scale
         return weights.sub_(maximum).exp2_()
 
-    def _compare(self, s: Tensor, start: int, end: int) -> Tensor | None:
+    def _compare(self, s: Tensor) -> Tensor | None:
         """The divergence of the two views; returns dD/ds and dD/dt, if wanted; leaves 2^s (up to LIMIT) in `s`.
 
         With odds e^s, p' = 1 / (1 + e^s), p = e^s p' (q, q' from t) and u = s - t:  p - q = (e^s - e^t) p' q',
         D = (p - q) u,  dD/ds = (p - q) + p p' u,  dD/dt = -((p - q) + q q' u). The difference of close odds keeps all
         the digits that the scores, sums of d rounded products, have to give.
         """
-        r = end - start
-        s[:, :, :r] *= self.triangle[:r, :r]  # below the diagonal as on padding: the views agree
-        s = s.view(2, -1, *s.shape[1:])
-        u = torch.sub(s[0], s[1], out=self.buffers("u", s.shape[1:]))
+        odds = s.view(-1)
+        shape, (a, b) = odds.shape, odds.chunk(2)
+        u = torch.sub(a, b, out=self.buffers("u", a.shape))
         if self.steep:
-            s.clamp_(-LIMIT[s.dtype], LIMIT[s.dtype])
-        s.exp2_()
-        difference = torch.sub(s[0], s[1], out=self.buffers("difference", s.shape[1:]))
-        no = torch.add(s, 1, out=self.buffers("no", s.shape)).reciprocal_()
-        slope = torch.mul(s, no, out=self._room("slope", s.shape)).mul_(no)
-        difference.mul_(no[0]).mul_(no[1])
-        for of_view in slope if self.counts else ():
-            torch.addcmul(difference, of_view, u, value=LOG2, out=of_view)
-        self.divergence += u.mul_(difference).sum() * LOG2
+            odds.clamp_(-LIMIT[s.dtype], LIMIT[s.dtype])
+        odds.exp2_()
+        difference = torch.sub(a, b, out=self.buffers("difference", a.shape))
+        no = torch.add(odds, 1, out=self.buffers("no", shape)).reciprocal_()
+        first, second = no.chunk(2)
+        difference.mul_(first).mul_(second)
         if not self.counts:
+            self.divergence += u.mul_(difference).sum()
             return None
-        slope[1].neg_()
-        return slope.flatten(0, 1)
+        no.mul_(no).mul_(odds)
+        slope = self._room("slope", shape)
+        by_s, by_t = slope.chunk(2)
+        torch.addcmul(difference, first, u, value=LOG2, out=by_s)
+        torch.addcmul(difference, second, u, value=LOG2, out=by_t).neg_()
+        self.divergence += u.mul_(difference).sum()
+        return slope.view(s.shape)
 
-    def _finish(self) -> Tensor:
+    def _finish(self, share: Tensor) -> Tensor:
         """The cross-entropy of the negatives; the gradients get their denominator if they were summed without."""
         if self.gradients and not self.hold:
-            share = self._share()
             for total in self.gradients:
                 total *= share
             for total, slope in zip(self.gradients, self.slopes, strict=False):
