@@ -407,7 +407,7 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--lengths", nargs="+", type=int, help="of those cases, only these")
     parser.add_argument("--processes", type=int, default=5, help="of each implementation at each length")
-    parser.add_argument("--seconds", type=float, default=1.0, help="of steps in a process, three steps at least")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of steps in a process, three steps at least")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--python", default=sys.executable, help="an interpreter that has bert4torch, if this has not")
     parser.add_argument("--measure", help=argparse.SUPPRESS)

@@ -279,19 +279,26 @@ def _forward(
 
 def _backward(ctx: Any, grad: Tensor) -> Any:
     if torch.is_grad_enabled():  # for a second derivative: let it come as far as _Scaled, which says no
-        grad = grad.detach().requires_grad_()
-    return _Scaled.apply(grad, *ctx.saved_tensors)  # type: ignore[no-untyped-call]
+        return _Scaled.apply(grad.detach().requires_grad_(), *ctx.saved_tensors)  # type: ignore[no-untyped-call]
+    if grad.device.type == "cpu" and grad == 1:  # as it mostly is: no copy, which autograd makes if the graph is kept
+        return ctx.saved_tensors
+    return _scaled(grad, ctx.saved_tensors)
+
+
+def _scaled(grad: Tensor, gradients: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
+    """The gradients times that of the loss, which autograd then rounds to the dtype of what they are for.
+
+    A loss scaled up for float16 scales them before they could vanish.
+    """
+    return tuple(x if x is None else grad * x for x in gradients)
 
 
 class _Scaled(torch.autograd.Function):
-    """The gradients times that of the loss, which autograd then rounds to the dtype of what they are for.
-
-    A loss scaled up for float16 scales them before they could vanish. The end of the line for derivatives.
-    """
+    """The end of the line for derivatives."""
 
     @staticmethod
     def forward(ctx: Any, grad: Tensor, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        return tuple(x if x is None else grad * x for x in gradients)
+        return _scaled(grad, gradients)
 
     @staticmethod
     def backward(ctx: Any, *_: Tensor) -> Any:
