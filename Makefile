@@ -25,7 +25,7 @@ help:
 	@echo '  make links        visit every address outside the book that it names (needs the network)'
 	@echo '  make results      run every recorded experiment again, some hours on two cores; or one: results-toy, -alpha, -vat, -uda, -distillation,'
 	@echo '                    -corpora (these four and it need GPKL_DATA), -pretrained (so does it), -normface (a minute), -boards (3 minutes), -replay, -facts (a minute)'
-	@echo '  make bench        time and memory of the tiled span loss against other ways (12 minutes on an idle machine)'
+	@echo '  make bench        time and memory of the tiled span loss against other ways (half an hour on an idle machine)'
 	@echo '  make constraints  write down the versions that are installed now'
 	@echo '  make clean        remove everything built; distclean: the virtual environment as well'
 	@echo

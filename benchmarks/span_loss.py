@@ -1,11 +1,13 @@
 """How long does a training step of the span head take, and how much memory, with and without the L x L scores?
 
     python benchmarks/span_loss.py [--output FILE] [--processes 5] [--cases head growth ...] [--lengths 128 256 ...]
+                                   [--device cuda] [--dtype bfloat16]
 
 A step is the head (projection, rotary position), the cross-entropy of both dropout views and their divergence, forward
 and backward. Every figure comes from processes of its own, the implementations taking turns; a process gives the median
-of its steps and its peak memory above what it held before the first of them. What was measured is kept in FILE, one row
-for each (case, implementation, length), rewritten after each process: a run that was stopped goes on where it was.
+of its steps and its peak memory above what it held before the first of them: resident in the process, on a GPU as its
+allocator counts it. What was measured is kept in FILE, one row for each (case, implementation, length, device, dtype),
+rewritten after each process: a run that was stopped goes on where it was. Half precision is that of autocast.
 
 Implementations: `tiled` (gpkl_lib.tiled), `dense` (gpkl_lib, all scores at once), `eager` (the dense way as a reader of
 the method writes it, a dozen lines of PyTorch, all sentences full), `compiled` (torch.compile of `eager`, warm; needs a
@@ -43,18 +45,19 @@ Step = Callable[[], object]
 
 
 def inputs(length: int, batch: int) -> tuple[Any, Any]:
-    """Hidden states (2 * batch, L, HIDDEN) of two views, and gold cells."""
+    """Hidden states (2 * batch, L, HIDDEN) of two views, and gold cells; the same on every device."""
     import torch
 
-    generator = torch.Generator().manual_seed(length)
-    hidden = torch.randn(2 * batch, length, HIDDEN, generator=generator)
-    cells = set()
-    for b in range(batch):
-        for _ in range(SPANS):
-            start = int(torch.randint(length, (), generator=generator))
-            end = min(length - 1, start + int(torch.randint(5, (), generator=generator)))
-            cells.add((b, int(torch.randint(TYPES, (), generator=generator)), start, end))
-    return hidden.requires_grad_(), torch.tensor(sorted(cells))
+    with torch.device("cpu"):
+        generator = torch.Generator().manual_seed(length)
+        hidden = torch.randn(2 * batch, length, HIDDEN, generator=generator)
+        cells = set()
+        for b in range(batch):
+            for _ in range(SPANS):
+                start = int(torch.randint(length, (), generator=generator))
+                end = min(length - 1, start + int(torch.randint(5, (), generator=generator)))
+                cells.add((b, int(torch.randint(TYPES, (), generator=generator)), start, end))
+    return hidden.to(torch.get_default_device()).requires_grad_(), torch.tensor(sorted(cells))
 
 
 def head() -> Any:
@@ -172,9 +175,11 @@ def products(length: int, batch: int) -> Step:
     from gpkl_lib._plan import groups_of
     from gpkl_lib.tiled import BLOCK
 
-    query, key = (torch.randn(2, batch, TYPES, length, HEAD_SIZE) for _ in range(2))
+    device = torch.get_default_device().type
+    low = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32
+    query, key = (torch.randn(2, batch, TYPES, length, HEAD_SIZE).to(low) for _ in range(2))
     groups, rows = groups_of(torch.ones(batch, length, dtype=torch.bool), TYPES, 2, BLOCK)
-    room = torch.empty(max(group.cells(2, rows) for group in groups))
+    room = torch.empty(max(group.cells(2, rows) for group in groups), dtype=low)
 
     def step() -> None:
         for group in groups:
@@ -255,21 +260,37 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[int, ...], int]] = {
     "growth": (("tiled",), (1024, 2048, 4096), BATCH),
     "small": (("tiled", "dense"), (8, 16, 32, 64), 16),
     "tagger": (("plain dense", "plain tiled", "two views dense", "two views tiled"), (25,), 16),
+    "gpu": (("tiled", "dense", "eager", "compiled", "products"), (512, 1024, 2048, 4096, 8192), 8),
 }
-LEFT_OUT = {("compiled", 1024): "compiling and 20 GB of graph take longer than the rest together"}
+ON_CPU = ["head", "growth", "small", "tagger"]
+LEFT_OUT = {("compiled", 1024, "cpu"): "compiling and 20 GB of graph take longer than the rest together"}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
 # One process.
 
 
-def measure(implementation: str, length: int, batch: int, seconds: float, threads: int) -> dict[str, Any]:
+def measure(
+    implementation: str, length: int, batch: int, seconds: float, threads: int, device: str, dtype: str
+) -> dict[str, Any]:
     """Median milliseconds of a step, and MiB of peak memory above the start."""
     import torch
 
     from gpkl_lib.records import provenance
 
     torch.set_num_threads(threads)
+    torch.set_default_device(device)
+    try:
+        with torch.autocast(device, getattr(torch, dtype), enabled=dtype != "float32"):
+            times, peak = _timed(implementation, length, batch, seconds, device)
+    except torch.OutOfMemoryError:
+        return {"skipped": f"more memory than the {device} has"}
+    where = provenance(torch.device(device))
+    return {"milliseconds": statistics.median(times[1:]) * 1e3, "peak_mib": peak / 2**20, "provenance": where}
+
+
+def _timed(implementation: str, length: int, batch: int, seconds: float, device: str) -> tuple[list[float], int]:
+    """Seconds of each step, and bytes of peak memory above the start."""
     make = STEPS[implementation]
     if implementation != "compiled":  # whatever the first step of all takes for itself
         make(8, batch)()
@@ -277,20 +298,36 @@ def measure(implementation: str, length: int, batch: int, seconds: float, thread
     if implementation == "compiled":
         step()
         step()
-    before = _memory(reset=True)
+    before = _memory(device, reset=True)
     times: list[float] = []
     began = time.perf_counter()
     while len(times) < 3 or (time.perf_counter() - began < seconds and len(times) < 1000):
         start = time.perf_counter()
         step()
+        _wait(device)
         times.append(time.perf_counter() - start)
-    peak = _memory() - before
-    where = provenance(torch.device("cpu"))
-    return {"milliseconds": statistics.median(times[1:]) * 1e3, "peak_mib": peak / 2**20, "provenance": where}
+    return times, _memory(device) - before
 
 
-def _memory(reset: bool = False) -> int:
-    """Bytes: the peak resident size since the last reset, or from now on (where the system cannot, since the start)."""
+def _wait(device: str) -> None:
+    """Until the device has done what it was told."""
+    import torch
+
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+def _memory(device: str, reset: bool = False) -> int:
+    """Bytes: the peak since the last reset, or what is held now, from where the next peak counts.
+
+    Of the process on a CPU (since its start, where the system cannot reset), of the allocator on a GPU.
+    """
+    import torch
+
+    if device == "cuda":
+        if reset:
+            torch.cuda.reset_peak_memory_stats()
+        return torch.cuda.max_memory_allocated()
     status = Path("/proc/self/status")
     if reset:
         with contextlib.suppress(OSError):
@@ -327,14 +364,15 @@ def run(options: argparse.Namespace) -> list[dict[str, Any]]:
     for number, what in enumerate(plan, 1):
         settings = what | {
             **({"types": TYPES, "head_size": HEAD_SIZE, "hidden_size": HIDDEN} if what["case"] != "tagger" else {}),
-            **{"views": 2, "alpha": 1.0, "dtype": "float32", "threads": options.threads},
+            **{"views": 2, "alpha": 1.0, "dtype": options.dtype, "threads": options.threads},
+            **({} if options.device == "cpu" else {"device": options.device}),
         }
         key = identity(settings)
         done[key] = done.get(key, 0) + 1
         row = rows.setdefault(key, {"key": key, **settings, "milliseconds": [], "peak_mib": []})
         if len(row["milliseconds"]) >= done[key] or "skipped" in row:
             continue
-        why = LEFT_OUT.get((what["implementation"], what["length"]))
+        why = LEFT_OUT.get((what["implementation"], what["length"], options.device))
         found = {"skipped": why} if why else _process(what, options)
         if "skipped" in found:
             row["skipped"] = found["skipped"]
@@ -356,7 +394,7 @@ def run(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def _process(what: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
     task = {name: what[name] for name in ("implementation", "length", "batch")}
-    task |= {"seconds": options.seconds, "threads": options.threads}
+    task |= {name: getattr(options, name) for name in ("seconds", "threads", "device", "dtype")}
     environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}  # as users have it
     answer = subprocess.run(
         [options.python, __file__, "--measure", json.dumps(task)],
@@ -384,10 +422,16 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
 def table(rows: list[dict[str, Any]]) -> str:
     """The figures, and each against `tiled` (of the tagger: against the plain step, dense) in the same case."""
     lines = []
-    for case, length in dict.fromkeys((row["case"], row["length"]) for row in rows):
-        same = [row for row in rows if (row["case"], row["length"]) == (case, length)]
+    kinds = [(row["case"], row["length"], row.get("device", "cpu"), row["dtype"]) for row in rows]
+    for kind in dict.fromkeys(kinds):
+        case, length, device, dtype = kind
+        same = [row for row, other in zip(rows, kinds, strict=True) if other == kind]
         base = next((row for row in same if row["implementation"] in ("tiled", "plain dense")), None)
-        lines += ["", f"{case}, L = {length}", f"  {'':18s}{'ms':>10s}{'times':>8s}{'MiB':>10s}{'times':>8s}"]
+        lines += [
+            "",
+            f"{case}, L = {length}, {device}, {dtype}",
+            f"  {'':18s}{'ms':>10s}{'times':>8s}{'MiB':>10s}{'times':>8s}",
+        ]
         for row in same:
             if "median_ms" not in row:
                 lines.append(f"  {row['implementation']:18s} skipped: {row.get('skipped', 'not measured')}")
@@ -404,18 +448,27 @@ MEDIANS = ("median_ms", "median_mib")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=OUTPUT, help="JSONL, gone on with if it exists")
-    parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
+    parser.add_argument("--cases", nargs="+", choices=list(CASES), help=f"{' '.join(ON_CPU)}; on a GPU: gpu")
     parser.add_argument("--lengths", nargs="+", type=int, help="of those cases, only these")
     parser.add_argument("--processes", type=int, default=5, help="of each implementation at each length")
     parser.add_argument("--seconds", type=float, default=2.0, help="of steps in a process, three steps at least")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], help="float32, on a GPU bfloat16")
     parser.add_argument("--python", default=sys.executable, help="an interpreter that has bert4torch, if this has not")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
         print(json.dumps(measure(**json.loads(options.measure))))
-    else:
-        print(table(run(options)))
+        return
+    if options.device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            parser.error("--device cuda: this torch finds no GPU")
+    options.cases = options.cases or (ON_CPU if options.device == "cpu" else ["gpu"])
+    options.dtype = options.dtype or ("float32" if options.device == "cpu" else "bfloat16")
+    print(table(run(options)))
 
 
 if __name__ == "__main__":

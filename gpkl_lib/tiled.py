@@ -107,6 +107,8 @@ def tiled_head_loss(
 
     Source: eq-rdrop.
     """
+    if hidden_states.ndim != 3:
+        raise ValueError(f"hidden_states must have shape (views * batch, L, D), got {tuple(hidden_states.shape)}")
     _check_options(len(hidden_states), views, alpha, block)
     real = token_mask(attention_mask, (len(hidden_states) // views, hidden_states.shape[1]), hidden_states.device)
     if not isinstance(head, GlobalPointer):

@@ -604,6 +604,7 @@ def test_head_refuses_what_does_not_fit() -> None:
         (TypeError, "hidden_states are torch.float32 and the head is torch.float64", hidden.float(), {}),
         (ValueError, "hidden_states must have shape", hidden[..., :5], {}),
         (ValueError, "hidden_states must have shape", hidden[0], {}),
+        (ValueError, "hidden_states must have shape", hidden[0, 0], {}),
         (ValueError, "even batch", hidden[:3], {"views": 2}),
         (ValueError, "attention_mask must have shape", hidden, {"views": 2, "attention_mask": torch.ones(4, 9)}),
         (ValueError, "views must be 1 or 2", hidden, {"views": 3}),
