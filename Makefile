@@ -163,10 +163,10 @@ results-pretrained: $(DONE)/book
 	$(COMPARE) --corpus wnut17 --limit-train 1000 --encoder runs/all-MiniLM-L6-v2 --head efficient --batch-size 8 --encoder-learning-rate 2e-4 --epochs 2 --methods none sigmoid softmax --alphas 0 0.01 0.1 1 --tuning-seeds 0 --seeds $(FIVE) --output $(RECORDS)/pretrained.jsonl
 
 results-normface: $(DONE)/book
-	OMP_NUM_THREADS=1 $(BIN)/python -m gpkl_lib.normface --output book/_results/normface.jsonl
+	OMP_NUM_THREADS=1 $(BIN)/python -m gpkl_lib.chapters.recorders.normface --output book/_results/normface.jsonl
 
 # Every score of a few test sentences, from one tagger each: what the span boards of the book show.
-BOARDS := OMP_NUM_THREADS=1 $(BIN)/python -m gpkl_lib.boards --output book/_results/span-boards.jsonl
+BOARDS := OMP_NUM_THREADS=1 $(BIN)/python -m gpkl_lib.chapters.recorders.boards --output book/_results/span-boards.jsonl
 
 results-boards: $(DONE)/book
 	$(BOARDS) --sentences 342 49 36 320 --device cpu --corpus toy --epochs 15 --batch-size 8 --learning-rate 0.01 --hidden-size 100 --dropout 0.3
@@ -174,10 +174,10 @@ results-boards: $(DONE)/book
 
 # What stood after every epoch of a toy training, by three methods: the explorable "Training, replayed".
 results-replay: $(DONE)/book
-	OMP_NUM_THREADS=1 $(BIN)/python -m gpkl_lib.replay --output $(RECORDS)/replay.jsonl --methods none sigmoid softmax --sentence 60 --device cpu --corpus toy --label-noise 0.1 --epochs 12 --batch-size 8 --learning-rate 0.01 --hidden-size 100 --dropout 0.3
+	OMP_NUM_THREADS=1 $(BIN)/python -m gpkl_lib.chapters.recorders.replays --output $(RECORDS)/replay.jsonl --methods none sigmoid softmax --sentence 60 --device cpu --corpus toy --label-noise 0.1 --epochs 12 --batch-size 8 --learning-rate 0.01 --hidden-size 100 --dropout 0.3
 
 results-facts: $(DONE)/book
-	$(BIN)/python -m gpkl_lib.corpora_facts --corpus wnut17 --corpus germeval2014 --output $(RECORDS)/corpora.jsonl
+	$(BIN)/python -m gpkl_lib.chapters.recorders.corpora --corpus wnut17 --corpus germeval2014 --output $(RECORDS)/corpora.jsonl
 
 # bert4torch, if an interpreter has it:  make bench BENCH_PYTHON=/path/to/python
 BENCH_PYTHON ?= $(BIN)/python

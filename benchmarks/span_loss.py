@@ -172,8 +172,7 @@ def bert4torch(length: int, batch: int) -> Step:
 def products(length: int, batch: int) -> Step:
     import torch
 
-    from gpkl_lib._plan import groups_of
-    from gpkl_lib.tiled import BLOCK
+    from gpkl_lib.tiled import BLOCK, groups_of
 
     device = torch.get_default_device().type
     low = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32
@@ -276,7 +275,7 @@ def measure(
     """Median milliseconds of a step, and MiB of peak memory above the start."""
     import torch
 
-    from gpkl_lib.records import provenance
+    from gpkl_lib.experiments import provenance
 
     torch.set_num_threads(threads)
     torch.set_default_device(device)
@@ -356,7 +355,8 @@ def wanted(cases: list[str], lengths: list[int] | None, processes: int) -> Itera
 
 def run(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Measure what is not there yet."""
-    from gpkl_lib.records import identity, read_rows
+    from gpkl_lib._storage import read_rows
+    from gpkl_lib.experiments import identity
 
     rows = {row["key"]: row for row in (read_rows(options.output) if options.output.exists() else [])}
     plan = list(wanted(options.cases, options.lengths, options.processes))

@@ -11,7 +11,7 @@ import traitlets
 
 from gpkl_lib import logsumexp, symmetric_kl
 from gpkl_lib.explore import MODULES, STATIC, Quiz, SoftmaxLogsumexp, TwoViews, base, css, esm
-from gpkl_lib.explore.figures import PALETTE, PALETTE_DARK, use_style
+from gpkl_lib.palette import PALETTE, PALETTE_DARK, use_style
 
 KILOBYTE = 1000
 
@@ -37,8 +37,7 @@ def test_a_module_is_one_self_contained_text_of_at_most_30_kb(name):
 
 
 def test_every_module_in_the_folder_is_listed():
-    shared = {"kit", "controls", "sentence", *(path.stem for path in STATIC.glob("math*.js"))}
-    assert set(MODULES) == {path.stem for path in STATIC.glob("*.js")} - shared
+    assert set(MODULES) == {path.stem for path in STATIC.glob("*.js")}
 
 
 def test_names_that_clash_between_joined_files_are_refused(tmp_path, monkeypatch):
@@ -50,10 +49,10 @@ def test_names_that_clash_between_joined_files_are_refused(tmp_path, monkeypatch
 
 
 def test_a_file_that_two_others_import_is_joined_once():
-    assert esm("two-views").count("export const sum =") == 1
+    assert esm("two_views").count("export const sum =") == 1
 
 
-@pytest.mark.parametrize("path", sorted(STATIC.glob("math*.js")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(STATIC.glob("maths/*.js")), ids=lambda path: path.stem)
 def test_maths_knows_no_page(path):
     assert not re.search(r"\b(document|window|HTMLElement|navigator)\b", path.read_text("utf8"))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gpkl_lib.cli import build_parser
+from gpkl_lib.cli.parser import build_parser
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -8,7 +8,7 @@ import torch
 from mpmath import mp
 
 import gpkl_lib
-from gpkl_lib.derivations import controlling_smoothness as proofs
+from gpkl_lib.chapters.formulas import controlling_smoothness as proofs
 from gpkl_lib.derivations import equation
 from gpkl_lib.explore.entropy_against_length import random_scores
 from gpkl_lib.smoothing import entropy_invariant_scale, normalized_scale_bound

@@ -8,11 +8,10 @@ import torch
 from mpmath import mpf
 
 from gpkl_lib import distillation_loss, kl_divergence
-from gpkl_lib.derivations import Derivation, equation
-from gpkl_lib.derivations import distillation as proofs
+from gpkl_lib.chapters.formulas import distillation as proofs
+from gpkl_lib.derivations import Derivation, Evaluator, Point, equation
 from gpkl_lib.derivations.notation import T as HEAT
 from gpkl_lib.derivations.notation import k, s, t
-from gpkl_lib.derivations.numeric import Evaluator, Point
 
 Tensor = torch.Tensor
 ROOM = ("close", "equal")  # differences that float64 does not hold

@@ -9,8 +9,8 @@ from fractions import Fraction
 import torch
 
 from gpkl_lib import EfficientGlobalPointer, GlobalPointer, span_mask, span_scores
+from gpkl_lib.chapters.formulas import globalpointer as proofs
 from gpkl_lib.derivations import equation
-from gpkl_lib.derivations import globalpointer as proofs
 from gpkl_lib.global_pointer import rotary_embedding
 
 SIZES = [(1, 1, 2), (3, 5, 2), (8, 2, 4), (100, 5, 64), (256, 10, 64)]  # width, types, head size

@@ -8,10 +8,9 @@ import torch
 from mpmath import mpf
 
 from gpkl_lib import kl_divergence, symmetric_kl
-from gpkl_lib.derivations import Derivation, equation
-from gpkl_lib.derivations import globalpointer_kl as proofs
+from gpkl_lib.chapters.formulas import globalpointer_kl as proofs
+from gpkl_lib.derivations import Derivation, Evaluator, Point, equation
 from gpkl_lib.derivations.notation import c, k, s, t
-from gpkl_lib.derivations.numeric import Evaluator, Point
 
 Tensor = torch.Tensor
 ROOM = ("close", "equal")  # differences that float64 does not hold

@@ -9,9 +9,8 @@ import torch
 from mpmath import mpf
 
 import gpkl_lib
-from gpkl_lib.derivations import Statement, equation
-from gpkl_lib.derivations import kl_divergence as proofs
-from gpkl_lib.derivations.numeric import Evaluator
+from gpkl_lib.chapters.formulas import kl_divergence as proofs
+from gpkl_lib.derivations import Evaluator, Statement, equation
 from gpkl_lib.explore.code_length import cross_entropy, entropy, jensen_shannon, kl
 
 Tensor = torch.Tensor
@@ -27,7 +26,7 @@ def pairs() -> list[tuple[Tensor, Tensor]]:
 
 def side(statement: Statement, number: int, **values: float) -> float:
     """One side of a statement of plain numbers, at these values of its symbols."""
-    from gpkl_lib.derivations.points import Point
+    from gpkl_lib.derivations import Point
 
     at = {getattr(proofs, name): mpf(value) for name, value in values.items()}
     return float(Evaluator(statement.given)(statement.sides[number], Point("mild", at)))

@@ -8,9 +8,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from gpkl_lib import span_mask, sparse_multilabel_cross_entropy
-from gpkl_lib.derivations import equation
-from gpkl_lib.derivations import long_documents as proofs
-from gpkl_lib.derivations.numeric import Evaluator
+from gpkl_lib.chapters.formulas import long_documents as proofs
+from gpkl_lib.derivations import Evaluator, equation
 from gpkl_lib.explore.tiles import board_bytes, walk
 from gpkl_lib.tiled import tiled_span_loss
 

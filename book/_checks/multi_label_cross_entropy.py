@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from mpmath import MPContext
 
 from gpkl_lib import multilabel_cross_entropy, sparse_multilabel_cross_entropy
+from gpkl_lib.chapters.formulas import multi_label_cross_entropy as forms
 from gpkl_lib.derivations import equation
-from gpkl_lib.derivations import multi_label_cross_entropy as forms
 
 Tensor = torch.Tensor
 mp = MPContext()  # a context of its own, so that no other check changes these digits

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from gpkl_lib import multilabel_cross_entropy, rdrop_loss, symmetric_kl
+from gpkl_lib.chapters.formulas import r_drop as proofs
 from gpkl_lib.derivations import equation
-from gpkl_lib.derivations import r_drop as proofs
 
 TRUE_AS_WELL = {("eq-rdrop-variance", 1): (1, "O stands for a remainder of either sign")}
 

@@ -9,8 +9,8 @@ import torch
 from mpmath import MPContext
 
 import gpkl_lib
+from gpkl_lib.chapters.formulas import smooth_maximum as proofs
 from gpkl_lib.derivations import equation
-from gpkl_lib.derivations import smooth_maximum as proofs
 from gpkl_lib.smoothing import logsumexp_bounds
 
 DIGITS = 50

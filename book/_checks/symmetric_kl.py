@@ -8,10 +8,10 @@ import torch
 from mpmath import mpf
 
 from gpkl_lib import symmetric_kl
-from gpkl_lib.derivations import Derivation, curvature, equation
-from gpkl_lib.derivations import symmetric_kl as forms
+from gpkl_lib.chapters.formulas import curvature
+from gpkl_lib.chapters.formulas import symmetric_kl as forms
+from gpkl_lib.derivations import Derivation, Evaluator, Point, equation
 from gpkl_lib.derivations.notation import k, l, s, t, tau
-from gpkl_lib.derivations.numeric import Evaluator, Point
 
 Tensor = torch.Tensor
 TRUE_AS_WELL = {  # steps where so many wrong signs leave the step true

@@ -8,8 +8,8 @@ import math
 import torch
 
 from gpkl_lib import sparse_multilabel_cross_entropy
+from gpkl_lib.chapters.formulas import toy_globalpointer as proofs
 from gpkl_lib.derivations import equation
-from gpkl_lib.derivations import toy_globalpointer as proofs
 from gpkl_lib.training import TrainingConfig
 
 

@@ -8,9 +8,9 @@ from torch.distributions import Bernoulli
 from torch.distributions import kl_divergence as torch_kl
 
 from gpkl_lib import kl_divergence, symmetric_kl, uda_loss
+from gpkl_lib.chapters.formulas import unsupervised_data_augmentation as proofs
 from gpkl_lib.consistency import annealing_threshold
 from gpkl_lib.derivations import equation
-from gpkl_lib.derivations import unsupervised_data_augmentation as proofs
 
 COLD = "what is multiplied by w vanishes in the limit, with either sign"
 TRUE_AS_WELL = {("A cold target is a label", 0): (1, COLD), ("A cold target is a label", 1): (2, COLD)}

@@ -9,8 +9,8 @@ import torch
 
 from gpkl_lib import kl_divergence, symmetric_kl
 from gpkl_lib.adversarial import virtual_adversarial_loss
+from gpkl_lib.chapters.formulas import virtual_adversarial_training as proofs
 from gpkl_lib.derivations import equation
-from gpkl_lib.derivations import virtual_adversarial_training as proofs
 
 Tensor = torch.Tensor
 TRUE_AS_WELL = {

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gpkl_lib.corpora.batches import Batch, length_mask, positive_cells
+from gpkl_lib.corpora.batch import Batch, length_mask, positive_cells
 from gpkl_lib.corpora.corpus import Sentence
 
 PADDING, UNKNOWN = 0, 1

@@ -1,6 +1,6 @@
 """Derivations that check themselves, and the register of the book's labelled equations with their checks.
 
-The derivations of a chapter stand in a module of their own here, in a tuple `DERIVATIONS`. What is no derivation, an
+The derivations of a chapter stand in `gpkl_lib.chapters.formulas`, in a tuple `DERIVATIONS`. What is no derivation, an
 inequality or a fact about vectors, is a `Statement`; `functions`, `expressions`, `points` and `vocabulary` hold what it
 is made of.
 """
@@ -21,7 +21,8 @@ from gpkl_lib.derivations.expressions import (
 from gpkl_lib.derivations.finding import Finding, Findings
 from gpkl_lib.derivations.functions import Rule, function
 from gpkl_lib.derivations.notation import latex
-from gpkl_lib.derivations.points import distribution, integers, interval, matrix, subset, vector
+from gpkl_lib.derivations.numeric import Evaluator
+from gpkl_lib.derivations.points import Point, distribution, integers, interval, matrix, subset, vector
 from gpkl_lib.derivations.registry import Equation, equation, equations, load_checks
 from gpkl_lib.derivations.statement import Statement, StatementError
 from gpkl_lib.derivations.together import Together
@@ -32,6 +33,7 @@ __all__ = [
     "Derivation",
     "DerivationError",
     "Equation",
+    "Evaluator",
     "Finding",
     "Findings",
     "IndexSet",
@@ -41,6 +43,7 @@ __all__ = [
     "Norm",
     "Numeric",
     "Over",
+    "Point",
     "Rule",
     "Statement",
     "StatementError",

@@ -11,9 +11,9 @@ import traitlets
 from torch import Tensor
 
 from gpkl_lib.divergence import symmetric_kl
-from gpkl_lib.explore import svg
 from gpkl_lib.explore.base import Explorable, check_range, esm
-from gpkl_lib.explore.figures import PALETTE
+from gpkl_lib.explore.kit import svg
+from gpkl_lib.palette import PALETTE
 
 WEIGHTS = torch.tensor([[3.0, 0.8], [-1.2, 2.2], [0.5, -3.2]], dtype=torch.float64)  # J: spans A, B, C by x1, x2
 BIASES = torch.tensor([-1.0, -3.5, -4.0], dtype=torch.float64)
@@ -102,8 +102,8 @@ class AdversarialDirection(Explorable):
         traitlets.TraitError: a value outside these.
     """
 
-    module: ClassVar[str] = "adversarial-direction"
-    _esm = esm("adversarial-direction")
+    module: ClassVar[str] = "adversarial_direction"
+    _esm = esm("adversarial_direction")
     x = traitlets.List(traitlets.Float()).tag(sync=True)
     start = traitlets.Float().tag(sync=True)
     epsilon = traitlets.Float().tag(sync=True)

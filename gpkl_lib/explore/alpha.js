@@ -1,7 +1,7 @@
 // "Alpha": what a weight of the divergence does, recorded: the sweep with its intervals, and the training curves of one weight.
-import { differences, epochsBelow, interval, mean, meanCurve } from "./math-alpha.js";
-import { choice, dragAcross, follow, frame, put, readout, slider } from "./controls.js";
-import { fixed, grid, h, minus, num, plot, rebuild, rich, round, set, ticks, v, write } from "./kit.js";
+import { differences, epochsBelow, interval, mean, meanCurve } from "./maths/alpha.js";
+import { choice, dragAcross, follow, frame, put, readout, slider } from "./kit/controls.js";
+import { fixed, grid, h, minus, num, plot, rebuild, rich, round, set, ticks, v, write } from "./kit/kit.js";
 
 const HEIGHT = 210, LOW = 150, EDGE = 4; // EDGE: per cent of the width left and right of the first and last weight
 const TRAITS = ["runs", "seeds", "share", "alpha", "warmup", "lower"];
@@ -117,7 +117,7 @@ function ranges(runs) {
 
 function python(data, seeds, run) {
   const dict = (values) => `{${seeds.map((seed, i) => `${seed}: ${values[i]}`).join(", ")}}`;
-  return `from gpkl_lib.paired import paired_difference; print(paired_difference(${dict(run.best)}, ${dict(data.plain.best)}).mean)`;
+  return `from gpkl_lib.statistics import paired_difference; print(paired_difference(${dict(run.best)}, ${dict(data.plain.best)}).mean)`;
 }
 
 function render({ model, el }) {

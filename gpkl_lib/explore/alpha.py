@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Literal
 
 import traitlets
 
-from gpkl_lib.explore import svg
+from gpkl_lib._storage import Row
 from gpkl_lib.explore.base import Explorable, esm
-from gpkl_lib.paired import PairedDifference, paired_difference
-from gpkl_lib.records import Row
+from gpkl_lib.explore.kit import svg
+from gpkl_lib.statistics import PairedDifference, paired_difference
 
 Lower = Literal["cross-entropy", "divergence"]
 CURVES = {"f1": "f1", "cross-entropy": "task", "divergence": "divergence"}

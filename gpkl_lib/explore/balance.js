@@ -1,8 +1,8 @@
 // "Balance": one positive, ten thousand negatives. Who pulls how hard on the one bias that all scores share, and where does it rest?
-import { binaryForces, binaryLoss, binaryRest, multilabelForces, multilabelLoss, multilabelRest, pull, push, tilt } from "./math-balance.js";
-import { sum } from "./math.js";
-import { dragAcross, follow, frame, handle, presets, put, readout, slider } from "./controls.js";
-import { clamp, columns, fixed, grid, h, label, minus, num, pattern, plot, py, rebuild, rich, round, same, set, sub, ticks, v, write } from "./kit.js";
+import { binaryForces, binaryLoss, binaryRest, multilabelForces, multilabelLoss, multilabelRest, pull, push, tilt } from "./maths/balance.js";
+import { sum } from "./maths/core.js";
+import { dragAcross, follow, frame, handle, presets, put, readout, slider } from "./kit/controls.js";
+import { clamp, columns, fixed, grid, h, label, minus, num, pattern, plot, py, rebuild, rich, round, same, set, sub, ticks, v, write } from "./kit/kit.js";
 
 const HEIGHT = 208, INSET = [22, 8, 56, 40], CURVE = 132, LOW = -12, HIGH = 6;
 const TRAITS = ["positives", "rival", "crowd", "negatives", "shift"];

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 import traitlets
 from mpmath import mp
 
-from gpkl_lib.explore import svg
 from gpkl_lib.explore.base import Explorable, check_range, esm
+from gpkl_lib.explore.kit import svg
 from gpkl_lib.losses import multilabel_cross_entropy
 from gpkl_lib.smoothing import logsumexp
 

@@ -13,27 +13,27 @@ import traitlets
 
 STATIC = Path(__file__).parent
 MODULES = (
-    "softmax-logsumexp",
-    "bounds-of-logsumexp",
-    "two-views",
+    "softmax_logsumexp",
+    "bounds_of_logsumexp",
+    "two_views",
     "quiz",
-    "choose-your-f",
-    "other-decisions",
+    "choose_your_f",
+    "other_decisions",
     "balance",
-    "code-length",
-    "fit-by-kl",
-    "scale-for-classes",
-    "entropy-against-length",
-    "span-board",
+    "code_length",
+    "fit_by_kl",
+    "scale_for_classes",
+    "entropy_against_length",
+    "span_board",
     "tiles",
     "alpha",
-    "training-replayed",
-    "adversarial-direction",
-    "temperature-of-a-teacher",
-    "who-counts",
+    "training_replayed",
+    "adversarial_direction",
+    "temperature_of_a_teacher",
+    "who_counts",
 )
 
-_IMPORT = re.compile(r'^import\s*\{[^}]*\}\s*from\s*"\./([\w-]+)\.js";\n', re.M)
+_IMPORT = re.compile(r'^import\s*\{[^}]*\}\s*from\s*"(\.{1,2}/[\w/]+)\.js";\n', re.M)
 _TOP_LEVEL = re.compile(r"^(?:export )?(?:async )?(?:function\*?|const|let|var|class) +(\w+)", re.M)
 
 
@@ -47,7 +47,7 @@ def esm(name: str) -> str:
         ValueError: two of the files declare the same top-level name.
     """
     sources: dict[str, str] = {}
-    _collect(name, sources)
+    _collect(STATIC / f"{name}.js", sources)
     owner: dict[str, str] = {}
     for file, source in sources.items():
         for declared in _TOP_LEVEL.findall(source):
@@ -57,18 +57,19 @@ def esm(name: str) -> str:
     return "".join(sources.values())
 
 
-def _collect(name: str, sources: dict[str, str]) -> None:
+def _collect(path: Path, sources: dict[str, str]) -> None:
+    name = path.resolve().relative_to(STATIC.resolve()).with_suffix("").as_posix()
     if name in sources:
         return
-    source = (STATIC / f"{name}.js").read_text("utf8")
+    source = path.read_text("utf8")
     for imported in _IMPORT.findall(source):
-        _collect(imported, sources)
+        _collect(path.parent / f"{imported}.js", sources)
     sources[name] = _IMPORT.sub("", source)
 
 
 def css() -> str:
     """Return the style sheet of all explorables."""
-    return (STATIC / "explore.css").read_text("utf8")
+    return (STATIC / "kit" / "explore.css").read_text("utf8")
 
 
 class Explorable(anywidget.AnyWidget):

@@ -10,8 +10,8 @@ import torch
 import traitlets
 
 from gpkl_lib.divergence import kl_divergence
-from gpkl_lib.explore import svg
 from gpkl_lib.explore.base import Explorable, check_logits, check_range, esm
+from gpkl_lib.explore.kit import svg
 from gpkl_lib.smoothing import entropy, logsumexp, logsumexp_bounds, softmax
 
 Choice = Literal["argmax", "softmax", "uniform", "yours"]
@@ -41,8 +41,8 @@ class BoundsOfLogsumexp(Explorable):
         ValueError: logits and weights differ in number.
     """
 
-    module: ClassVar[str] = "bounds-of-logsumexp"
-    _esm = esm("bounds-of-logsumexp")
+    module: ClassVar[str] = "bounds_of_logsumexp"
+    _esm = esm("bounds_of_logsumexp")
     logits = traitlets.List(traitlets.Float()).tag(sync=True)
     temperature = traitlets.Float().tag(sync=True)
     choice = traitlets.Enum(["argmax", "softmax", "uniform", "yours"]).tag(sync=True)

@@ -10,8 +10,8 @@ import traitlets
 from torch import Tensor
 
 from gpkl_lib.divergence import symmetric_kl
-from gpkl_lib.explore import svg
 from gpkl_lib.explore.base import Explorable, check_range, esm
+from gpkl_lib.explore.kit import svg
 
 Name = Literal["identity", "clipped", "tanh", "sigmoid", "step"]
 FAMILY: dict[str, Callable[[Tensor], Tensor]] = {
@@ -36,8 +36,8 @@ class ChooseYourF(Explorable):
         traitlets.TraitError: a value outside these.
     """
 
-    module: ClassVar[str] = "choose-your-f"
-    _esm = esm("choose-your-f")
+    module: ClassVar[str] = "choose_your_f"
+    _esm = esm("choose_your_f")
     f = traitlets.Enum(list(FAMILY)).tag(sync=True)
     s = traitlets.Float().tag(sync=True)
     t = traitlets.Float().tag(sync=True)

@@ -11,8 +11,8 @@ import traitlets
 from torch import Tensor
 
 from gpkl_lib.divergence import _jensen_shannon_terms, _kl_terms
-from gpkl_lib.explore import svg
 from gpkl_lib.explore.base import Explorable, check_range, esm
+from gpkl_lib.explore.kit import svg
 
 Probabilities = Sequence[float] | Tensor
 
@@ -76,8 +76,8 @@ class CodeLength(Explorable):
         ValueError: p and q differ in number.
     """
 
-    module: ClassVar[str] = "code-length"
-    _esm = esm("code-length")
+    module: ClassVar[str] = "code_length"
+    _esm = esm("code_length")
     p = traitlets.List(traitlets.Float()).tag(sync=True)
     q = traitlets.List(traitlets.Float()).tag(sync=True)
     smoothing = traitlets.Float().tag(sync=True)

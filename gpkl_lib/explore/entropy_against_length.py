@@ -13,8 +13,8 @@ import torch
 import traitlets
 from torch import Tensor
 
-from gpkl_lib.explore import svg
 from gpkl_lib.explore.base import Explorable, check_range, esm
+from gpkl_lib.explore.kit import svg
 from gpkl_lib.smoothing import entropy, entropy_invariant_scale
 
 LENGTHS = tuple(2**k for k in range(4, 15))
@@ -81,8 +81,8 @@ class EntropyAgainstLength(Explorable):
         traitlets.TraitError: a value outside these.
     """
 
-    module: ClassVar[str] = "entropy-against-length"
-    _esm = esm("entropy-against-length")
+    module: ClassVar[str] = "entropy_against_length"
+    _esm = esm("entropy_against_length")
     length = traitlets.Int().tag(sync=True)
     scale = traitlets.Float().tag(sync=True)
     scores = traitlets.Enum(["normal", "uniform"]).tag(sync=True)

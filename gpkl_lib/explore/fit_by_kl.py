@@ -10,9 +10,9 @@ import torch
 import traitlets
 from torch import Tensor
 
-from gpkl_lib.explore import svg
 from gpkl_lib.explore.base import Explorable, check_range, esm
-from gpkl_lib.explore.figures import PALETTE
+from gpkl_lib.explore.kit import svg
+from gpkl_lib.palette import PALETTE
 
 Direction = Literal["forward", "reverse", "symmetric"]
 SHARE = 0.6  # of the left mode
@@ -91,8 +91,8 @@ class FitByKL(Explorable):
         traitlets.TraitError: a value outside these.
     """
 
-    module: ClassVar[str] = "fit-by-kl"
-    _esm = esm("fit-by-kl")
+    module: ClassVar[str] = "fit_by_kl"
+    _esm = esm("fit_by_kl")
     mean = traitlets.Float().tag(sync=True)
     width = traitlets.Float().tag(sync=True)
     gap = traitlets.Float().tag(sync=True)

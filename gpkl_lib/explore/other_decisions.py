@@ -10,12 +10,12 @@ import traitlets
 from torch import Tensor
 
 from gpkl_lib.divergence import symmetric_kl
-from gpkl_lib.explore import svg
 from gpkl_lib.explore.base import Explorable, check_range, esm
-from gpkl_lib.explore.figures import PALETTE
+from gpkl_lib.explore.kit import svg
+from gpkl_lib.palette import PALETTE
 
 if TYPE_CHECKING:
-    from gpkl_lib.explore.boards import Board
+    from gpkl_lib.explore.recorded.boards import Board
 
 SHIFT = 12.0
 
@@ -37,8 +37,8 @@ class OtherDecisions(Explorable):
         ValueError: tokens, types and scores do not fit together.
     """
 
-    module: ClassVar[str] = "other-decisions"
-    _esm = esm("other-decisions")
+    module: ClassVar[str] = "other_decisions"
+    _esm = esm("other_decisions")
     tokens = traitlets.List(traitlets.Unicode(), minlen=2, maxlen=14).tag(sync=True)
     types = traitlets.List(traitlets.Unicode(), minlen=1, maxlen=8).tag(sync=True)
     s = traitlets.List(traitlets.List(traitlets.Float())).tag(sync=True)
@@ -81,7 +81,7 @@ class OtherDecisions(Explorable):
         Raises:
             ValueError: a score so near 0 that one decimal would change a decision.
         """
-        from gpkl_lib.explore.boards import fold
+        from gpkl_lib.explore.recorded.boards import fold
 
         views = [[[round(x, 1) for x in row] for row in fold(view).tolist()] for view in board.views]
         for view, cells in zip(board.views, views, strict=True):

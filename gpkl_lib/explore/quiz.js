@@ -1,5 +1,5 @@
 // "Quiz": a question that answers at once. Nothing is stored or sent.
-import { KEYS, h, num, rich, uid } from "./kit.js";
+import { KEYS, h, num, rich, uid } from "./kit/kit.js";
 
 // A number as people write it: 0.5, 0,5, −2, 1e-3, 1/3
 function parseNumber(text) {

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 import traitlets
 
-from gpkl_lib.explore import svg
 from gpkl_lib.explore.base import Explorable, check_range, esm
-from gpkl_lib.explore.figures import PALETTE
+from gpkl_lib.explore.kit import svg
+from gpkl_lib.palette import PALETTE
 from gpkl_lib.smoothing import normalized_scale_bound
 
 MEASURED = ("loss", "accuracy")
@@ -56,8 +56,8 @@ class ScaleForClasses(Explorable):
         traitlets.TraitError: a value outside these, or a curve without one of its lists.
     """
 
-    module: ClassVar[str] = "scale-for-classes"
-    _esm = esm("scale-for-classes")
+    module: ClassVar[str] = "scale_for_classes"
+    _esm = esm("scale_for_classes")
     num_classes = traitlets.Int().tag(sync=True)
     scale = traitlets.Float().tag(sync=True)
     tolerance = traitlets.Float().tag(sync=True)

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import torch
 import traitlets
 
-from gpkl_lib.explore import svg
 from gpkl_lib.explore.base import Explorable, check_logits, check_range, esm
+from gpkl_lib.explore.kit import svg
 from gpkl_lib.smoothing import entropy, logsumexp, logsumexp_bounds, softmax
 
 SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
@@ -27,8 +27,8 @@ class SoftmaxLogsumexp(Explorable):
         traitlets.TraitError: a value outside these.
     """
 
-    module: ClassVar[str] = "softmax-logsumexp"
-    _esm = esm("softmax-logsumexp")
+    module: ClassVar[str] = "softmax_logsumexp"
+    _esm = esm("softmax_logsumexp")
     logits = traitlets.List(traitlets.Float()).tag(sync=True)
     temperature = traitlets.Float().tag(sync=True)
     scale = traitlets.Float().tag(sync=True)

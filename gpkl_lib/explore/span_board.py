@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import torch
 import traitlets
 
-from gpkl_lib.explore import svg
 from gpkl_lib.explore.base import Explorable, check_range, esm
-from gpkl_lib.explore.boards import Board, fold, unfold
+from gpkl_lib.explore.kit import svg
+from gpkl_lib.explore.recorded.boards import Board, fold, unfold
 from gpkl_lib.spans import Span, SpanScores, decode_spans, span_scores
 
 LONGEST, MANY = 14, 12
@@ -23,7 +23,7 @@ class SpanBoard(Explorable):
     """A sentence, its upper-triangular score matrix for each type, and the spans scored above a threshold.
 
     Args:
-        boards: one or more of at most 14 tokens, from `gpkl_lib.explore.boards.load_boards`.
+        boards: one or more of at most 14 tokens, from `gpkl_lib.explore.recorded.load_boards`.
         board: which of them is shown, from 0.
         type: whose matrix is shown; the first of the board's where not given.
         threshold: decided are the spans scored above it, between -10 and 10; the training is for 0.
@@ -34,8 +34,8 @@ class SpanBoard(Explorable):
         ValueError: no board.
     """
 
-    module: ClassVar[str] = "span-board"
-    _esm = esm("span-board")
+    module: ClassVar[str] = "span_board"
+    _esm = esm("span_board")
     boards = traitlets.List(traitlets.Dict()).tag(sync=True)
     board = traitlets.Int().tag(sync=True)
     type = traitlets.Unicode().tag(sync=True)

@@ -10,9 +10,9 @@ import traitlets
 from torch import Tensor
 
 from gpkl_lib.consistency import distillation_loss
-from gpkl_lib.explore import svg
 from gpkl_lib.explore.base import Explorable, check_range, esm
-from gpkl_lib.explore.figures import PALETTE
+from gpkl_lib.explore.kit import svg
+from gpkl_lib.palette import PALETTE
 
 GROUPS = ("gold", "open", "far")
 TONES = ("green", "blue", "vermilion")
@@ -38,8 +38,8 @@ class TemperatureOfATeacher(Explorable):
         ValueError: tokens, types, scores and gold do not fit together.
     """
 
-    module: ClassVar[str] = "temperature-of-a-teacher"
-    _esm = esm("temperature-of-a-teacher")
+    module: ClassVar[str] = "temperature_of_a_teacher"
+    _esm = esm("temperature_of_a_teacher")
     tokens = traitlets.List(traitlets.Unicode(), minlen=2, maxlen=14).tag(sync=True)
     types = traitlets.List(traitlets.Unicode(), minlen=1, maxlen=8).tag(sync=True)
     teacher = traitlets.List(traitlets.List(traitlets.Float())).tag(sync=True)

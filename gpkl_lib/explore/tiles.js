@@ -1,7 +1,7 @@
 // "Tiles": a score board met block by block. What is carried from one to the next, and how much memory it saves?
-import { KEYS, clamp, fixed, h, label, num, pattern, plot, py, rebuild, round, set, ticks, v, write } from "./kit.js";
-import { dragAcross, follow, frame, put, readout, slider } from "./controls.js";
-import { blockCount, blockRows, boardBytes, cellsComputed, lossOfAll, rowColumn, tiledBytes, walkTiles } from "./math-tiles.js";
+import { KEYS, clamp, fixed, h, label, num, pattern, plot, py, rebuild, round, set, ticks, v, write } from "./kit/kit.js";
+import { dragAcross, follow, frame, put, readout, slider } from "./kit/controls.js";
+import { blockCount, blockRows, boardBytes, cellsComputed, lossOfAll, rowColumn, tiledBytes, walkTiles } from "./maths/tiles.js";
 
 const TRAITS = ["scores", "rows", "blocks", "length", "copies"];
 const ROW = 36, SMALL = 150, PAUSE = 700; // PAUSE: milliseconds between two blocks while it plays

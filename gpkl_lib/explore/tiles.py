@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import torch
 import traitlets
 
-from gpkl_lib.explore import svg
 from gpkl_lib.explore.base import Explorable, check_range, esm
+from gpkl_lib.explore.kit import svg
 from gpkl_lib.tiled import BLOCK, HOLD
 
 SMALLEST, LARGEST = 2, 12

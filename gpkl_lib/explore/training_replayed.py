@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import traitlets
 
-from gpkl_lib.explore import svg
 from gpkl_lib.explore.base import Explorable, check_range, esm
-from gpkl_lib.explore.replays import Epoch, Replay
+from gpkl_lib.explore.kit import svg
+from gpkl_lib.explore.recorded.replays import Epoch, Replay
 from gpkl_lib.explore.span_board import SIGNS, TONES, _verdict
 from gpkl_lib.spans import Span
 
@@ -20,7 +20,7 @@ class TrainingReplayed(Explorable):
     """What stood after each epoch of recorded trainings of one model on one corpus, by different methods.
 
     Args:
-        replays: two to four of one sentence and one number of epochs, from `gpkl_lib.explore.replays.load_replays`.
+        replays: two to four of one sentence and one number of epochs, from `gpkl_lib.explore.recorded.load_replays`.
         method: which is shown; the first of them where not given.
         epoch: shown, from 1; the last one where not given.
 
@@ -29,8 +29,8 @@ class TrainingReplayed(Explorable):
         ValueError: too few or too many replays, two of one method, other sentences or numbers of epochs.
     """
 
-    module: ClassVar[str] = "training-replayed"
-    _esm = esm("training-replayed")
+    module: ClassVar[str] = "training_replayed"
+    _esm = esm("training_replayed")
     sentence = traitlets.Dict().tag(sync=True)
     runs = traitlets.List(traitlets.Dict()).tag(sync=True)
     method = traitlets.Unicode().tag(sync=True)

@@ -9,8 +9,8 @@ import torch
 import traitlets
 
 from gpkl_lib.divergence import kl_divergence, symmetric_kl
-from gpkl_lib.explore import svg
 from gpkl_lib.explore.base import Explorable, check_logits, check_range, esm
+from gpkl_lib.explore.kit import svg
 
 
 class TwoViews(Explorable):
@@ -27,8 +27,8 @@ class TwoViews(Explorable):
         ValueError: s and t differ in number.
     """
 
-    module: ClassVar[str] = "two-views"
-    _esm = esm("two-views")
+    module: ClassVar[str] = "two_views"
+    _esm = esm("two_views")
     s = traitlets.List(traitlets.Float()).tag(sync=True)
     t = traitlets.List(traitlets.Float()).tag(sync=True)
     shift = traitlets.Float().tag(sync=True)

@@ -11,12 +11,12 @@ import traitlets
 from torch import Tensor
 
 from gpkl_lib.consistency import MaskedLoss, uda_loss
-from gpkl_lib.explore import svg
 from gpkl_lib.explore.base import Explorable, check_range, esm
-from gpkl_lib.explore.boards import fold
+from gpkl_lib.explore.kit import svg
+from gpkl_lib.explore.recorded.boards import fold
 
 if TYPE_CHECKING:
-    from gpkl_lib.explore.boards import Board
+    from gpkl_lib.explore.recorded.boards import Board
 
 FAR = 10.0
 """Confidence is drawn by its log-odds |t|, up to this."""
@@ -41,8 +41,8 @@ class WhoCounts(Explorable):
         ValueError: tokens, types and scores do not fit together.
     """
 
-    module: ClassVar[str] = "who-counts"
-    _esm = esm("who-counts")
+    module: ClassVar[str] = "who_counts"
+    _esm = esm("who_counts")
     tokens = traitlets.List(traitlets.Unicode(), minlen=1, maxlen=14).tag(sync=True)
     types = traitlets.List(traitlets.Unicode(), minlen=1, maxlen=8).tag(sync=True)
     t = traitlets.List(traitlets.List(traitlets.Float())).tag(sync=True)

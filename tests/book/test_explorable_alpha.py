@@ -10,8 +10,8 @@ import pytest
 import traitlets
 from explorable_page import put_on_page, settled, shown
 
+from gpkl_lib._storage import read_rows
 from gpkl_lib.explore import Alpha
-from gpkl_lib.records import read_rows
 
 RECORD = read_rows(Path(__file__).parents[2] / "book/_results/toy-alpha.jsonl")
 ALPHAS = sorted({row["config"]["alpha"] for row in RECORD})

@@ -8,7 +8,7 @@ from explorable_page import put_on_page, settled, shown
 from specimen import SPECIMENS
 
 from gpkl_lib.explore import OtherDecisions
-from gpkl_lib.explore.boards import load_boards
+from gpkl_lib.explore.recorded.boards import load_boards
 
 pytestmark = pytest.mark.browser
 BOARD = load_boards(Path(__file__).parents[2] / "book/_results/span-boards.jsonl")[3]
@@ -47,7 +47,7 @@ def test_a_flipped_decision_costs_sigmoid_more_than_noise_where_nothing_is_decid
 
 
 def test_decoded_spans_and_cells_are_the_library_s(stage):
-    settings = SPECIMENS["other-decisions"].settings
+    settings = SPECIMENS["other_decisions"].settings
     page = stage(*settings).page
     for i, widget in enumerate(settings):
         part = page.locator("gpkl-explorable").nth(i)

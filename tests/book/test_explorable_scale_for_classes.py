@@ -22,7 +22,7 @@ def stage(open_page, tmp_path):
 
 @pytest.mark.browser
 def test_dragging_across_moves_the_scale_and_the_nearest_record(stage):
-    page = stage(SPECIMENS["scale-for-classes"].settings[0]).page
+    page = stage(SPECIMENS["scale_for_classes"].settings[0]).page
     box = page.locator(".gpkl-across").bounding_box()
     seen = []
     for share in (0.1, 0.5, 0.95):

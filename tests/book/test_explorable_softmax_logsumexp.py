@@ -19,7 +19,7 @@ def stage(open_page, tmp_path):
 
 
 def test_bars_are_as_high_as_the_probabilities(stage):
-    settings = SPECIMENS["softmax-logsumexp"].settings
+    settings = SPECIMENS["softmax_logsumexp"].settings
     page = stage(*settings).page
     for i, widget in enumerate(settings):
         bars = page.locator("gpkl-explorable").nth(i).locator("rect.gpkl-bar.gpkl-blue")

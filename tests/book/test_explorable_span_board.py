@@ -7,7 +7,7 @@ import pytest
 from explorable_page import put_on_page, settled, shown
 
 from gpkl_lib.explore import SpanBoard
-from gpkl_lib.explore.boards import fold, load_boards
+from gpkl_lib.explore.recorded.boards import fold, load_boards
 
 pytestmark = pytest.mark.browser
 LOADED = load_boards(Path(__file__).parents[2] / "book/_results/span-boards.jsonl")

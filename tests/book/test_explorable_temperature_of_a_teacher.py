@@ -9,7 +9,7 @@ from specimen import SPECIMENS
 from gpkl_lib.explore import TemperatureOfATeacher
 
 pytestmark = pytest.mark.browser
-NAME = "temperature-of-a-teacher"
+NAME = "temperature_of_a_teacher"
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from explorable_page import put_on_page, settled, shown
 from specimen import SPECIMENS
 
 from gpkl_lib.explore import TrainingReplayed
-from gpkl_lib.explore.replays import load_replays
+from gpkl_lib.explore.recorded.replays import load_replays
 
-if "training-replayed" not in SPECIMENS:
+if "training_replayed" not in SPECIMENS:
     pytest.skip("another specimen is being drawn", allow_module_level=True)
-FIRST = SPECIMENS["training-replayed"].settings[0]
+FIRST = SPECIMENS["training_replayed"].settings[0]
 REPLAYS = list(FIRST._replays.values())
 
 
@@ -66,7 +66,7 @@ def test_what_was_not_recorded_is_refused():
             TrainingReplayed(REPLAYS, epoch=epoch)
     with pytest.raises(ValueError, match="two to four of distinct methods, got none, none"):
         TrainingReplayed([REPLAYS[0], REPLAYS[0]])
-    other = SPECIMENS["training-replayed"].settings[-1]._replays["softmax"]
+    other = SPECIMENS["training_replayed"].settings[-1]._replays["softmax"]
     with pytest.raises(ValueError, match="of one sentence"):
         TrainingReplayed([REPLAYS[0], other])
 

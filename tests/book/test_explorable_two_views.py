@@ -17,7 +17,7 @@ def stage(open_page, tmp_path):
 
 
 def test_marks_and_heights_are_the_library_s(stage):
-    settings = SPECIMENS["two-views"].settings
+    settings = SPECIMENS["two_views"].settings
     page = stage(*settings).page
     for i, widget in enumerate(settings):
         part, total = page.locator("gpkl-explorable").nth(i), widget.values()["total"]

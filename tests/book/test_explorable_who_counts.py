@@ -10,7 +10,7 @@ import traitlets
 from explorable_page import put_on_page, settled, shown
 
 from gpkl_lib.explore import WhoCounts
-from gpkl_lib.explore.boards import load_boards
+from gpkl_lib.explore.recorded.boards import load_boards
 
 BOARD = load_boards(Path(__file__).parents[2] / "book/_results/span-boards.jsonl")[0]
 browser = pytest.mark.browser

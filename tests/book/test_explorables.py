@@ -11,7 +11,7 @@ from gpkl_lib.explore import MODULES, STATIC, esm
 
 pytestmark = pytest.mark.browser
 EVERY = pytest.mark.parametrize("name", SPECIMENS)
-MATHS = sorted(path.stem for path in STATIC.glob("math*.js"))
+MATHS = sorted(f"maths/{path.stem}" for path in STATIC.glob("maths/*.js"))
 EVALUATE = """async ([source, cases]) => {
   const maths = await import(URL.createObjectURL(new Blob([source], {type: "text/javascript"})));
   return cases.map(([name, args]) => maths[name](...args));

@@ -10,7 +10,7 @@ from explorable_page import NUMBER, QUIZ
 from specimen import SPECIMENS
 
 from gpkl_lib.explore import MODULES, STATIC
-from gpkl_lib.explore.svg import number
+from gpkl_lib.explore.kit.svg import number
 
 WIDGETS = [*(specimen.settings[0] for specimen in SPECIMENS.values()), QUIZ, NUMBER]
 SETTINGS = [(name, i) for name, specimen in SPECIMENS.items() for i in range(len(specimen.settings))]

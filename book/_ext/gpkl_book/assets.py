@@ -33,7 +33,7 @@ MENDED = {
 
 def watch(app: Sphinx, config: Config) -> None:
     """Write every page again when an asset changes: Sphinx alone would find nothing out of date and copy nothing."""
-    shown = [*EXTENSION.rglob("*.*"), *LIBRARY.glob("explore/*.js"), *LIBRARY.glob("explore/*.css")]
+    shown = [*EXTENSION.rglob("*.*"), *LIBRARY.glob("explore/**/*.js"), *LIBRARY.glob("explore/**/*.css")]
     config.gpkl_assets = digest(path for path in shown if "__pycache__" not in path.parts)
     config.templates_path.insert(0, str(EXTENSION / "templates"))
 

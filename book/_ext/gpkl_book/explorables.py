@@ -29,11 +29,11 @@ def write(app: Sphinx) -> None:
     """Write one script for each module, and the style sheet they share."""
     if app.builder.format != "html":
         return
-    from gpkl_lib.explore import MODULES, STATIC
+    from gpkl_lib.explore import MODULES, css
 
     folder = gather(app) / "gpkl"
     folder.mkdir(exist_ok=True)
-    (folder / "explore.css").write_text((STATIC / "explore.css").read_text("utf-8"), "utf-8")
+    (folder / "explore.css").write_text(css(), "utf-8")
     for name in MODULES:
         (folder / f"module-{name}.js").write_text(module_script(name), "utf-8")
 

@@ -28,7 +28,7 @@ STEPS = [[1e-2, 0.0], [0.3, -0.4], [-1.0, 2.0], [8.0, 9.0], [0.0, 0.0]]
 
 
 def golden():
-    module = "math-adversarial"
+    module = "maths/adversarial"
     yield module, "spanWeights", [], plane.WEIGHTS.tolist()
     yield module, "spanBiases", [], plane.BIASES.tolist()
     for angle in (-180.0, -33.0, 0.0, 7.5, 90.0, 180.0):

@@ -8,10 +8,10 @@ from statistics import fmean, stdev
 from scipy.stats import t
 from specimen import Specimen
 
+from gpkl_lib._storage import read_rows
 from gpkl_lib.explore import Alpha
 from gpkl_lib.explore.alpha import _below
-from gpkl_lib.paired import paired_difference
-from gpkl_lib.records import read_rows
+from gpkl_lib.statistics import paired_difference
 
 RECORD = read_rows(Path(__file__).parents[3] / "book/_results/toy-alpha.jsonl")
 
@@ -51,7 +51,7 @@ SPECIMEN = Specimen(
 
 
 def golden():
-    module = "math-alpha"
+    module = "maths/alpha"
     for freedom in (1, 2, 3, 4, 7, 19, 30):
         for confidence in (0.1, 0.5, 0.95, 0.99):
             yield module, "studentQuantile", [confidence, freedom], float(t.ppf((1 + confidence) / 2, freedom))

@@ -55,18 +55,23 @@ def golden():
         nothing = torch.zeros_like(positive)
         for x, counts in ((case[0], [1] * len(case[0])), (case[1], case[2])):
             each = torch.tensor(x, dtype=torch.float64).repeat_interleave(torch.tensor(counts))
-            yield "math-balance", "logOnePlus", [x, counts], multilabel_cross_entropy(each, nothing[: len(each)]).item()
+            yield (
+                "maths/balance",
+                "logOnePlus",
+                [x, counts],
+                multilabel_cross_entropy(each, nothing[: len(each)]).item(),
+            )
         for name, loss in LOSSES.items():
             found = forces(loss, *case)
-            yield "math-balance", f"{name}Loss", list(case), loss(scores, positive).item()
-            yield "math-balance", f"{name}Forces", list(case), found, 1e-290
+            yield "maths/balance", f"{name}Loss", list(case), loss(scores, positive).item()
+            yield "maths/balance", f"{name}Forces", list(case), found, 1e-290
             up, down = sum(x for x in found if x > 0), -sum(x for x in found if x < 0)
-            yield "math-balance", "pull", [found], up
-            yield "math-balance", "push", [found], down
-            yield "math-balance", "tilt", [found], (up - down) / (up + down), 1e-15
+            yield "maths/balance", "pull", [found], up
+            yield "maths/balance", "push", [found], down
+            yield "maths/balance", "tilt", [found], (up - down) / (up + down), 1e-15
     for positives, rival, crowd, negatives in itertools.product(
         ([0.0], [3.0, -2.0], [50.0, 49.0]), (0.0, 7.5), (0.0, -50.0), (2, 10_000)
     ):
         widget, counts = Balance(positives, rival=rival, crowd=crowd, negatives=negatives), [1, negatives - 1]
         for name in LOSSES:  # the library's by search; 0 is where 1e-13 is as near as two searches come
-            yield "math-balance", f"{name}Rest", [positives, [rival, crowd], counts], widget.rest(name), 1e-12
+            yield "maths/balance", f"{name}Rest", [positives, [rival, crowd], counts], widget.rest(name), 1e-12

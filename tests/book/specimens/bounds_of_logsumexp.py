@@ -56,7 +56,7 @@ def exact_slacks(x, p, temperature):
 
 
 def golden():
-    module = "math-bounds"
+    module = "maths/bounds"
     for x, T in itertools.product(LOGITS, TEMPERATURES):
         z, n = tensor(x), len(x)
         lower, upper = (bound.item() for bound in logsumexp_bounds(z, temperature=T))

@@ -39,7 +39,7 @@ def slopes(f, x, T):
 
 
 def golden():
-    module = "math-family"
+    module = "maths/family"
     for f, x, T in itertools.product(FAMILY, LOGITS, (0.05, 1.0, 7.0)):
         first, second = slopes(f, x, T)
         yield module, "decision", [f, x, T], FAMILY[f](torch.tensor(x, dtype=torch.float64) / T).item()

@@ -56,7 +56,7 @@ def moved(p, i, value):
 def golden():
     for p in (0.0, 1e-300, 0.125, 0.5, 1.0):
         yield (
-            "math-distributions",
+            "maths/distributions",
             "surprise",
             [p],
             0.0 if p == 1 else -torch.tensor(p, dtype=torch.float64).log().item(),
@@ -68,21 +68,21 @@ def golden():
         t = s + gap * torch.randn(5, generator=draw, dtype=torch.float64)
         pairs.append((torch.softmax(s, -1).tolist(), torch.softmax(t, -1).tolist()))
     for p, q in pairs:
-        yield "math-distributions", "entropyOf", [p], entropy(p), 1e-15
-        yield "math-distributions", "crossEntropyOf", [p, q], cross_entropy(p, q), 1e-15
-        yield "math-distributions", "klOf", [p, q], kl(p, q), 1e-30
-        yield "math-distributions", "jeffreysOf", [p, q], kl(p, q) + kl(q, p), 1e-30
-        yield "math-distributions", "jensenShannonOf", [p, q], jensen_shannon(p, q), 1e-30
+        yield "maths/distributions", "entropyOf", [p], entropy(p), 1e-15
+        yield "maths/distributions", "crossEntropyOf", [p, q], cross_entropy(p, q), 1e-15
+        yield "maths/distributions", "klOf", [p, q], kl(p, q), 1e-30
+        yield "maths/distributions", "jeffreysOf", [p, q], kl(p, q) + kl(q, p), 1e-30
+        yield "maths/distributions", "jensenShannonOf", [p, q], jensen_shannon(p, q), 1e-30
         if min(p + q) > 0:
             a, b = (torch.tensor(v, dtype=torch.float64) for v in (p, q))
             at_logits = g.kl_divergence(a.log(), b.log()).item()
-            yield "math-distributions", "klOf", [p, q], at_logits, 1e-14 / max(1e-4, at_logits) ** 0.5
+            yield "maths/distributions", "klOf", [p, q], at_logits, 1e-14 / max(1e-4, at_logits) ** 0.5
     for p, q in ((0.0, 0.3), (0.3, 0.0), (0.3, 0.3), (0.5, 0.4), (0.4, 0.400001), (1e-9, 0.9)):
         value = q if p == 0 else math.inf if q == 0 else None
         if value is None:
             with mpmath.workdps(60):
                 value = float(mpmath.mpf(p) * mpmath.log(mpmath.mpf(p) / mpmath.mpf(q)) - mpmath.mpf(p) + mpmath.mpf(q))
-        yield "math-distributions", "klPart", [p, q], value, 1e-30
+        yield "maths/distributions", "klPart", [p, q], value, 1e-30
     for p, i, value in (
         ([0.5, 0.25, 0.125, 0.125], 0, 0.62),
         ([0.5, 0.25, 0.125, 0.125], 3, 0.0),
@@ -92,6 +92,6 @@ def golden():
         ([0.3, 0.3, 0.4], 2, 0.01),
         ([0.7, 0.1, 0.1, 0.1], 0, 0.0),
     ):
-        yield "math-distributions", "moveMass", [p, i, value], moved(p, i, value)
+        yield "maths/distributions", "moveMass", [p, i, value], moved(p, i, value)
     for q, epsilon in (([0.5, 0.3, 0.2, 0.0], 0.0), ([0.5, 0.3, 0.2, 0.0], 0.005), ([0.0, 1.0], 0.5)):
-        yield "math-distributions", "smoothed", [q, epsilon], smooth(q, epsilon)
+        yield "maths/distributions", "smoothed", [q, epsilon], smooth(q, epsilon)

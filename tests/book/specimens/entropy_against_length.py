@@ -32,7 +32,7 @@ def counted(x):
 
 
 def golden():
-    module = "math-scale"
+    module = "maths/scale"
     for kind, n, row in itertools.product(["normal", "uniform"], [16, 512], [0, 3]):
         x = random_scores(n, kind)[row]
         counts = counted(x)

@@ -57,9 +57,9 @@ def golden():
     frame = {"mean": MEANS[1], "width": list(WIDTHS)}
     for gap in (0.0, 1.0, 4.5, 8.0):
         variance = 1 + gap**2 * SHARE * (1 - SHARE)
-        yield "math-distributions", "modesMoments", [gap], [gap * (0.5 - SHARE), variance], 1e-15
+        yield "maths/distributions", "modesMoments", [gap], [gap * (0.5 - SHARE), variance], 1e-15
         for x in X:
-            yield "math-distributions", "logModes", [x, gap], log_modes(at(x), gap).item()
+            yield "maths/distributions", "logModes", [x, gap], log_modes(at(x), gap).item()
         with mpmath.workdps(30):  # the entropy of p by another quadrature
 
             def p(x, gap=gap):
@@ -68,22 +68,22 @@ def golden():
 
             reach = [-gap / 2 - 14, -gap / 2, 0, gap / 2, gap / 2 + 14] if gap else [-14, 0, 14]
             entropy = mpmath.quad(lambda x: -p(x) * mpmath.log(p(x)), reach)
-        yield "math-distributions", "modesEntropy", [gap], float(entropy)
+        yield "maths/distributions", "modesEntropy", [gap], float(entropy)
     for x, (mean, width) in itertools.product(X, [(-6.0, 0.3), (0.0, 1.0), (2.5, 5.0)]):
-        yield "math-distributions", "logNormal", [x, mean, width], log_normal(at(x), mean, width).item()
+        yield "maths/distributions", "logNormal", [x, mean, width], log_normal(at(x), mean, width).item()
     for mean, width, gap in GRID:
         by_library = {way: float(value) for way, value in divergences(mean, width, gap).items()}
-        yield "math-distributions", "forwardKl", [mean, width, gap], by_library["forward"], 1e-12
-        yield "math-distributions", "reverseKl", [mean, width, gap], by_library["reverse"], 1e-12
+        yield "maths/distributions", "forwardKl", [mean, width, gap], by_library["forward"], 1e-12
+        yield "maths/distributions", "reverseKl", [mean, width, gap], by_library["reverse"], 1e-12
         for way in WAYS:
-            yield "math-distributions", "fitLoss", [mean, width, gap, way], by_library[way], 1e-12
-            yield "math-distributions", "fitGradient", [mean, width, gap, way], slopes(mean, width, gap, way), 1e-10
+            yield "maths/distributions", "fitLoss", [mean, width, gap, way], by_library[way], 1e-12
+            yield "maths/distributions", "fitGradient", [mean, width, gap, way], slopes(mean, width, gap, way), 1e-10
             if gap:
                 wanted = step(mean, width, gap, way)
-                yield "math-distributions", "fitStep", [mean, width, gap, way, frame], wanted, 1e-10
+                yield "maths/distributions", "fitStep", [mean, width, gap, way, frame], wanted, 1e-10
         for x in X:
             a, b = log_modes(at(x), gap), log_normal(at(x), mean, width)
             part = {"forward": a.exp() * (a - b) - a.exp() + b.exp(), "reverse": b.exp() * (b - a) - b.exp() + a.exp()}
             part["symmetric"] = part["forward"] + part["reverse"]
             for way in WAYS:
-                yield "math-distributions", "fitPart", [x, mean, width, gap, way], part[way].item(), 1e-14
+                yield "maths/distributions", "fitPart", [x, mean, width, gap, way], part[way].item(), 1e-14

@@ -5,7 +5,7 @@ from pathlib import Path
 from specimen import Specimen
 
 from gpkl_lib.explore import OtherDecisions
-from gpkl_lib.explore.boards import load_boards
+from gpkl_lib.explore.recorded.boards import load_boards
 
 BOARDS = load_boards(Path(__file__).parents[3] / "book/_results/span-boards.jsonl")
 FAR = [[1e4, -1e4, 1e3, -1e3, 0.0, 1e-3]]

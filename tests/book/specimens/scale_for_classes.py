@@ -7,10 +7,10 @@ from pathlib import Path
 import mpmath
 from specimen import Specimen
 
+from gpkl_lib._storage import read_rows
 from gpkl_lib.explore import ScaleForClasses
 from gpkl_lib.explore.entropy_against_length import random_scores
 from gpkl_lib.explore.scale_for_classes import mean_curves
-from gpkl_lib.records import read_rows
 from gpkl_lib.smoothing import normalized_scale_bound
 
 ROWS = read_rows(Path(__file__).parents[3] / "book/_results/normface.jsonl")
@@ -35,7 +35,7 @@ SPECIMEN = Specimen(
 
 
 def golden():
-    module = "math-scale"
+    module = "maths/scale"
     for c, s in itertools.product([2, 3, 50, 1000, 100_000], [0.32, 1.0, 10.0, 64.0, 316.0]):
         yield module, "scaleBound", [c, s], normalized_scale_bound(c, s)
         for loss in (1e-6, 0.01, 1.0, 5.0):

@@ -57,19 +57,19 @@ def golden():
         lower, upper = logsumexp_bounds(z, temperature=temperature)
         lse = g.logsumexp(z, temperature=temperature)
         p = g.softmax(z, temperature=temperature)
-        yield "math", "logsumexp", [x, temperature], lse.item()
-        yield "math", "softmax", [x, temperature], p.tolist()
-        yield "math", "logSoftmax", [x, temperature], ((z - lse) / temperature).tolist(), 1e-9
-        yield "math", "smoothGap", [x, temperature], (lse - lower).item(), 1e-9
-        yield "math", "entropy", [x, temperature], precise_entropy(x, temperature)
-        yield "math", "logsumexpBounds", [x, temperature], [lower.item(), upper.item()]
+        yield "maths/core", "logsumexp", [x, temperature], lse.item()
+        yield "maths/core", "softmax", [x, temperature], p.tolist()
+        yield "maths/core", "logSoftmax", [x, temperature], ((z - lse) / temperature).tolist(), 1e-9
+        yield "maths/core", "smoothGap", [x, temperature], (lse - lower).item(), 1e-9
+        yield "maths/core", "entropy", [x, temperature], precise_entropy(x, temperature)
+        yield "maths/core", "logsumexpBounds", [x, temperature], [lower.item(), upper.item()]
     for x in sets:
         z = torch.tensor(x, dtype=torch.float64)
-        yield "math", "hardmax", [x], g.softmax(z, temperature=1e-18).tolist()
-        yield "math", "max", [x], z.max().item()
-        yield "math", "sum", [x], z.sum().item(), 1e-9
-        yield "math", "argmax", [x], (z == z.max()).nonzero().flatten().tolist()
-        yield "math", "decode", [x, "softmax"], (z == z.max()).nonzero().flatten().tolist()
-        yield "math", "decode", [x, "sigmoid"], (z > 0).nonzero().flatten().tolist()
+        yield "maths/core", "hardmax", [x], g.softmax(z, temperature=1e-18).tolist()
+        yield "maths/core", "max", [x], z.max().item()
+        yield "maths/core", "sum", [x], z.sum().item(), 1e-9
+        yield "maths/core", "argmax", [x], (z == z.max()).nonzero().flatten().tolist()
+        yield "maths/core", "decode", [x, "softmax"], (z == z.max()).nonzero().flatten().tolist()
+        yield "maths/core", "decode", [x, "sigmoid"], (z > 0).nonzero().flatten().tolist()
     for x in (0.0, 1e-9, 0.5, -0.5, 30.0, -30.0, -700.0, 1e3, -1e3):
-        yield "math", "sigmoid", [x], torch.sigmoid(torch.tensor(x, dtype=torch.float64)).item()
+        yield "maths/core", "sigmoid", [x], torch.sigmoid(torch.tensor(x, dtype=torch.float64)).item()

@@ -8,7 +8,7 @@ from specimen import Specimen
 
 from gpkl_lib import decode_spans, span_mask, span_scores
 from gpkl_lib.explore import SpanBoard
-from gpkl_lib.explore.boards import Board, fold, load_boards, unfold
+from gpkl_lib.explore.recorded.boards import Board, fold, load_boards, unfold
 from gpkl_lib.explore.span_board import VERDICTS, _verdict, span_lines
 
 BOARDS = load_boards(Path(__file__).parents[3] / "book/_results/span-boards.jsonl")
@@ -31,7 +31,7 @@ SPECIMEN = Specimen(
 
 
 def golden():
-    module = "math-board"
+    module = "maths/board"
     for length in (1, 2, 9, 14):
         yield module, "cellCount", [length], int(span_mask(torch.ones(1, length)).sum())
         for place, (i, j) in enumerate(torch.triu_indices(length, length).T.tolist()):

@@ -8,7 +8,7 @@ from specimen import Specimen
 
 from gpkl_lib import distillation_loss
 from gpkl_lib.explore import TemperatureOfATeacher
-from gpkl_lib.explore.boards import fold, load_boards
+from gpkl_lib.explore.recorded.boards import fold, load_boards
 from gpkl_lib.explore.temperature_of_a_teacher import BORDER
 
 BOARDS = load_boards(Path(__file__).parents[3] / "book/_results/span-boards.jsonl")
@@ -53,7 +53,7 @@ HEATS = (0.1, 1.0, 7.0, 1000.0)
 
 
 def golden():
-    module = "math-teacher"
+    module = "maths/teacher"
     for s, t, T in itertools.product(SCORES, SCORES, HEATS):
         a, b = (torch.tensor([x], dtype=torch.float64) for x in (s, t))
         loss = distillation_loss(a.requires_grad_(), b, temperature=T, reduction="sum")

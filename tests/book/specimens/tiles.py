@@ -38,7 +38,7 @@ def triangle(scores, length):
 
 
 def golden():
-    module = "math-tiles"
+    module = "maths/tiles"
     for length, scores in ((2, [-1000.0, 1000.0, 3.0]), (9, NINE), (12, WILD)):
         board = triangle(scores, length)
         whole = torch.logsumexp(torch.tensor([0.0, *scores], dtype=torch.float64), 0).item()

@@ -7,7 +7,7 @@ import torch
 from specimen import Specimen
 
 from gpkl_lib.explore import TrainingReplayed
-from gpkl_lib.explore.replays import Replay, _replay, calibration_error, load_replays
+from gpkl_lib.explore.recorded.replays import Replay, _replay, calibration_error, load_replays
 
 REPLAYS = load_replays(Path(__file__).parents[3] / "book/_results/replay.jsonl")
 
@@ -40,7 +40,7 @@ SPECIMEN = Specimen(
 
 
 def golden():
-    module = "math-replay"
+    module = "maths/replay"
     for replay in [*REPLAYS, *SMALL]:
         for row, epoch in zip(replay.run["epochs"], replay.epochs, strict=True):
             yield module, "calibrationError", [row["bins"]], epoch.calibration

@@ -45,5 +45,5 @@ def golden():
         a, b = (torch.tensor(v, dtype=torch.float64) for v in (s, t))
         for whole, terms, function in functions:  # of equal distributions: the square of a rounding error
             each = function(a, b, activation=activation, reduction="none").tolist()
-            yield "math", whole, [s, t, activation], function(a, b, activation=activation).item(), 1e-30
-            yield "math", terms, [s, t, activation], each, 1e-30
+            yield "maths/core", whole, [s, t, activation], function(a, b, activation=activation).item(), 1e-30
+            yield "maths/core", terms, [s, t, activation], each, 1e-30

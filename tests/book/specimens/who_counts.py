@@ -8,7 +8,7 @@ from specimen import Specimen
 
 from gpkl_lib import uda_loss
 from gpkl_lib.explore import WhoCounts
-from gpkl_lib.explore.boards import load_boards
+from gpkl_lib.explore.recorded.boards import load_boards
 
 BOARDS = load_boards(Path(__file__).parents[3] / "book/_results/span-boards.jsonl")
 FAR = [[1e4, -1e4, 1e3, -1e3, 0.0, 1e-3]]
@@ -32,7 +32,7 @@ T = torch.float64
 
 
 def golden():
-    module = "math-uda"
+    module = "maths/uda"
     draw = torch.Generator().manual_seed(0)
     boards = [widget.scores() for widget in SPECIMEN.settings]
     boards += [tuple(size * torch.randn(2, 40, generator=draw, dtype=T)) for size in (0.01, 1.0, 30.0)]

@@ -1,0 +1,190 @@
+"""Files that outlive a kill: written beside their place, flushed to the disk, renamed. Safetensors and JSON, no pickle.
+
+A checkpoint is ONE safetensors file; everything that is no tensor stands as JSON in its header, so that the two can
+never come from different moments. The one before it stays as `previous.safetensors`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import warnings
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+Row = dict[str, Any]
+CURRENT, PREVIOUS = "state.safetensors", "previous.safetensors"
+
+
+class CheckpointError(RuntimeError):
+    """A file of a run or of a saved tagger cannot be read, cannot be written, or belongs to something else."""
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace `path` by `text` (UTF-8) in one step. If the disk refuses: CheckpointError, and `path` is as before."""
+    partial = _partial(path)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        _publish(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise CheckpointError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Replace `path` by a safetensors file with these tensors and a checksum, in one step. Errors as `write_text`."""
+    partial = _partial(path)
+    plain = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    try:
+        save_file(plain, partial, metadata={**metadata, "crc32": _checksum(plain)})
+        _publish(partial, path)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise CheckpointError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a file of `write_tensors`; CheckpointError if it is missing, cut short or altered."""
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing")
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (no iterator)
+            metadata = dict(file.metadata() or {})
+    except (OSError, SafetensorError, ValueError) as error:
+        raise CheckpointError(f"{path} is damaged or no safetensors file: {error}") from error
+    if metadata.get("crc32", "") != _checksum(tensors):
+        raise CheckpointError(f"{path} is damaged: its contents do not match their checksum")
+    return tensors, metadata
+
+
+def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+    """Write a checkpoint; the last one becomes the previous one. A kill at any moment leaves one of the two whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    current, fresh = folder / CURRENT, folder / "next.safetensors"
+    write_tensors(fresh, tensors, {"state": json.dumps(state, allow_nan=False)})
+    if current.exists():
+        os.replace(current, folder / PREVIOUS)
+    _publish(fresh, current)
+
+
+def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """The newest whole checkpoint as (tensors, state), None if there is none yet.
+
+    A damaged newest one is passed over with a warning. Raises CheckpointError if all there are are damaged.
+    """
+    present = [path for path in (folder / CURRENT, folder / PREVIOUS) if path.exists()]
+    faults = []
+    for path in present:
+        try:
+            tensors, metadata = read_tensors(path)
+            state = json.loads(metadata["state"])
+        except (CheckpointError, KeyError) as error:
+            faults.append(str(error) if isinstance(error, CheckpointError) else f"{path} holds no training state")
+            continue
+        if faults:
+            warnings.warn(f"{faults[0]}; going back to {path}, step {state.get('step')}", stacklevel=2)
+        return tensors, state
+    if faults:
+        raise CheckpointError("; ".join(faults) + "; no checkpoint is left, start the run again in an empty folder")
+    return None
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Every row of a JSONL file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: "file:line: ..." on a line that is not a JSON object, the last one included.
+    """
+    rows: list[Row] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{path}:{number}: expected one JSON object a line, got {line[:40]!r} ({error})") from None
+        if not isinstance(row, dict):
+            raise ValueError(f"{path}:{number}: expected a JSON object, got {type(row).__name__}")
+        rows.append(row)
+    return rows
+
+
+def repair(path: Path) -> str | None:
+    """Cut off a last line that a kill left half written; returns that text, None where the file is whole or absent.
+
+    Every row is written with its newline, so a last line without one was not written to its end.
+    """
+    if not path.exists():
+        return None
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole == len(content):
+        return None
+    with path.open("r+b") as file:
+        file.truncate(whole)
+        os.fsync(file.fileno())
+    return content[whole:].decode("utf-8", errors="replace")
+
+
+def append_row(path: Path, row: Mapping[str, Any]) -> None:
+    """Add one line and return only once it is on the disk. Raises ValueError on NaN, which JSON does not have."""
+    line = json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        file.write(line.encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold `path` for this process alone; the system lets go of it when the process ends, killed or not.
+
+    Raises:
+        BlockingIOError: another process holds it. On systems without `fcntl` (Windows) nothing is held.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(path.name + ".partial")
+
+
+def _publish(partial: Path, path: Path) -> None:
+    """Rename, after the contents have reached the disk and before the name has been reported as there."""
+    _flush(partial)
+    os.replace(partial, path)
+    if os.name == "posix":
+        _flush(path.parent)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    value = 0
+    for name in sorted(tensors):
+        value = zlib.crc32(name.encode(), value)
+        value = zlib.crc32(tensors[name].contiguous().view(-1).view(torch.uint8).numpy().data, value)
+    return f"{value:08x}"

@@ -1,0 +1,169 @@
+"""From the arguments of a command to corpora and sentences."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from gpkl_lib.corpora import KNOWN, SIZES, Corpus, CorpusError, Sentence, read_corpus, toy_corpus
+from gpkl_lib.experiments import Task
+
+HELD_OUT = 10  # without a dev file, every tenth sentence of train is dev
+WORDS = re.compile(r"\w+(?:[-'’.@]\w+)*|[^\w\s]")
+
+
+SUFFIXES = {".txt": "text", ".jsonl": "jsonl", ".json": "jsonl"} | dict.fromkeys((".conll", ".iob2", ".bio"), "conll")
+TAGGED = re.compile(rb"[ \t](O|[BIESM]-\S+)\s*$")  # a token line of CoNLL ends in a tag
+
+
+class UsageError(Exception):
+    """Arguments that do not fit together, or with what is there; the message says what would."""
+
+
+def task_name(arguments: argparse.Namespace) -> str:
+    """The corpus of `gpkl train` in a word: its known name, that of the training file, or toy."""
+    return arguments.corpus or (Path(arguments.train).stem if arguments.train else "toy")
+
+
+def task(arguments: argparse.Namespace) -> Task:
+    """The corpus of `gpkl train`: a known one, files, or the toy corpus."""
+    if arguments.corpus and _files(arguments):
+        raise UsageError("--corpus names a known corpus and --train, --dev, --test are files: give one or the other")
+    return _task(task_name(arguments), _files(arguments), arguments)
+
+
+def tasks(arguments: argparse.Namespace) -> list[Task]:
+    """The corpora of `gpkl compare`: each --corpus, and the files; the toy corpus where nothing is named.
+
+    Raises:
+        UsageError: a name given twice, files that do not fit together.
+    """
+    named = [(name, files) for name, *files in arguments.corpus or []]
+    if _files(arguments) or not named:
+        named.append((Path(arguments.train).stem if arguments.train else "toy", _files(arguments)))
+    names = [name for name, _ in named]
+    if len(set(names)) != len(names):
+        raise UsageError(f"corpora need distinct names, got {', '.join(names)}")
+    return [_task(name, files, arguments) for name, files in named]
+
+
+def corpus(path: str, arguments: argparse.Namespace) -> Corpus:
+    """A labelled file, or a known name such as wnut17:test."""
+    return read_corpus(path, format=arguments.format, encoding=arguments.encoding)
+
+
+def sentences(arguments: argparse.Namespace) -> Sequence[Sentence]:
+    """What `gpkl predict` reads: CoNLL, JSONL or plain text, from a file or from standard input."""
+    data = sys.stdin.buffer.read() if arguments.file == "-" else _bytes(arguments.file)
+    kind = arguments.format if arguments.format != "auto" else _guess(arguments.file, data)
+    if kind != "text":
+        if arguments.file != "-":
+            return read_corpus(arguments.file, format=kind, encoding=arguments.encoding).sentences
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(folder, "standard input")
+            copy.write_bytes(data)
+            return read_corpus(copy, format=kind, encoding=arguments.encoding).sentences
+    try:
+        lines = data.decode(arguments.encoding).removeprefix("\ufeff").splitlines()
+    except (UnicodeDecodeError, LookupError) as error:
+        raise UsageError(f"{arguments.file}: {error}; give the file's --encoding, such as latin-1 or utf-16") from None
+    return [Sentence(tuple(_tokens(line, arguments.tokens))) for line in lines if line.strip()]
+
+
+def _files(arguments: argparse.Namespace) -> list[str]:
+    """TRAIN, DEV, TEST as far as given; "" for a missing DEV before a TEST."""
+    files = [arguments.train or "", arguments.dev or "", arguments.test or ""]
+    if any(files) and not files[0]:
+        raise UsageError("--dev and --test need --train, the file to learn from")
+    while files and not files[-1]:
+        files.pop()
+    return files
+
+
+def _task(name: str, files: Sequence[str], arguments: argparse.Namespace) -> Task:
+    if len(files) > 3:
+        raise UsageError(f"--corpus {name} takes the files TRAIN DEV TEST, got {len(files)}")
+    toy = name == "toy" and not files
+    if not toy and (arguments.toy_size != SIZES["train"] or arguments.label_noise):
+        raise UsageError(f"--toy-size and --label-noise are for the toy corpus, not for {name}")
+    if arguments.limit_train is not None and arguments.limit_train < 1:
+        raise UsageError(f"--limit-train must be positive, got {arguments.limit_train}")
+    if toy:
+        try:
+            train = toy_corpus(arguments.toy_size, label_noise=arguments.label_noise)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        more = _further(arguments, lambda more: _toy(arguments, more))
+        return Task(name, train[: arguments.limit_train], toy_corpus(split="dev"), toy_corpus(split="test"), more)
+    if not files:
+        if name not in KNOWN:
+            raise UsageError(f"corpus {name!r} is not known (toy, {', '.join(KNOWN)}); name files for one of your own")
+        files = [f"{name}:{split}" for split in ("train", "dev", "test")]
+    whole = corpus(files[0], arguments)
+    train = whole[: arguments.limit_train]
+    dev, test = (corpus(file, arguments) if file else None for file in [*files[1:], "", ""][:2])
+    return Task(name, *(_hold_out(train) if dev is None else (train, dev)), test, _further(arguments, lambda _: whole))
+
+
+def _toy(arguments: argparse.Namespace, more: int) -> Corpus:
+    """The toy's train with `more` sentences after those that are learnt from: a larger one begins like a smaller."""
+    learnt = min(arguments.toy_size, arguments.limit_train or arguments.toy_size)
+    return toy_corpus(max(arguments.toy_size, learnt + more), label_noise=arguments.label_noise)
+
+
+def _further(arguments: argparse.Namespace, whole: Callable[[int], Corpus]) -> Corpus | None:
+    """--unlabelled: a file; or, of train beyond what is learnt from, so many sentences or the rest."""
+    wanted = getattr(arguments, "unlabelled", None)  # a run from before this argument has none
+    if wanted is None:
+        return None
+    if wanted != "rest" and not wanted.isdigit():
+        return corpus(wanted, arguments)
+    source = whole(0 if wanted == "rest" else int(wanted))
+    learnt = len(source) if arguments.limit_train is None else arguments.limit_train
+    if source.name.startswith("toy(") and arguments.limit_train is None:
+        learnt = arguments.toy_size
+    rest = source[learnt:]
+    count = len(rest) if wanted == "rest" else int(wanted)
+    if not 0 < count <= len(rest):
+        raise UsageError(
+            f"--unlabelled {wanted}: beyond what is learnt from there are {len(rest)} sentences in {source.name}; "
+            "--limit-train leaves more of them over"
+        )
+    return rest[:count]
+
+
+def _hold_out(train: Corpus) -> tuple[Corpus, Corpus]:
+    """(the rest, every tenth sentence)."""
+    if len(train) < HELD_OUT:
+        raise UsageError(f"{train.name} has {len(train)} sentences, too few to hold some out: give a --dev file")
+    rest = [sentence for number, sentence in enumerate(train, 1) if number % HELD_OUT]
+    dev = train[HELD_OUT - 1 :: HELD_OUT]
+    print(f"no dev file: every tenth sentence of {train.name} is held out as dev, {len(dev)} in all", file=sys.stderr)
+    return replace(train, name=f"{train.name} without {dev.name}", sentences=rest), dev
+
+
+def _bytes(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _guess(name: str, data: bytes) -> str:
+    """The format of a file to predict: by its name, else by its first line."""
+    suffix = Path(name).suffix.lower()
+    if suffix in SUFFIXES:
+        return SUFFIXES[suffix]
+    line = next((line for line in data.splitlines() if line.strip()), b"")
+    if line.startswith(b"{"):
+        return "jsonl"
+    return "conll" if TAGGED.search(line) else "text"
+
+
+def _tokens(line: str, kind: str) -> list[str]:
+    return WORDS.findall(line) if kind == "words" else [character for character in line if not character.isspace()]

@@ -1,0 +1,273 @@
+"""The command line in words: every command, its arguments with units and defaults, and examples."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+from gpkl_lib.cli.texts import (
+    COMPARE,
+    COMPARE_EXAMPLES,
+    EVALUATE,
+    EVALUATE_EXAMPLES,
+    MAIN,
+    MAIN_EXAMPLES,
+    PREDICT,
+    PREDICT_EXAMPLES,
+    TRAIN,
+    TRAIN_EXAMPLES,
+)
+from gpkl_lib.corpora import KNOWN, SIZES
+from gpkl_lib.experiments import ModelConfig
+from gpkl_lib.training import METHODS, TrainingConfig
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of `gpkl`; every command stores its name in `command`."""
+    return _build()[0]
+
+
+def given(words: Sequence[str]) -> dict[str, Any]:
+    """The arguments that were typed, without those that only have a default."""
+    parser, commands = _build()
+    for command in commands:
+        for action in command._actions:
+            action.default = argparse.SUPPRESS
+    return vars(parser.parse_args(words))
+
+
+def _build() -> tuple[argparse.ArgumentParser, list[argparse.ArgumentParser]]:
+    """The parser, and those of the commands."""
+    parser = argparse.ArgumentParser(
+        prog="gpkl", description=MAIN, epilog=MAIN_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"gpkl {version('gpkl-lib')}")
+    group = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = []
+    for name, line, text, examples, fill in (
+        ("train", "train a tagger on a corpus", TRAIN, TRAIN_EXAMPLES, _train),
+        ("compare", "compare methods over seeds", COMPARE, COMPARE_EXAMPLES, _compare),
+        ("predict", "find the spans of sentences", PREDICT, PREDICT_EXAMPLES, _predict),
+        ("evaluate", "score a tagger on a file", EVALUATE, EVALUATE_EXAMPLES, _evaluate),
+    ):
+        command = group.add_parser(name, help=line, description=text, epilog=examples, formatter_class=_Help)
+        fill(command)
+        commands.append(command)
+    return parser, commands
+
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+WARMUP = "share of all steps (0 to 1) over which alpha rises from 0"
+
+
+class _Help(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+    """Paragraphs as written, and the default of each argument that has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default is False:
+            return action.help
+        if isinstance(action.default, list):
+            return f"{action.help} (default: {' '.join(map(str, action.default))})"
+        return super()._get_help_string(action)
+
+
+def _train(parser: argparse.ArgumentParser) -> None:
+    data = parser.add_argument_group("what to learn from")
+    data.add_argument("--corpus", metavar="NAME", help=f"toy (where no file is given), {' or '.join(KNOWN)}")
+    _files(data)
+    defaults = TrainingConfig()
+    method = parser.add_argument_group("method")
+    method.add_argument("--method", choices=METHODS, default="none", help="what is added to the cross-entropy")
+    method.add_argument(
+        "--alpha", metavar="A", type=float, default=defaults.alpha, help="weight; two views and vat: alpha/4 before D"
+    )
+    method.add_argument("--alpha-warmup", type=float, default=defaults.alpha_warmup, metavar="SHARE", help=WARMUP)
+    for name in VARIED:
+        method.add_argument(f"--{name}", **_own(name))
+    _of_one_method(method)
+    method.add_argument("--seed", metavar="N", type=int, default=defaults.seed, help="of weights, order and dropout")
+    method.add_argument(
+        "--patience", type=int, metavar="N", help="stop after N epochs without a better dev F1; else never"
+    )
+    _learning(parser)
+    parser.add_argument("--output", metavar="DIR", help="folder of the run; runs/CORPUS-METHOD-seedSEED if not given")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --output, with its own settings")
+
+
+def _compare(parser: argparse.ArgumentParser) -> None:
+    data = parser.add_argument_group("what to learn from")
+    data.add_argument(
+        "--corpus",
+        action="append",
+        nargs="+",
+        metavar=("NAME", "FILE"),
+        help=f"toy, {' or '.join(KNOWN)}, or a name of your own with TRAIN DEV TEST files; may be given several times",
+    )
+    _files(data)
+    what = parser.add_argument_group("grid")
+    what.add_argument(
+        "--methods",
+        nargs="+",
+        choices=METHODS,
+        metavar="M",
+        default=["none", "sigmoid", "softmax"],
+        help=f"of {', '.join(METHODS)}",
+    )
+    what.add_argument(
+        "--alphas",
+        nargs="+",
+        type=float,
+        default=[1.0],
+        metavar="A",
+        help="weights; 0: two views, D not counted",
+    )
+    warmup = TrainingConfig().alpha_warmup
+    what.add_argument("--alpha-warmups", nargs="+", type=float, default=[warmup], metavar="SHARE", help=WARMUP)
+    for name in VARIED:
+        own = _own(name)
+        what.add_argument(f"--{name}s", **{**own, "nargs": "+", "default": [own["default"]]})
+    what.add_argument(
+        "--tuning-seeds", nargs="+", type=int, metavar="N", help="seeds of the whole grid; else all of --seeds"
+    )
+    what.add_argument(
+        "--seeds", nargs="+", type=int, metavar="N", default=[0, 1, 2, 3, 4], help="the same for every method"
+    )
+    _of_one_method(what)
+    _learning(parser)
+    parser.add_argument(
+        "--jobs", metavar="N", type=int, default=1, help="runs at a time, each a process with one thread"
+    )
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        default="runs/compare.jsonl",
+        help="rows; table and figure, FILE with .png, show all rows in it",
+    )
+
+
+VARIED: dict[str, dict[str, Any]] = {
+    "epsilon": {"type": float, "metavar": "X", "help": "vat: how far, as a share of the embeddings' length"},
+    "temperature": {"type": float, "metavar": "T", "help": "uda: of the target; distillation: of both, or inf"},
+    "threshold": {"type": float, "metavar": "P", "help": "uda: probability from which a span counts as sure"},
+    "divide": {"choices": ("all", "confident"), "help": "uda: by all spans or the sure ones"},
+}
+"""Settings of a method's own: one value in `gpkl train`, several (with an s) in `gpkl compare`."""
+
+
+def _own(name: str) -> dict[str, Any]:
+    return {**VARIED[name], "default": getattr(TrainingConfig(), name)}
+
+
+def _of_one_method(group: argparse._ArgumentGroup) -> None:
+    """Settings of a method's own that a comparison holds fixed, and what it learns from."""
+    config = TrainingConfig()
+    group.add_argument(
+        "--power-iterations", type=int, metavar="N", default=config.power_iterations, help="vat: steps of the search"
+    )
+    group.add_argument(
+        "--annealing",
+        choices=("none", "log", "linear", "exp"),
+        default=config.annealing,
+        help="uda: how labelled spans are released",
+    )
+    group.add_argument(
+        "--unlabelled-ratio",
+        type=int,
+        metavar="N",
+        default=config.unlabelled_ratio,
+        help="uda: unlabelled sentences for each labelled one",
+    )
+    group.add_argument("--hide", type=float, metavar="SHARE", default=config.hide, help="uda: of words, hidden")
+    group.add_argument(
+        "--exchange", type=float, metavar="SHARE", default=config.exchange, help="uda: of words, exchanged"
+    )
+    group.add_argument(
+        "--unlabelled",
+        metavar="SOURCE",
+        help="uda: a number of train's sentences after those learnt from, rest for all of them, or a file",
+    )
+    group.add_argument(
+        "--teacher", metavar="DIR", help="distillation: folder of a run or tagger; {seed} in it becomes the seed"
+    )
+
+
+def _files(group: argparse._ArgumentGroup) -> None:
+    """Files, how to read them, and how much of them."""
+    for part, text in (
+        ("train", "to learn from"),
+        ("dev", "that chooses the best epoch"),
+        ("test", "for the final score"),
+    ):
+        group.add_argument(f"--{part}", metavar="F", help=f"file {text}, CoNLL or JSONL")
+    group.add_argument("--format", choices=("auto", "conll", "jsonl"), default="auto", help="of the files")
+    group.add_argument("--encoding", metavar="NAME", default="utf-8", help="of the files")
+    group.add_argument("--limit-train", type=int, metavar="N", help="first N sentences of train only")
+    group.add_argument("--toy-size", type=int, metavar="N", default=SIZES["train"], help="sentences of the toy's train")
+    group.add_argument(
+        "--label-noise", type=float, metavar="P", default=0.0, help="share of damaged spans in the toy's train"
+    )
+
+
+def _learning(parser: argparse.ArgumentParser) -> None:
+    """Model and optimiser."""
+    config, model = TrainingConfig(), ModelConfig()
+    group = parser.add_argument_group("model and training")
+    group.add_argument(
+        "--encoder", default=model.encoder, metavar="E", help="scratch, or a transformers folder or hub name"
+    )
+    group.add_argument("--head", choices=("global_pointer", "efficient"), default=model.head, help="span head")
+    group.add_argument(
+        "--hidden-size", metavar="N", type=int, default=model.hidden_size, help="features a token, encoder from scratch"
+    )
+    group.add_argument(
+        "--dropout", metavar="SHARE", type=float, default=model.dropout, help="share of features, encoder from scratch"
+    )
+    group.add_argument("--epochs", metavar="N", type=int, default=config.epochs, help="passes over train")
+    group.add_argument("--batch-size", metavar="N", type=int, default=config.batch_size, help="sentences a step")
+    group.add_argument(
+        "--learning-rate",
+        metavar="X",
+        type=float,
+        default=config.learning_rate,
+        help="of new weights, at its highest (AdamW)",
+    )
+    group.add_argument(
+        "--encoder-learning-rate",
+        metavar="X",
+        type=float,
+        default=config.encoder_learning_rate,
+        help="of pretrained weights",
+    )
+    group.add_argument("--device", choices=DEVICES, default=config.device, help="auto: the best that is there")
+    group.add_argument(
+        "--mixed-precision",
+        choices=("auto", "no", "bf16"),
+        default=config.mixed_precision,
+        help="auto: bf16 on a GPU with it",
+    )
+
+
+def _predict(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="folder of a run, or of a saved tagger")
+    parser.add_argument("file", metavar="FILE", help="what to read; - is standard input")
+    parser.add_argument("--output", metavar="F", help="file to write; standard output if not given")
+    parser.add_argument("--format", choices=("auto", "text", "conll", "jsonl"), default="auto", help="of FILE")
+    parser.add_argument("--tokens", choices=("words", "characters"), default="words", help="of plain text")
+    parser.add_argument("--threshold", metavar="X", type=float, default=0.0, help="spans scored above it are found")
+    _using(parser)
+
+
+def _evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="folder of a run, or of a saved tagger")
+    parser.add_argument("file", metavar="FILE", help="file with gold spans, or a name such as wnut17:test")
+    parser.add_argument("--output", metavar="F", help="also write the scores there, as JSON")
+    parser.add_argument("--format", choices=("auto", "conll", "jsonl"), default="auto", help="of FILE")
+    _using(parser)
+
+
+def _using(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--encoding", metavar="NAME", default="utf-8", help="of FILE")
+    parser.add_argument("--batch-size", metavar="N", type=int, default=32, help="sentences at a time")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="auto: the best that is there")

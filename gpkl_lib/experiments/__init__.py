@@ -1,0 +1,32 @@
+"""Experiments: methods x weights x seeds x corpora, recorded row by row, compared in pairs."""
+
+from gpkl_lib.experiments.plots import comparison_figure
+from gpkl_lib.experiments.records import identity, provenance
+from gpkl_lib.experiments.runner import compare, run_trial, score_record
+from gpkl_lib.experiments.summary import MethodSummary, groups, label, summarise
+from gpkl_lib.experiments.tables import comparison_table, history_table, scores_table, show
+from gpkl_lib.experiments.teachers import Teacher
+from gpkl_lib.experiments.trials import ModelConfig, Task, Trial, best_on_dev, grid
+
+__all__ = [
+    "MethodSummary",
+    "ModelConfig",
+    "Task",
+    "Teacher",
+    "Trial",
+    "best_on_dev",
+    "compare",
+    "comparison_figure",
+    "comparison_table",
+    "grid",
+    "groups",
+    "history_table",
+    "identity",
+    "label",
+    "provenance",
+    "run_trial",
+    "score_record",
+    "scores_table",
+    "show",
+    "summarise",
+]

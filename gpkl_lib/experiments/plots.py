@@ -1,0 +1,88 @@
+"""The figure of a comparison: every seed is a point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
+
+from gpkl_lib._optional import optional
+from gpkl_lib._storage import Row
+from gpkl_lib.experiments.summary import MethodSummary, f1_by_seed, groups, summarise, variants
+
+STYLES = {
+    "none": ("o", "#555555"),
+    "two views": ("v", "#cc79a7"),
+    "sigmoid": ("s", "#0072b2"),
+    "softmax": ("^", "#d55e00"),
+    "squared": ("D", "#009e73"),
+    "vat": ("P", "#e69f00"),
+    "uda": ("X", "#56b4e9"),
+    "distillation": ("*", "#8a6d00"),
+}
+"""Marker and colour of each method; the colours are Okabe and Ito's, told apart by every kind of colour vision."""
+
+
+def style(label: str) -> tuple[str, str]:
+    """Marker and colour of a method, whatever its label says besides."""
+    return STYLES[label.partition(",")[0]]
+
+
+def comparison_figure(rows: Sequence[Row]) -> Any:
+    """A row of two panels for each group of runs, as a Matplotlib figure.
+
+    Left: F1 of each method at its tuned weight, a point a seed, grey lines joining the pairs, a bar at the mean.
+    Right: F1 on dev against alpha, a line through the means of each warm-up, a level one without a weight.
+    """
+    figures = optional("matplotlib.figure", "train", "the figure of a comparison")
+    parts = groups(rows)
+    figure = figures.Figure((9, 3.6 * len(parts)), layout="constrained")
+    for (left, right), group in zip(figure.subplots(len(parts), 2, squeeze=False), parts, strict=True):
+        _methods(left, summarise(group), group[0]["corpus"]["name"])
+        _weights(right, group)
+    return figure
+
+
+def _methods(axes: Any, summaries: Sequence[MethodSummary], name: str) -> None:
+    scores = [summary.test or summary.dev for summary in summaries]
+    for seed in sorted({seed for values in scores for seed in values}):
+        axes.plot([values.get(seed) for values in scores], color="#bbbbbb", linewidth=0.8, zorder=1)
+    for place, (summary, values) in enumerate(zip(summaries, scores, strict=True)):
+        marker, colour = style(summary.method)
+        axes.scatter([place] * len(values), list(values.values()), marker=marker, color=colour, s=24, zorder=3)
+        axes.hlines(fmean(values.values()), place - 0.2, place + 0.2, color=colour, linewidth=2, zorder=2)
+    labels = [f"{s.method}\nα {s.alpha:g}" if s.alpha else s.method for s in summaries]
+    slant = {"rotation": 40, "ha": "right"} if len(labels) > 5 else {}
+    axes.set_xticks(range(len(labels)), labels, fontsize=9, **slant)
+    axes.margins(x=0.15)
+    axes.set_ylabel("F1 on test" if all(s.test for s in summaries) else "F1 on dev")
+    axes.set_title(f"{name}: a point a seed, weight chosen on dev")
+
+
+def _weights(axes: Any, group: Sequence[Row]) -> None:
+    lines: dict[tuple[str, float], dict[float, list[float]]] = {}
+    for (method, alpha, warmup, _), runs in variants(group).items():
+        values = list(f1_by_seed(runs, "dev").values())
+        marker, colour = style(method)
+        if alpha == 0:
+            axes.axhline(
+                fmean(values), color=colour, linestyle=(0, (1, 1) if method == "none" else (4, 2)), label=method
+            )
+            continue
+        at = lines.setdefault((method, warmup), {})
+        at[alpha] = max(at.get(alpha, values), values, key=fmean)  # the best of the method's other settings
+        axes.scatter([alpha] * len(values), values, marker=marker, color=colour, s=12, alpha=0.6)
+    warmups = sorted({warmup for _, warmup in lines})
+    kinds = sorted({method for method, _ in lines})
+    for (method, warmup), by_alpha in sorted(lines.items()):
+        alphas, dashes = sorted(by_alpha), ("-", ":", "-.")[warmups.index(warmup) % 3]
+        label = method if len(warmups) == 1 else f"{method}, warm-up {warmup:g}"
+        means = [fmean(by_alpha[alpha]) for alpha in alphas]
+        marker, colour = style(method)
+        alike = [kind for kind in kinds if style(kind) == style(method)]  # one method at several settings: paler lines
+        shade = 1 - 0.8 * alike.index(method) / len(alike)
+        axes.plot(alphas, means, dashes, marker=marker, color=colour, alpha=shade, label=label)
+    axes.set_xscale("log")
+    axes.set_xlabel("alpha")
+    axes.set_ylabel("F1 on dev")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=8)  # above: it hides no point

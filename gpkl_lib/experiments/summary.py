@@ -1,0 +1,164 @@
+"""What a comparison found: of each method the variant that dev chose, and its paired difference from the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from gpkl_lib._storage import Row
+from gpkl_lib.experiments.records import identity
+from gpkl_lib.statistics import PairedDifference, paired_difference
+from gpkl_lib.training import OWN
+
+OF_ONE_METHOD = (*dict.fromkeys(name for names in OWN.values() for name in names), "unlabelled")
+VARIED = ("method", "alpha", "alpha_warmup", "seed", "teacher", *OF_ONE_METHOD)
+"""What runs of one comparison may differ in; all else is the same for a group."""
+
+
+class Variant(NamedTuple):
+    """What runs have in common that differ in their seed alone; `own` holds the settings of the method's own."""
+
+    label: str
+    alpha: float
+    alpha_warmup: float
+    own: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class MethodSummary:
+    """A method at the variant (alpha, alpha_warmup, its own settings) that dev chose among `tried`.
+
+    Attributes:
+        corpus, method, alpha, alpha_warmup: what was run; `method` is its `label`.
+        own: the settings that this method has and others do not, such as epsilon.
+        tried: how many variants were compared on dev, with how many seeds of each in `tuning_seeds`.
+        dev, test: F1 by seed; `test` is empty where the corpus has no test part.
+        difference: of F1 on test (on dev where there is no test) from the baseline; None for the baseline itself.
+        steps, seconds, cpu_seconds: mean optimiser steps, wall time and processor time of a run.
+    """
+
+    corpus: str
+    method: str
+    alpha: float
+    alpha_warmup: float
+    own: dict[str, Any]
+    tried: int
+    tuning_seeds: int
+    dev: dict[int, float]
+    test: dict[int, float]
+    difference: PairedDifference | None
+    steps: float
+    seconds: float
+    cpu_seconds: float
+
+
+def label(row: Row) -> str:
+    """What a run is called: its method, "two views" for a divergence of weight 0, and what splits a method in several.
+
+    The two ways of dividing in uda and the temperatures of distillation are compared with each other: each has its own.
+    """
+    config = row["config"]
+    method = str(config["method"])
+    if method == "uda":
+        return f"uda, by {config['divide']}"
+    if method == "distillation":
+        return f"distillation, T = {float(config['temperature']):g}"
+    return "two views" if method != "none" and config["alpha"] == 0 else method
+
+
+def variants(rows: Sequence[Row]) -> dict[Variant, dict[int, Row]]:
+    """Rows of one group as variant -> seed -> row, in the order of the file.
+
+    Raises:
+        ValueError: two rows of one variant and seed (students of two teachers, say).
+    """
+    found: dict[Variant, dict[int, Row]] = {}
+    for row in rows:
+        config = row["config"]
+        own = tuple((name, _plain(config[name])) for name in OF_ONE_METHOD if name in config)
+        runs = found.setdefault(Variant(label(row), config["alpha"], config["alpha_warmup"], own), {})
+        if config["seed"] in runs:
+            raise ValueError(f"two rows of {label(row)} with seed {config['seed']} and the same settings")
+        runs[config["seed"]] = row
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """A value that can be a key: sentences are their checksum."""
+    return value["contents"] if isinstance(value, dict) else value
+
+
+def groups(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows that may be compared with each other: one corpus, one model, one configuration but for `VARIED`."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        fixed = {name: value for name, value in row["config"].items() if name not in VARIED}
+        found.setdefault(identity({"corpus": row["corpus"], "model": row["model"], "config": fixed}), []).append(row)
+    return list(found.values())
+
+
+def summarise(rows: Sequence[Row], *, baseline: str = "none") -> list[MethodSummary]:
+    """For each group and method the variant with the best mean dev F1, and its paired difference from the baseline.
+
+    Only variants with every seed of the group stand to be chosen, so that a half-finished grid favours none; the first
+    one in the file wins a tie. Where a grid was run on a few seeds and its best variant on all of them, as by
+    `gpkl compare --tuning-seeds`, only that one has every seed; `tried` counts the whole grid.
+    """
+    summaries = []
+    for group in groups(rows):
+        seeds = {row["config"]["seed"] for row in group}
+        grids: dict[str, list[dict[int, Row]]] = {}
+        for (method, *_), runs in variants(group).items():
+            grids.setdefault(method, []).append(runs)
+        whole = {method: [runs for runs in grid if runs.keys() == seeds] for method, grid in grids.items()}
+        chosen = {method: max(found, key=_mean_dev) for method, found in whole.items() if found}
+        for method, runs in chosen.items():
+            paired = None
+            if method != baseline and baseline in chosen:
+                part = "test" if all(row["test"] for row in group) else "dev"
+                paired = paired_difference(f1_by_seed(runs, part), f1_by_seed(chosen[baseline], part))
+            summaries.append(_summary(runs, _tuning(grids[method], seeds), paired))
+    return summaries
+
+
+def _tuning(grid: Sequence[dict[int, Row]], seeds: set[int]) -> tuple[int, int]:
+    """(variants compared, seeds of each): all with the seeds that every one has.
+
+    If that is one seed at most, it is that of a tuning only where a single variant went on to the others; where several
+    did, the grid was not finished, and those with every seed were compared.
+    """
+    shared = set.intersection(*(set(runs) for runs in grid))
+    whole = sum(seeds <= runs.keys() for runs in grid)
+    if not shared or (len(shared) == 1 and whole > 1):
+        shared = seeds
+    return sum(shared <= runs.keys() for runs in grid), len(shared)
+
+
+def f1_by_seed(runs: Mapping[int, Row], part: str) -> dict[int, float]:
+    """F1 on "dev" or "test" by seed; rows without that part are left out."""
+    return {seed: row[part]["f1"] for seed, row in sorted(runs.items()) if row[part]}
+
+
+def _mean_dev(runs: Mapping[int, Row]) -> float:
+    return fmean(f1_by_seed(runs, "dev").values())
+
+
+def _summary(runs: Mapping[int, Row], tuning: tuple[int, int], difference: PairedDifference | None) -> MethodSummary:
+    first = next(iter(runs.values()))
+    return MethodSummary(
+        corpus=first["corpus"]["name"],
+        method=label(first),
+        alpha=first["config"]["alpha"],
+        alpha_warmup=first["config"]["alpha_warmup"],
+        own={name: first["config"][name] for name in OF_ONE_METHOD if name in first["config"]},
+        tried=tuning[0],
+        tuning_seeds=tuning[1],
+        dev=f1_by_seed(runs, "dev"),
+        test=f1_by_seed(runs, "test"),
+        difference=difference,
+        steps=fmean(row["steps"] for row in runs.values()),
+        seconds=fmean(row["seconds"] for row in runs.values()),
+        cpu_seconds=fmean(row["cpu_seconds"] for row in runs.values()),
+    )

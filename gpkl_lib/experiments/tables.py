@@ -1,0 +1,116 @@
+"""Results as tables for a terminal or a log."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import fmean, stdev
+from typing import Any
+
+from gpkl_lib._optional import optional
+from gpkl_lib._storage import Row
+from gpkl_lib.experiments.summary import MethodSummary
+from gpkl_lib.spans import SpanScores
+from gpkl_lib.statistics import PairedDifference
+from gpkl_lib.training import History
+
+WIDTH = 130  # columns, where the output is no terminal
+
+
+def show(table: Any) -> None:
+    """Print a table to standard output."""
+    console = optional("rich.console", "train", "a table").Console()
+    if not console.is_terminal:
+        console.width = WIDTH
+    console.print(table)
+
+
+def history_table(history: History) -> Any:
+    """An epoch a row, with an asterisk at the one whose weights were kept."""
+    table = _table("training", "epoch", "step", "loss", "task", "divergence", "alpha", "dev P", "dev R", "dev F1", "s")
+    for row in history.rows:
+        divergence = "" if row["divergence"] is None else f"{row['divergence']:.4f}"
+        table.add_row(
+            f"{row['epoch']}{' *' if row is history.best else '  '}",
+            str(row["step"]),
+            f"{row['loss']:.4f}",
+            f"{row['task']:.4f}",
+            divergence,
+            f"{row['alpha']:g}",
+            *(f"{row[name]:.4f}" for name in ("precision", "recall", "f1")),
+            f"{row['seconds']:.1f}",
+        )
+    return table
+
+
+def scores_table(title: str, scores: SpanScores) -> Any:
+    """A type a row and all of them in the last, with counts of spans."""
+    table = _table(title, "type", "precision", "recall", "F1", "correct", "predicted", "gold")
+    for name, score in [*scores.by_type.items(), ("all", scores)]:
+        values = (f"{value:.4f}" for value in (score.precision, score.recall, score.f1))
+        table.add_row(name, *values, str(score.correct), str(score.predicted), str(score.gold))
+    return table
+
+
+def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row]) -> Any:
+    """A method a row, at the alpha and warm-up that dev chose; `rows` are those of the group."""
+    seeds = sorted({row["config"]["seed"] for row in rows})
+    part = "test" if all(row["test"] for row in rows) else "dev"
+    table = _table(
+        f"{rows[0]['corpus']['name']}: F1, mean ± standard deviation over seeds {', '.join(map(str, seeds))}",
+        *(
+            "method",
+            "alpha",
+            "warm-up",
+            "tried",
+            "dev",
+            "test",
+            f"{part}: difference from none [95 %]",
+            "steps",
+            "s a run",
+            "CPU s",
+        ),
+    )
+    for s in summaries:
+        table.add_row(
+            "\n".join([s.method, *own_settings(s)]),
+            f"{s.alpha:g}" if s.alpha else "",
+            f"{s.alpha_warmup:g}" if s.alpha else "",
+            str(s.tried),
+            mean_and_spread(list(s.dev.values())),
+            mean_and_spread(list(s.test.values())),
+            "" if s.difference is None else interval(s.difference),
+            f"{s.steps:.0f}",
+            f"{s.seconds:.1f}",
+            f"{s.cpu_seconds:.1f}",
+        )
+    return table
+
+
+def own_settings(summary: MethodSummary) -> list[str]:
+    """["epsilon 0.1"]: the settings of the method's own that comparisons vary and its name does not say."""
+    told = {"vat": ("epsilon",), "uda": ("temperature", "threshold")}.get(summary.method.partition(",")[0], ())
+    return [f"{name} {summary.own[name]}" for name in told]
+
+
+def mean_and_spread(values: Sequence[float]) -> str:
+    """'0.7123 ± 0.0101'; no spread from a single value, nothing from none."""
+    if len(values) < 2:
+        return f"{values[0]:.4f}" if values else ""
+    return f"{fmean(values):.4f} ± {stdev(values):.4f}"
+
+
+def interval(difference: PairedDifference) -> str:
+    """'+0.0123 [-0.0010, +0.0256]'; no interval from a single pair."""
+    if math.isnan(difference.low):
+        return f"{difference.mean:+.4f} (one pair)"
+    return f"{difference.mean:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
+
+
+def _table(title: str, *columns: str) -> Any:
+    """Words to the left in the first column, numbers to the right in the others."""
+    rich = optional("rich.table", "train", "a table")
+    table = rich.Table(title=title, title_justify="left", box=optional("rich.box", "train", "a table").SIMPLE)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left")
+    return table

@@ -1,0 +1,56 @@
+"""A trained tagger on disk as the teacher of others: what it is, and how good it is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpkl_lib._storage import CheckpointError, Row
+from gpkl_lib.corpora import Corpus, contents
+from gpkl_lib.tagger import DESCRIPTION, WEIGHTS, Tagger
+from gpkl_lib.training import BEST, evaluate
+
+_records: dict[str, Row] = {}  # a teacher has many students in a comparison: it is scored once a process
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """The tagger in `folder`: a saved tagger's own, or that of a run, whose best epoch it then is."""
+
+    folder: Path
+
+    @property
+    def place(self) -> Path:
+        """Where the tagger's files are."""
+        best = self.folder / BEST
+        return best if (best / DESCRIPTION).exists() else self.folder
+
+    @property
+    def weights(self) -> str:
+        """sha256 of the file of its weights. Raises CheckpointError if there is none."""
+        file = self.place / WEIGHTS
+        if not file.is_file():
+            raise CheckpointError(f"no teacher in {self.folder} ({WEIGHTS} is missing); gpkl train makes one")
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+
+    def load(self) -> Tagger:
+        """The tagger, in evaluation mode. Raises CheckpointError as `Tagger.load`."""
+        return Tagger.load(self.place)
+
+    def record(self, parts: Mapping[str, Corpus]) -> Row:
+        """Folder, sha256 of the weights, number of parameters, and F1 on the "dev" and "test" among `parts`."""
+        scored = {part: corpus for part, corpus in parts.items() if part != "train"}
+        key = " ".join([self.weights, *(contents(corpus) for corpus in scored.values())])
+        if key not in _records:
+            tagger = self.load()
+            _records[key] = {"weights": self.weights, "parameters": parameters(tagger)} | {
+                part: {"f1": evaluate(tagger, corpus).f1} for part, corpus in scored.items()
+            }
+        return {"folder": str(self.folder), **_records[key]}
+
+
+def parameters(tagger: Tagger) -> int:
+    """How many numbers training may change."""
+    return sum(parameter.numel() for parameter in tagger.parameters())

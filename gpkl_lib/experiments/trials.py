@@ -1,0 +1,175 @@
+"""What a comparison runs: tasks, models, the cells of a grid, and the choice among them on dev."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from gpkl_lib._storage import Row
+from gpkl_lib.corpora import Corpus, bare, contents
+from gpkl_lib.experiments.summary import label
+from gpkl_lib.experiments.teachers import Teacher
+from gpkl_lib.tagger import Tagger
+from gpkl_lib.training import OWN, TWO_VIEWS, TrainingConfig
+
+FREE = ("device", "checkpoint_seconds")
+"""Settings that do not name a run: the same row may come from another device, and says from which."""
+
+
+VARIED = ("epsilon", "temperature", "threshold", "divide")
+"""Settings of one method's own that `grid` is mostly given several values of."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learnt: the three parts of a corpus, `test` None where there is none; and sentences without labels."""
+
+    name: str
+    train: Corpus
+    dev: Corpus
+    test: Corpus | None = None
+    unlabelled: Corpus | None = None
+
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Every type of train and dev: a type that only test has cannot be learnt, and counts as missed."""
+        return tuple(sorted({*self.train.types, *self.dev.types}))
+
+    def record(self) -> Row:
+        """Name, and sha256 and number of sentences of each part."""
+        return {"name": self.name} | {
+            part: {"sha256": corpus.sha256, "sentences": len(corpus)} for part, corpus in self.parts().items()
+        }
+
+    def parts(self) -> dict[str, Corpus]:
+        """Those of "train", "dev" and "test" that there are."""
+        parts = {"train": self.train, "dev": self.dev, "test": self.test}
+        return {part: corpus for part, corpus in parts.items() if corpus is not None}
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What learns.
+
+    Attributes:
+        encoder: "scratch", or a folder or hub name of a `transformers` encoder.
+        head: "global_pointer" or "efficient".
+        hidden_size, dropout: of the encoder from scratch; a pretrained one brings its own.
+    """
+
+    encoder: str = "scratch"
+    head: str = "global_pointer"
+    hidden_size: int = 200
+    dropout: float = 0.4
+
+    def build(self, task: Task, seed: int) -> Tagger:
+        """A tagger for the task; `seed` alone decides its first weights, so that methods start as pairs."""
+        if self.encoder != "scratch":
+            return Tagger.from_encoder(self.encoder, task.types, head=self.head, seed=seed)
+        sizes: dict[str, Any] = {"hidden_size": self.hidden_size, "dropout": self.dropout}
+        return Tagger.from_scratch(task.train.sentences, task.types, head=self.head, seed=seed, **sizes)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One cell of the grid; `teacher` is the folder of the one that method "distillation" learns from."""
+
+    task: Task
+    model: ModelConfig
+    config: TrainingConfig
+    teacher: Path | None = None
+
+    def settings(self) -> Row:
+        """The whole configuration as JSON; `identity` of it names the run.
+
+        What a method does not use stays out of it: without uda the unlabelled sentences, without distillation the
+        teacher (the sha256 of its weights).
+        """
+        config = {name: value for name, value in self.config.settings().items() if name not in FREE}
+        if self.unlabelled is not None:
+            config["unlabelled"] = {"contents": contents(bare(self.unlabelled)), "sentences": len(self.unlabelled)}
+        if self.taught_by is not None:
+            config["teacher"] = self.taught_by.weights
+        return {"corpus": self.task.record(), "model": asdict(self.model), "config": config}
+
+    @property
+    def unlabelled(self) -> Corpus | None:
+        """The sentences without labels, if the method learns from them."""
+        return self.task.unlabelled if self.config.method == "uda" else None
+
+    @property
+    def taught_by(self) -> Teacher | None:
+        """The teacher, if the method learns from one."""
+        return Teacher(self.teacher) if self.teacher is not None and self.config.method == "distillation" else None
+
+    def __str__(self) -> str:
+        c = self.config
+        weight = "" if c.method == "none" else f" alpha={c.alpha:g} alpha_warmup={c.alpha_warmup:g}"
+        own = "".join(f" {name}={getattr(c, name)}" for name in OWN.get(c.method, ()) if name in VARIED)
+        return f"{self.task.name} {c.method}{weight}{own} seed={c.seed}"
+
+
+def grid(
+    base: TrainingConfig,
+    methods: Sequence[str],
+    alphas: Sequence[float],
+    warmups: Sequence[float],
+    seeds: Sequence[int],
+    **own: Sequence[Any],
+) -> list[TrainingConfig]:
+    """Every combination, seeds innermost, without those that differ in name only.
+
+    Method "none" has no weight and stands once a seed. So does weight 0, two views whose divergence counts nothing: the
+    control that tells what the second view alone does. It stands under the first method that has two views.
+
+    Args:
+        base: the settings that do not vary.
+        methods, alphas, warmups, seeds: what varies; alphas and warmups for every method but "none".
+        own: values of settings that some methods have of their own, by name, such as epsilon=[0.1, 0.3]; each method
+            has a variant for each combination of those that are its own.
+
+    Raises:
+        ValueError: methods other than "none" without an alpha, a value given twice, a value out of its range, alpha 0
+            without a method of two views.
+    """
+    for name, values in {"methods": methods, "alphas": alphas, "warmups": warmups, "seeds": seeds, **own}.items():
+        if len(set(values)) != len(values):
+            raise ValueError(f"{name} must be distinct, got {', '.join(map(str, values))}")
+    weighted = [method for method in methods if method != "none"]
+    if weighted and not alphas:
+        raise ValueError(f"methods {', '.join(weighted)} need at least one alpha")
+    controls = [method for method in weighted if method in TWO_VIEWS][:1]
+    if weighted and 0 in alphas and not controls:
+        raise ValueError(f"alpha 0 is two views without their divergence; {', '.join(weighted)} has one view")
+    cells: list[dict[str, Any]] = [{"method": "none", "alpha": 0.0, "alpha_warmup": 0.0}] * ("none" in methods)
+    cells += [{"method": method, "alpha": 0.0, "alpha_warmup": 0.0} for method in controls * (0 in alphas)]
+    for method in weighted:
+        names = [name for name in own if name in OWN.get(method, ())]
+        cells += [
+            {"method": method, "alpha": alpha, "alpha_warmup": warmup, **dict(zip(names, values, strict=True))}
+            for values in product(*(own[name] for name in names))
+            for warmup in warmups
+            for alpha in alphas
+            if alpha != 0
+        ]
+    return [replace(base, **cell, seed=seed) for cell in cells for seed in seeds]
+
+
+def best_on_dev(trials: Sequence[Trial], rows: Sequence[Row]) -> list[Trial]:
+    """Of each task and method (by `label`) the variant with the best mean F1 on dev: one trial for it, of any seed.
+
+    Args:
+        trials: a grid, seeds innermost.
+        rows: one for each trial, in the same order.
+    """
+    scores: dict[tuple[str, str], dict[TrainingConfig, list[float]]] = {}
+    first: dict[tuple[str, str, TrainingConfig], Trial] = {}
+    for trial, row in zip(trials, rows, strict=True):
+        place, variant = (trial.task.name, label(row)), replace(trial.config, seed=0)
+        scores.setdefault(place, {}).setdefault(variant, []).append(row["dev"]["f1"])
+        first.setdefault((*place, variant), trial)
+    return [first[(*place, max(found, key=lambda variant: fmean(found[variant])))] for place, found in scores.items()]

@@ -1,0 +1,1 @@
+"""Drawing aids of the explorables, in Python and in JavaScript."""

@@ -1,0 +1,267 @@
+"""A tagger: an encoder, a span head, the names of the types; it trains, predicts, saves and loads."""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gpkl_lib._storage import CheckpointError, read_tensors, write_tensors, write_text
+from gpkl_lib.corpora import Batch, Sentence, Vocabulary, batches
+from gpkl_lib.global_pointer import EfficientGlobalPointer, GlobalPointer
+from gpkl_lib.spans import Span, decode_projection
+from gpkl_lib.tagger.pretrained import PretrainedEncoder
+from gpkl_lib.tagger.word_encoder import WordEncoder
+from gpkl_lib.tiled import tiled_head_loss
+
+HEADS = {"global_pointer": GlobalPointer, "efficient": EfficientGlobalPointer}
+WEIGHTS, DESCRIPTION = "model.safetensors", "tagger.json"
+
+
+class Tagger(nn.Module):
+    """Sentences in, one score for every (type, start, end) out. Build it with `from_scratch` or `from_encoder`.
+
+    Args:
+        encoder: gives hidden states; brings `hidden_size`, `collate` and `description` with it.
+        types: H names of span types, the order of the head's scores.
+        head: "global_pointer" or "efficient" (EfficientGlobalPointer).
+        head_size: features of a query or key, even.
+
+    Attributes:
+        max_span_length: tokens of the longest span that `predict` may give; None for any. `fit` sets it to the longest
+            training sentence: scores at greater distances were never trained, and on longer sentences they are noise.
+
+    Raises:
+        ValueError: unknown head, no types or one of them twice; sizes as the heads say.
+    """
+
+    def __init__(
+        self,
+        encoder: WordEncoder | PretrainedEncoder,
+        types: Sequence[str],
+        *,
+        head: str = "global_pointer",
+        head_size: int = 64,
+    ) -> None:
+        super().__init__()
+        if head not in HEADS:
+            raise ValueError(f"head must be one of {', '.join(HEADS)}, got {head!r}")
+        if not types or len(set(types)) != len(types):
+            raise ValueError(f"types must be distinct names, at least one; got {list(types)}")
+        self.encoder = encoder
+        self.types = tuple(types)
+        self.head = HEADS[head](encoder.hidden_size, len(self.types), head_size)
+        self.settings: dict[str, Any] = {"head": head, "head_size": head_size}
+        self.max_span_length: int | None = None
+
+    @classmethod
+    def from_scratch(
+        cls,
+        sentences: Sequence[Sentence],
+        types: Sequence[str],
+        *,
+        head: str = "global_pointer",
+        head_size: int = 64,
+        seed: int = 0,
+        **encoder: Any,
+    ) -> Tagger:
+        """A small tagger with a vocabulary of `sentences`; `encoder` holds settings of `WordEncoder`, by name.
+
+        The initial weights follow from `seed` alone; torch's own random state is left as it was.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            words = WordEncoder(Vocabulary.build(sentences), **encoder)
+            return cls(words, types, head=head, head_size=head_size)
+
+    @classmethod
+    def from_encoder(
+        cls,
+        name_or_path: str | Path,
+        types: Sequence[str],
+        *,
+        head: str = "global_pointer",
+        head_size: int = 64,
+        seed: int = 0,
+    ) -> Tagger:
+        """A tagger on a pretrained encoder of `transformers`: a local folder or a hub name.
+
+        Raises:
+            ModuleNotFoundError: transformers is missing; the message names the extra.
+            ValueError: no encoder there that could be loaded, or one without a fast tokenizer.
+        """
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return cls(PretrainedEncoder.load(name_or_path), types, head=head, head_size=head_size)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def collate(self, sentences: Sequence[Sentence], *, labels: bool = True) -> Batch:
+        """A padded batch of B sentences, on the CPU; without `labels` their spans are not looked at.
+
+        Raises:
+            ValueError: a span of a type that the tagger does not have.
+        """
+        return self.encoder.collate(sentences, self.types if labels else None)
+
+    def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What the encoder's layers get, rows first, and a mask of what in it is no padding.
+
+        `virtual_adversarial_loss(lambda x: tagger(batch, x), embeddings, embedding_mask=mask, ...)` moves it.
+        """
+        return self.encoder.embed(batch.inputs, batch.attention_mask)
+
+    def forward(
+        self,
+        batch: Batch,
+        embeddings: Tensor | None = None,
+        *,
+        project: bool = False,
+        tiled: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Logits (B, H, L, L); the cells that are no span hold the dtype's lowest number.
+
+        Args:
+            batch: B sentences.
+            embeddings: what to read in the place of what `embed` gives; None for that itself.
+            project: give query and key, each (B, H, L, d), instead of their products.
+            tiled: give the loss of the batch's gold spans by `tiled_head_loss`, with these options: views, alpha. Two
+                views are the first and the second half of the batch.
+        """
+        states = self.encoder(batch.inputs, batch.attention_mask, embeddings)
+        head: Any = self.head
+        mask = batch.attention_mask
+        if tiled is not None:
+            mask = mask[: len(mask) // tiled.get("views", 1)]
+            return tiled_head_loss(head, states, batch.positives, attention_mask=mask, **tiled)
+        return head.project(states, mask) if project else head(states, mask)
+
+    def predict(
+        self, sentences: Sequence[Sentence], *, batch_size: int = 32, threshold: float = 0.0, warn: bool = True
+    ) -> list[list[Span]]:
+        """The spans of each sentence scored above `threshold`, of at most `max_span_length` tokens; without dropout.
+
+        Args:
+            sentences: their own spans, if they have any, are not looked at.
+            batch_size: sentences at a time; makes no difference to the result.
+            threshold: for the scores.
+            warn: say in a UserWarning what the encoder could not be shown as it stands.
+
+        Raises:
+            ValueError: batch_size below 1.
+        """
+        if warn:
+            self.warn_of_oddities(sentences)
+        order = sorted(range(len(sentences)), key=lambda index: len(sentences[index]))
+        places = iter(order)
+        longest = math.inf if self.max_span_length is None else self.max_span_length
+        found: list[list[Span]] = [[] for _ in sentences]
+        training = self.training
+        self.eval()
+        try:
+            for group in batches([sentences[index] for index in order], batch_size, shuffle=False):
+                batch = self.collate(group, labels=False).to(self.device)
+                with torch.no_grad():
+                    query, key = self(batch, project=True)
+                for spans in decode_projection(query, key, self.types, batch.attention_mask, threshold=threshold):
+                    found[next(places)] = [span for span in spans if span[2] - span[1] <= longest]
+        finally:
+            self.train(training)
+        return found
+
+    def warn_of_oddities(self, sentences: Sequence[Sentence]) -> None:
+        """One UserWarning with counts, if the encoder cannot be shown some words or sentences as they stand."""
+        found = [f"{count:,} {what}" for what, count in self.encoder.survey(sentences).items() if count]
+        if found:
+            warnings.warn(f"of {len(sentences):,} sentences: " + "; ".join(found), stacklevel=3)
+
+    def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """(pretrained, new): weights that come with the encoder, and those that training begins with."""
+        pretrained = list(self.encoder.parameters()) if isinstance(self.encoder, PretrainedEncoder) else []
+        known = set(map(id, pretrained))
+        return pretrained, [parameter for parameter in self.parameters() if id(parameter) not in known]
+
+    def description(self) -> dict[str, Any]:
+        """All that makes the tagger but its weights, as JSON values."""
+        own = {"format": 1, "types": list(self.types), **self.settings, "max_span_length": self.max_span_length}
+        return own | {"encoder": self.encoder.description()}
+
+    def fingerprint(self) -> str:
+        """sha256 of `description`: equal for taggers that can exchange weights."""
+        return _digest(self._text())
+
+    def _text(self) -> str:
+        return json.dumps(self.description(), ensure_ascii=False, indent=1) + "\n"
+
+    def save(self, folder: str | Path) -> None:
+        """Write model.safetensors, tagger.json and (pretrained) the tokenizer's files, each replaced in one step.
+
+        Raises:
+            CheckpointError: the disk refuses.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.encoder.save_files(folder)
+        write_text(folder / DESCRIPTION, self._text())
+        write_tensors(folder / WEIGHTS, self.state_dict(), {"tagger": self.fingerprint()})
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Tagger:
+        """What `save` wrote, on the CPU, in evaluation mode. Needs no network and no other folder.
+
+        Raises:
+            CheckpointError: the folder is missing, damaged, or holds something else; the message says which file.
+        """
+        folder = Path(folder)
+        value, digest = _read_description(folder)
+        tensors, metadata = read_tensors(folder / WEIGHTS)
+        if metadata.get("tagger") != digest:
+            raise CheckpointError(f"{folder}: {WEIGHTS} and {DESCRIPTION} are not of one tagger; save it again")
+        try:
+            settings = dict(value["encoder"])
+            kind = settings.pop("kind")
+            encoder = ENCODERS[kind].from_description(settings, folder)
+            tagger = cls(encoder, value["types"], head=value["head"], head_size=value["head_size"])
+            tagger.max_span_length = value["max_span_length"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{folder / DESCRIPTION} does not describe a tagger: {error!r}") from error
+        try:
+            tagger.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise CheckpointError(f"{folder / WEIGHTS} does not fit {DESCRIPTION}: {error}") from error
+        return tagger.eval()
+
+
+ENCODERS: dict[str, type[WordEncoder] | type[PretrainedEncoder]] = {
+    "words": WordEncoder,
+    "pretrained": PretrainedEncoder,
+}
+
+
+def _read_description(folder: Path) -> tuple[dict[str, Any], str]:
+    path = folder / DESCRIPTION
+    if not path.is_file():
+        what = "holds no saved tagger" if folder.is_dir() else "does not exist"
+        raise CheckpointError(f"{folder} {what} ({path.name} is missing)")
+    text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from error
+    if not isinstance(value, dict) or value.get("format") != 1:
+        raise CheckpointError(f'{path} is no tagger of this version (it should hold "format": 1)')
+    return value, _digest(text)
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()

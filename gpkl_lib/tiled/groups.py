@@ -1,0 +1,112 @@
+"""Which scores are computed together: sentences and types in groups, rows in blocks, gold spans where they fall."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+BLOCK = 1 << 20  # scores of a block, all views and types of it: small against the board, large enough to share out
+ROWS = 64  # of a block: few waste little below the diagonal, many make efficient matrix products
+
+
+@dataclass
+class Group:
+    """Sentences, by number, with the types first <= h < last, cut after n tokens; `whole`: all n of each are real."""
+
+    sentences: list[int]
+    first: int
+    last: int
+    n: int
+    whole: bool
+
+    def index(self) -> list[int] | slice:
+        """The sentences as a slice, which copies nothing, if they stand side by side."""
+        first, count = self.sentences[0], len(self.sentences)
+        return slice(first, first + count) if self.sentences == list(range(first, first + count)) else self.sentences
+
+    def cells(self, views: int, rows: int) -> int:
+        """Scores of its largest block."""
+        return views * len(self.sentences) * (self.last - self.first) * min(rows, self.n) * self.n
+
+    def scores(self, views: int, rows: int) -> int:
+        """Scores of all its blocks."""
+        columns = sum(min(rows, self.n - start) * (self.n - start) for start in range(0, self.n, rows))
+        return views * len(self.sentences) * (self.last - self.first) * columns
+
+
+def groups_of(real: Tensor, types: int, views: int, block: int) -> tuple[list[Group], int]:
+    """Groups whose blocks hold about `block` scores, and the rows of a block; sentences alike in length go together.
+
+    Args:
+        real: boolean (B, L), True = a real token. Sentences without any are in no group.
+        types: H.
+        views: V.
+        block: scores of a block, all its views, sentences and types counted.
+    """
+    if not real.numel() or not types:
+        return [], 1
+    position = torch.arange(1, real.shape[1] + 1, device=real.device)
+    lengths, counts = torch.stack([(real * position).amax(1), real.sum(1)]).tolist()
+    longest = max(*lengths, 1)
+    rows = max(1, min(ROWS, longest, block // (views * longest)))
+    groups: list[Group] = []
+    for b in sorted(range(len(lengths)), key=lengths.__getitem__):
+        n, whole = lengths[b], lengths[b] == counts[b]
+        if not n:
+            continue
+        cells = views * min(rows, n) * n
+        last = groups[-1] if groups and groups[-1].last - groups[-1].first == types else None
+        if last and cells * types * (len(last.sentences) + 1) <= block:
+            last.whole = last.whole and whole and last.n == n
+            last.n = n
+            last.sentences.append(b)
+        else:
+            parts = math.ceil(types / max(1, block // cells))
+            edges = [types * part // parts for part in range(parts + 1)]
+            groups += [Group([b], *edge, n, whole) for edge in pairwise(edges)]
+    return groups, rows
+
+
+class Gold(NamedTuple):
+    """The positives of a group, block by block: their cells in it, sentences and types laid end to end; its edges.
+
+    `pair`, `start` and `end` say in which of the group's sentences and types they are, laid end to end, and where.
+    """
+
+    cell: Tensor
+    edges: list[int]
+    pair: Tensor
+    start: Tensor
+    end: Tensor
+
+
+def gold_of(groups: list[Group], positives: Tensor, shape: tuple[int, int], rows: int) -> list[Gold]:
+    """The positives (sentence, type, i, j) shared out among the groups; `shape` is (B, H)."""
+    place = torch.zeros(3, *shape, dtype=torch.long)  # group, pair in the group and tokens of each (sentence, type)
+    for number, group in enumerate(groups):
+        types = slice(group.first, group.last)
+        width = group.last - group.first
+        place[0, group.sentences, types] = number
+        place[1, group.sentences, types] = torch.arange(len(group.sentences) * width).view(-1, width)
+        place[2, group.sentences, types] = group.n
+    b, h, i, j = positives.unbind(1)
+    number, pair, n = place.to(positives.device)[:, b, h]
+    blocks = max((math.ceil(group.n / rows) for group in groups), default=1)
+    address = number * blocks + i // rows
+    start = i // rows * rows
+    m = n - start
+    cell = (pair * m.clamp(max=rows) + i - start) * m + j - start
+    order = address.argsort()
+    places = [x[order] for x in (cell, pair, i, j)]
+    edges = [0, *torch.bincount(address, minlength=len(groups) * blocks).cumsum(0).tolist()]
+    found = []
+    for at in range(0, len(groups) * blocks, blocks):
+        own = edges[at : at + blocks + 1]
+        mine = (x[own[0] : own[-1]] for x in places)
+        found.append(Gold(next(mine), [edge - own[0] for edge in own], *mine))
+    return found

@@ -1,0 +1,104 @@
+"""What a training step is about: labelled sentences and, as the method asks, further ones or a teacher's scores."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from gpkl_lib.corpora import Batch, Corpus, Sentence, augmented, bare, contents, drawn, words_by_shape
+from gpkl_lib.tagger import Tagger
+from gpkl_lib.training.config import TrainingConfig
+
+
+class Lesson(NamedTuple):
+    """A labelled sentence; with uda also unlabelled ones and their altered copies."""
+
+    sentence: Sentence
+    further: Sequence[Sentence] = ()
+    copies: Sequence[Sentence] = ()
+
+
+class Lessons:
+    """Makes the batches of the steps; everything in them follows from the seed and the step.
+
+    Args:
+        tagger: that learns.
+        train: labelled sentences.
+        config: names the method.
+        unlabelled: with method "uda", sentences whose labels are not looked at.
+        teacher: with method "distillation", a tagger with the types of `tagger`; put on its device.
+
+    Raises:
+        ValueError: what the method needs is missing or empty, what it does not use is given, a teacher of other types.
+    """
+
+    def __init__(
+        self, tagger: Tagger, train: Corpus, config: TrainingConfig, unlabelled: Corpus | None, teacher: Tagger | None
+    ) -> None:
+        self.tagger, self.config, self.teacher = tagger, config, teacher
+        for name, value, method in (("unlabelled", unlabelled, "uda"), ("teacher", teacher, "distillation")):
+            if (config.method == method) != (value is not None):
+                wrong = "needs" if value is None else "has no use for"
+                raise ValueError(f"method {config.method!r} {wrong} {name}, which method {method!r} learns from")
+        if unlabelled is not None and not len(unlabelled):
+            raise ValueError("unlabelled has no sentence")
+        if teacher is not None and sorted(teacher.types) != sorted(tagger.types):
+            known, wanted = ", ".join(teacher.types), ", ".join(tagger.types)
+            raise ValueError(f"the teacher must know the types of the tagger, {wanted}; it knows {known}")
+        self.unlabelled = bare(unlabelled or ())
+        self.words = words_by_shape([*train, *self.unlabelled]) if self.unlabelled else {}
+
+    def of(self, sentences: Sequence[Sentence], step: int) -> list[Lesson]:
+        """A lesson for each labelled sentence, so that processes can share them out."""
+        if not self.unlabelled:
+            return [Lesson(sentence) for sentence in sentences]
+        config, each = self.config, self.config.unlabelled_ratio
+        further = drawn(self.unlabelled, config.batch_size * each, seed=config.seed, step=step)[: len(sentences) * each]
+        copies = augmented(
+            further, self.words, hide=config.hide, exchange=config.exchange, seed=f"{config.seed} {step}"
+        )
+        starts = range(0, len(further), each)
+        return [
+            Lesson(sentence, further[start : start + each], copies[start : start + each])
+            for sentence, start in zip(sentences, starts, strict=True)
+        ]
+
+    def collate(self, lessons: Sequence[Lesson], device: torch.device) -> tuple[Batch, Tensor | None]:
+        """A batch of the labelled sentences and then the copies, and what `training_loss` takes as `target`."""
+        sentences = [lesson.sentence for lesson in lessons]
+        copies = [copy for lesson in lessons for copy in lesson.copies]
+        batch = self.tagger.collate([*sentences, *copies]).to(device)
+        if copies:
+            return batch, fixed_scores(self.tagger, [one for lesson in lessons for one in lesson.further], device)
+        if self.teacher is not None:
+            order = [self.teacher.types.index(name) for name in self.tagger.types]
+            return batch, fixed_scores(self.teacher.to(device), sentences, device)[:, order]
+        return batch, None
+
+    def record(self) -> dict[str, Any]:
+        """What a resumed run must find again, as JSON: hashes of the unlabelled sentences and of the teacher."""
+        told: dict[str, Any] = {}
+        if self.unlabelled:
+            told["unlabelled"] = {"sentences": len(self.unlabelled), "contents": contents(self.unlabelled)}
+        if self.teacher is not None:
+            digest = hashlib.sha256(self.teacher.fingerprint().encode())
+            for tensor in self.teacher.state_dict().values():
+                digest.update(tensor.cpu().numpy().tobytes())
+            told["teacher"] = digest.hexdigest()
+        return told
+
+
+def fixed_scores(tagger: Tagger, sentences: Sequence[Sentence], device: torch.device) -> Tensor:
+    """(B, H, L, L): what the tagger says without dropout and without a gradient; its mode is then as it was."""
+    training = tagger.training
+    tagger.eval()
+    try:
+        with torch.no_grad():
+            scores: Tensor = tagger(tagger.collate(sentences, labels=False).to(device))
+    finally:
+        tagger.train(training)
+    return scores

@@ -1,0 +1,163 @@
+"""One process of a training run: its device, its share of the work, the optimiser. Accelerate knows where it runs."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gpkl_lib._optional import optional
+from gpkl_lib.corpora import Batch
+from gpkl_lib.tagger import Tagger
+from gpkl_lib.training.batching import Lesson
+from gpkl_lib.training.config import TrainingConfig
+
+
+@contextmanager
+def accelerator(device: str) -> Iterator[Any]:
+    """An `accelerate.Accelerator` on "auto", "cpu", "cuda" or "mps"; then Accelerate and torch's seeds are as before.
+
+    Under `torchrun` or `accelerate launch` it joins the other processes; alone it is a group of one.
+
+    Raises:
+        ModuleNotFoundError: accelerate is missing; the message names the extra.
+        ValueError: the device is not there.
+    """
+    accelerate = optional("accelerate", "train", "training")
+    present = {"auto": True, "cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not present[device]:
+        raise ValueError(f'device {device!r} is not there; use "auto" to take what there is')
+    foreign = bool(accelerate.state.PartialState._shared_state)  # the caller's own: leave it alone
+    made = accelerate.Accelerator(cpu=device == "cpu", mixed_precision="no")
+    try:
+        if device not in ("auto", made.device.type):
+            raise ValueError(f"device {device!r} was asked for, but Accelerate has already chosen {made.device.type!r}")
+        with torch.random.fork_rng([made.device] if made.device.type == "cuda" else []):
+            yield made
+    finally:
+        if not foreign:
+            accelerate.state.AcceleratorState._reset_state(reset_partial_state=True)
+            accelerate.state.GradientState._reset_state()
+
+
+class Worker:
+    """The tagger on its device, wrapped for several processes if there are several, and the optimiser.
+
+    Args:
+        accelerator: of this process.
+        tagger: moved to the device, in place.
+        config: gives learning rates, weight decay, gradient clipping and precision.
+    """
+
+    def __init__(self, accelerator: Any, tagger: Tagger, config: TrainingConfig) -> None:
+        self.accelerator, self.tagger = accelerator, tagger.to(accelerator.device)
+        self.device: torch.device = accelerator.device
+        self.rank, self.count = int(accelerator.process_index), int(accelerator.num_processes)
+        self.is_main = self.rank == 0
+        self.bf16 = config.mixed_precision == "bf16" or (
+            config.mixed_precision == "auto"
+            and self.device.type == "cuda"
+            and torch.cuda.is_bf16_supported(including_emulation=False)
+        )
+        self.gradient_clip = math.inf if config.gradient_clip is None else config.gradient_clip
+        groups = _parameter_groups(tagger, config)
+        self.rates = [group["lr"] for group in groups]
+        self.adamw = torch.optim.AdamW(groups, fused=self.device.type in ("cpu", "cuda"))
+        self.model, self.optimizer = accelerator.prepare(tagger, self.adamw)
+
+    def __call__(
+        self, batch: Batch, embeddings: Tensor | None = None, *, tiled: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Logits of a training step, or by `tiled` its loss (see `Tagger.forward`), in mixed precision if configured.
+
+        The batch itself goes through the wrapped tagger, once a step, which readies it to share gradients. Embeddings
+        go through the tagger as it is: what is shared are the gradients of the weights, wherever they come from, and
+        the passes in search of a direction give the weights none.
+        """
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            if embeddings is not None:
+                return self.tagger(batch, embeddings)
+            return self.model(batch) if tiled is None else self.model(batch, tiled=tiled)
+
+    def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What the encoder's layers get; see `Tagger.embed`."""
+        return self.tagger.embed(batch)
+
+    def wait(self) -> None:
+        """Until every process is here."""
+        self.accelerator.wait_for_everyone()
+
+    def share(self, group: Sequence[Lesson]) -> tuple[Sequence[Lesson], float]:
+        """The lessons of a batch for this process, and their weight: the mean over processes is then the batch's.
+
+        A process that gets none takes one with weight 0, for all have to take part in each step.
+        """
+        own = group[self.rank :: self.count]
+        return own or group[:1], len(own) * self.count / len(group)
+
+    def seed(self, *what: int) -> None:
+        """Make what dropout draws next follow from `what` and the process alone: nothing random needs a checkpoint."""
+        digest = hashlib.sha256(repr((*what, self.rank)).encode()).digest()
+        number = int.from_bytes(digest[:6], "big")
+        torch.default_generator.manual_seed(number)
+        if self.device.type in ("cuda", "mps"):
+            getattr(torch, self.device.type).manual_seed(number)
+
+    def mean(self, values: Sequence[Tensor]) -> list[float]:
+        """Scalars, averaged over the processes."""
+        stacked = torch.stack([value.detach().float() for value in values])
+        return self.accelerator.reduce(stacked, "mean").tolist()  # type: ignore[no-any-return]
+
+    def sum(self, counts: Tensor) -> Tensor:
+        """Integers, added up over the processes."""
+        return self.accelerator.reduce(counts.to(self.device), "sum").cpu()  # type: ignore[no-any-return]
+
+    def backward(self, loss: Tensor) -> float:
+        """Gradients of `loss`, clipped; their norm before clipping, the same in every process."""
+        self.optimizer.zero_grad()
+        self.accelerator.backward(loss)
+        return float(self.accelerator.clip_grad_norm_(self.model.parameters(), self.gradient_clip))
+
+    def step(self, rate: float) -> None:
+        """One step of the optimiser, with `rate` times each group's learning rate."""
+        for group, full in zip(self.adamw.param_groups, self.rates, strict=True):
+            group["lr"] = full * rate
+        self.optimizer.step()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Weights and optimiser state by name, for a checkpoint."""
+        tensors = {f"model.{name}": tensor for name, tensor in self.tagger.state_dict().items()}
+        for index, state in self.adamw.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in state.items()}
+        return tensors
+
+    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Take up what `tensors` gave."""
+        model = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
+        self.tagger.load_state_dict(model)
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith("optimizer."):
+                _, index, key = name.split(".")
+                state.setdefault(int(index), {})[key] = tensor
+        self.adamw.load_state_dict({"state": state, "param_groups": self.adamw.state_dict()["param_groups"]})
+
+
+def _parameter_groups(tagger: Tagger, config: TrainingConfig) -> list[dict[str, Any]]:
+    """Pretrained and new weights with their learning rates; vectors (biases, norms) without weight decay."""
+    groups = []
+    for weights, rate in zip(
+        tagger.parameter_groups(), (config.encoder_learning_rate, config.learning_rate), strict=True
+    ):
+        for decay, chosen in (
+            (config.weight_decay, [w for w in weights if w.ndim > 1]),
+            (0.0, [w for w in weights if w.ndim < 2]),
+        ):
+            if chosen:
+                groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
+    return groups

@@ -1,0 +1,174 @@
+"""Where a training run stands: counted at every step, kept in checkpoints, taken up again."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from typing import Any
+
+from torch import Tensor
+
+from gpkl_lib.corpora import Corpus, Sentence, batches, contents
+from gpkl_lib.spans import SpanScores
+from gpkl_lib.tagger import Tagger
+from gpkl_lib.training.config import TrainingConfig
+from gpkl_lib.training.folder import RunFolder
+from gpkl_lib.training.history import History, Row
+from gpkl_lib.training.process import Worker
+
+PARTS = ("loss", "task", "divergence")
+
+
+@dataclass
+class Position:
+    """How far a run has come; JSON values only. Sums and seconds are those of the epoch under way.
+
+    Attributes:
+        epoch, batch, step: done so far; `batch` within the epoch.
+        sentences, sums, alpha, seconds: what the epoch's row in the history will be made of.
+        rows: the history.
+        best_f1, best_scores, stale: the best dev scores, and the epochs since.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    sentences: int = 0
+    sums: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
+    alpha: float = 0.0
+    seconds: float = 0.0
+    rows: list[Row] = field(default_factory=list)
+    best_f1: float = -1.0
+    best_scores: dict[str, Any] = field(default_factory=dict)
+    stale: int = 0
+
+    def mean(self, part: str) -> float:
+        """Mean of a part of the loss over the epoch's sentences so far."""
+        return self.sums[part] / max(self.sentences, 1)
+
+
+class Run:
+    """A run from its start, or from its checkpoint: weights, optimiser and position are then those of the checkpoint.
+
+    Raises CheckpointError if the folder cannot be used, or cannot be resumed with these arguments.
+    """
+
+    def __init__(
+        self,
+        tagger: Tagger,
+        train: Corpus,
+        dev: Corpus,
+        config: TrainingConfig,
+        worker: Worker,
+        folder: RunFolder,
+        resume: bool,
+        sources: Mapping[str, Any],
+    ) -> None:
+        self.tagger, self.train, self.config, self.worker, self.folder = tagger, train, config, worker, folder
+        self.per_epoch = math.ceil(len(train) / config.batch_size)
+        self.steps = config.epochs * self.per_epoch
+        asked = {
+            "config": config.settings(),
+            "tagger": tagger.fingerprint(),
+            "train": _provenance(train),
+            "dev": _provenance(dev),
+            **sources,  # what else the method learns from
+        }
+        folder.check(asked, resume)
+        worker.wait()  # until all have looked at the folder as it was
+        folder.start(asked)
+        saved = folder.load_checkpoint()
+        self.at = Position()
+        self.best: dict[str, Tensor] = {}
+        if saved is not None:
+            worker.load_tensors(saved[0])
+            self.at = Position(**saved[1])
+            self.best = folder.best() if self.at.epoch else {}
+        self.history = History(self.at.rows)
+        folder.rewrite(self.history)
+        worker.wait()  # until all have read the checkpoint, which the main process will replace
+        self._clock = self._saved = time.monotonic()
+
+    @property
+    def done(self) -> float:
+        """Share of all steps, the one under way half counted: never quite 0, never quite 1."""
+        return (self.at.step + 0.5) / self.steps
+
+    @property
+    def finished(self) -> bool:
+        """All epochs done, or no better one for `patience` of them."""
+        patience = self.config.patience
+        return self.at.epoch >= self.config.epochs or (patience is not None and self.at.stale >= patience)
+
+    @property
+    def last_f1(self) -> float | None:
+        """Dev F1 of the last epoch that has ended."""
+        return float(self.at.rows[-1]["f1"]) if self.at.rows else None
+
+    def rest_of_epoch(self) -> Iterator[list[Sentence]]:
+        """The batches of the epoch that have not been taken yet; their order follows from seed and epoch."""
+        order = batches(self.train.sentences, self.config.batch_size, seed=self.config.seed, epoch=self.at.epoch)
+        return islice(order, self.at.batch, None)
+
+    def count(self, parts: Sequence[float], sentences: int) -> None:
+        """A step has been taken: add up its losses; write a checkpoint if the last one is old."""
+        at = self.at
+        at.alpha = self.config.alpha_at(self.done)
+        for name, value in zip(PARTS, parts, strict=True):
+            at.sums[name] += value * sentences
+        at.sentences += sentences
+        at.batch += 1
+        at.step += 1
+        if time.monotonic() - self._saved >= self.config.checkpoint_seconds:
+            self.checkpoint()
+
+    def end_epoch(self, scores: SpanScores) -> None:
+        """Write the epoch's row, keep the weights if it is the best so far, write a checkpoint."""
+        at, one_view = self.at, self.config.method == "none"
+        if scores.f1 > at.best_f1:
+            at.best_f1, at.best_scores, at.stale = scores.f1, _scores(scores), 0
+            self.best = {name: t.detach().to("cpu", copy=True) for name, t in self.tagger.state_dict().items()}
+            self.folder.save_best(self.tagger)
+        elif at.best_f1 > 0:
+            at.stale += 1
+        row: Row = {"epoch": at.epoch + 1, "step": at.step, **{name: at.mean(name) for name in PARTS}}
+        row |= {"alpha": 0.0 if one_view else at.alpha, "divergence": None if one_view else row["divergence"]}
+        row |= {"precision": scores.precision, "recall": scores.recall, "f1": scores.f1, "seconds": self._seconds()}
+        self.folder.append(self.history, row)
+        fresh = Position()
+        at.epoch, at.batch, at.sentences, at.sums, at.seconds = at.epoch + 1, 0, 0, fresh.sums, 0.0
+        self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Keep everything that it takes to go on from here."""
+        self._seconds()
+        if self.folder.writes:
+            self.folder.save_checkpoint(self.worker.tensors(), asdict(self.at))
+        self._saved = time.monotonic()
+
+    def finish(self) -> None:
+        """Give the tagger its best weights; write the scores and the picture."""
+        self.tagger.load_state_dict(self.best)
+        self.tagger.eval()
+        self.folder.finish(self.history, {"epoch": self.history.best["epoch"], "dev": self.at.best_scores})
+        self.worker.wait()
+
+    def _seconds(self) -> float:
+        """Seconds of the epoch so far, those before a kill included."""
+        now = time.monotonic()
+        self.at.seconds += now - self._clock
+        self._clock = now
+        return self.at.seconds
+
+
+def _provenance(corpus: Corpus) -> dict[str, Any]:
+    """Name and sha256 of the source, and a sha256 of the very sentences: a slice has its source's name and sum."""
+    return {"name": corpus.name, "sha256": corpus.sha256, "sentences": len(corpus), "contents": contents(corpus)}
+
+
+def _scores(scores: SpanScores) -> dict[str, Any]:
+    flat = {name: getattr(scores, name) for name in ("precision", "recall", "f1", "correct", "predicted", "gold")}
+    return flat | ({"by_type": {k: _scores(v) for k, v in scores.by_type.items()}} if scores.by_type else {})

@@ -1,0 +1,83 @@
+"""The small experiment at a fixed scale: its data, what a run shows, and its record."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from gpkl_lib._storage import read_rows
+from gpkl_lib.chapters.recorders.normface import clusters, fit_normalized, main
+from gpkl_lib.smoothing import normalized_scale_bound
+
+RECORD = Path(__file__).parents[2] / "book/_results/normface.jsonl"
+SMALL = clusters(5, 8, (4, 6), seed=1)
+
+
+def test_clusters_are_balanced_noisy_and_the_same_every_time() -> None:
+    (inputs, labels), (others, _) = SMALL
+    assert inputs.shape == (20, 8)
+    assert others.shape == (30, 8)
+    assert torch.bincount(labels).tolist() == [4] * 5
+    again = clusters(5, 8, (4, 6), seed=1)
+    assert torch.equal(again[0][0], inputs)
+    assert not torch.equal(clusters(5, 8, (4, 6), seed=2)[0][0], inputs)
+    (clean, _), _ = clusters(5, 8, (4, 6), noise=0.0)
+    assert torch.allclose(clean.norm(dim=1), torch.ones(20))
+    wide, _ = clusters(50, 64, (200, 1), noise=1.5)[0]
+    assert (wide.square().sum(1).mean() - 1).sqrt().item() == pytest.approx(1.5, rel=0.02)
+
+
+def test_a_run_learns_stays_above_the_floor_and_repeats() -> None:
+    curve = fit_normalized(*SMALL, scale=2.0, steps=55, every=20)
+    assert curve.steps == [0, 20, 40, 55]
+    assert all(len(x) == 4 for x in (curve.loss, curve.accuracy, curve.margin))
+    assert curve.loss[-1] < curve.loss[0]
+    assert min(curve.loss) >= normalized_scale_bound(5, 2.0)
+    assert all(0 <= a <= 1 for a in curve.accuracy)
+    assert max(curve.margin) <= 5 / 4 + 1e-4
+    assert fit_normalized(*SMALL, scale=2.0, steps=55, every=20) == curve
+    assert fit_normalized(*SMALL, scale=2.0, steps=55, every=20, seed=1) != curve
+
+
+def test_the_record_is_complete_and_says_where_it_is_from() -> None:
+    rows = read_rows(RECORD)
+    assert {(row["scale"], row["seed"]) for row in rows} == {(s, k) for s in (1, 4, 16, 64, 256) for k in range(5)}
+    for row in rows:
+        assert row["provenance"].keys() >= {"commit", "versions", "device", "command"}
+        assert row["provenance"]["dirty"] is False
+        assert row["seconds"] > 0
+        assert row["steps"] == list(range(0, 401, 10))
+        assert min(row["loss"]) >= normalized_scale_bound(row["classes"], row["scale"]) * (1 - 1e-4)  # five digits
+    for seed in range(5):
+        parts = clusters(seed=seed)
+        data = hashlib.sha256(b"".join(t.numpy().tobytes() for part in parts for t in part)).hexdigest()
+        assert {row["data"]["sha256"] for row in rows if row["seed"] == seed} == {data}
+
+
+def test_a_recorded_run_comes_out_again() -> None:
+    row = next(row for row in read_rows(RECORD) if row["scale"] == 16 and row["seed"] == 0)
+    curve = fit_normalized(*clusters(seed=0), scale=16.0, steps=40)
+    assert curve.loss == pytest.approx(row["loss"][:5], rel=1e-3)
+    assert curve.accuracy == pytest.approx(row["accuracy"][:5], abs=0.01)
+
+
+def test_the_command_adds_only_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from gpkl_lib.chapters.recorders import normface
+
+    monkeypatch.setattr(
+        normface, "fit_normalized", lambda *_, scale, seed: normface.Curve(scale, [0], [1.0], [0.5], [0.0])
+    )
+    output = tmp_path / "record.jsonl"
+    main(["--scales", "1", "4", "--seeds", "0", "--output", str(output)])
+    main(["--scales", "1", "4", "16", "--seeds", "0", "--output", str(output)])
+    rows = read_rows(output)
+    assert [row["scale"] for row in rows] == [1, 4, 16]
+    assert len({row["key"] for row in rows}) == 3
+    assert capsys.readouterr().out.count("held-out accuracy") == 3
+    assert math.isclose(rows[0]["accuracy"][0], 0.5)
