@@ -35,7 +35,9 @@ from gpkl_lib.experiments import (
     show,
     summarise,
 )
-from gpkl_lib.experiments import runner as experiments
+from gpkl_lib.experiments import (
+    compare as run_trials,
+)
 from gpkl_lib.tagger import DESCRIPTION, Tagger
 from gpkl_lib.training import BEST, SCORES, TrainingConfig, evaluate, fit
 
@@ -97,7 +99,7 @@ def compare(arguments: argparse.Namespace, words: Sequence[str]) -> None:
         )
         tasks = inputs.tasks(arguments)
         trials = [Trial(task, model, config, _teacher(arguments, config.seed)) for task in tasks for config in configs]
-        run = partial(experiments.compare, jobs=arguments.jobs, command=shlex.join(["gpkl", *words]), report=_say)
+        run = partial(run_trials, jobs=arguments.jobs, command=shlex.join(["gpkl", *words]), report=_say)
         rows = run(trials, output)
         if tuning:
             chosen = best_on_dev(trials, rows)
