@@ -25,17 +25,20 @@ PALETTE_DARK = {
     "ink": "#E4E8EE",
 }
 
+COLOURS = ("blue", "vermilion", "green", "purple", "ochre", "grey")
+DASHES = ("-", (0, (5, 2)), (0, (1, 1.6)), (0, (7, 2, 1.5, 2)), (0, (3, 1.5)), "-")
+MARKERS = "osD^vP"
+"""Names of colours, dashes and markers of a figure's lines, in their order: the third line has the third of each."""
+
 
 def use_style() -> None:
     """Set Matplotlib's rcParams for the book: sizes that read at 390 px, quiet axes, lines that differ in dash too."""
     import matplotlib
     from cycler import cycler
 
-    names = ["blue", "vermilion", "green", "purple", "ochre", "grey"]
-    dashes: list[object] = ["-", (0, (5, 2)), (0, (1, 1.6)), (0, (7, 2, 1.5, 2)), (0, (3, 1.5)), "-"]
     matplotlib.rcParams.update(
         {
-            "axes.prop_cycle": cycler(color=[PALETTE[n] for n in names]) + cycler(linestyle=dashes),
+            "axes.prop_cycle": cycler(color=[PALETTE[name] for name in COLOURS]) + cycler(linestyle=DASHES),
             "figure.figsize": (5.6, 3.5),
             "figure.dpi": 110,
             "savefig.bbox": "tight",

@@ -9,29 +9,18 @@ from __future__ import annotations
 import base64
 import html
 import io
-import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
 from matplotlib.figure import Figure
 
 from gpkl_lib.corpora import toy_corpus
-from gpkl_lib.palette import PALETTE
+from gpkl_lib.palette import COLOURS, DASHES, MARKERS, PALETTE
 from gpkl_lib.tagger import Tagger
-from gpkl_lib.training import FILE, METHODS, History, TrainingConfig, fit
-
-COLOURS = ("blue", "vermilion", "green", "purple", "ochre", "grey")
-DASHES = ("-", (0, (5, 2)), (0, (1, 1.6)), (0, (7, 2, 1.5, 2)), (0, (3, 1.5)), "-")
-MARKS = "osD^vP"
-PAUSE = 0.2  # seconds between two movements of the progress bar
-
-
-class _Stopped(Exception):
-    """The reader has pressed stop."""
+from gpkl_lib.training import METHODS, History, TrainingConfig, fit
 
 
 class TrainingPanel(widgets.VBox):  # type: ignore[misc]
@@ -102,15 +91,16 @@ class TrainingPanel(widgets.VBox):  # type: ignore[misc]
         label, began = self._label(method, alpha, dropout, noise), time.monotonic()
         try:
             self._train(label, method, alpha, dropout, noise)
-        except _Stopped:
-            self._say(f"{label}: stopped after {len(self.runs.get(label, History()))} epochs.")
         except Exception as error:
             self.error = error
             self._say(f"{label}: {type(error).__name__}: {error}", "alert")
         else:
-            best = self.runs[label].best
-            seconds = time.monotonic() - began
-            self._say(f"{label}: best dev F1 {best['f1']:.3f} after epoch {best['epoch']}, {seconds:.0f} s.")
+            run, seconds = self.runs[label], time.monotonic() - began
+            if self._stop.is_set():
+                self._say(f"{label}: stopped after {len(run)} epochs.")
+            else:
+                best = run.best
+                self._say(f"{label}: best dev F1 {best['f1']:.3f} after epoch {best['epoch']}, {seconds:.0f} s.")
         finally:
             if label in self.runs and not self.runs[label].rows:
                 del self.runs[label]
@@ -119,39 +109,25 @@ class TrainingPanel(widgets.VBox):  # type: ignore[misc]
             self.train.disabled, self.stop.disabled = False, True
 
     def _train(self, label: str, method: str, alpha: float, dropout: float, noise: float) -> None:
-        """`fit`, whose every forward pass asks whether to stop, and whose every epoch moves the curves."""
-        train = toy_corpus(self._sentences, label_noise=noise)
-        more: dict[str, Any] = {"teacher": self._teacher} if method == "distillation" else {}
-        if method == "uda":
+        """Call `fit`, whose every step asks whether to stop, and whose every epoch moves the curves."""
+        train, needs = toy_corpus(self._sentences, label_noise=noise), METHODS[method].needs
+        more: dict[str, Any] = {"teacher": self._teacher} if needs == "teacher" else {}
+        if needs == "unlabelled":
             more["unlabelled"] = toy_corpus(self._sentences + 400)[self._sentences :]
         sizes: dict[str, Any] = {"hidden_size": 100, "dropout": dropout}
         config = TrainingConfig(method=method, alpha=alpha, **self._settings)
         tagger = Tagger.from_scratch(train.sentences, train.types, seed=config.seed, **sizes)
         self.progress.max, self.progress.value = config.epochs, 0
         self._say(f"{label}: training.")
-        self.runs[label] = History()
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch, "run")
-            hook = tagger.register_forward_pre_hook(lambda *_: self._look(label, folder / FILE))
-            try:
-                self.runs[label] = fit(
-                    tagger, train, toy_corpus(split="dev"), config=config, output=folder, progress=False, **more
-                )
-            finally:
-                hook.remove()
 
-    def _look(self, label: str, file: Path) -> None:
-        if self._stop.is_set():
-            raise _Stopped
-        now = time.monotonic()
-        if now - getattr(self, "_looked", 0.0) < PAUSE or not file.is_file():
-            return
-        self._looked = now
-        history = History.load(file)
-        if len(history) > len(self.runs[label]):
+        def show(history: History) -> None:
             self.runs[label] = history
             self.progress.value = len(history)
             self._draw()
+
+        self.runs[label] = History()
+        more |= {"config": config, "on_epoch": show, "should_stop": self._stop.is_set}
+        self.runs[label] = fit(tagger, train, toy_corpus(split="dev"), progress=False, **more)
 
     def _label(self, method: str, alpha: float, dropout: float, noise: float) -> str:
         """What a run is called in the legend; a number tells it from one of the same settings."""
@@ -221,7 +197,11 @@ def training_panel(
         ValueError: a method that cannot be chosen, an alpha outside its slider, a setting out of its range.
         TypeError: a setting that `TrainingConfig` does not have.
     """
-    offered = [name for name in METHODS if name != "distillation" or teacher] if methods is None else list(methods)
+    offered = (
+        [name for name, each in METHODS.items() if each.needs != "teacher" or teacher]
+        if methods is None
+        else list(methods)
+    )
     if method not in offered:
         raise ValueError(f"method must be one of {', '.join(offered)}, got {method!r}")
     if not 0.01 <= alpha <= 10:
@@ -238,7 +218,7 @@ def _png(runs: Mapping[str, History]) -> bytes:
         k, last = number % len(COLOURS), number == len(runs) - 1
         epochs = [row["epoch"] for row in history.rows]
         for ax, key in zip(axes, ("loss", "f1"), strict=True):
-            style = {"color": PALETTE[COLOURS[k]], "linestyle": DASHES[k], "marker": MARKS[k], "markersize": 3}
+            style = {"color": PALETTE[COLOURS[k]], "linestyle": DASHES[k], "marker": MARKERS[k], "markersize": 3}
             ax.plot(epochs, [row[key] for row in history.rows], linewidth=2.4 if last else 1.4, label=name, **style)
     for ax, title in zip(axes, ("training loss (nats)", "dev F1"), strict=True):
         ax.set_title(title, loc="left", fontsize=11)

@@ -39,11 +39,10 @@ from gpkl_lib.experiments import (
     compare as run_trials,
 )
 from gpkl_lib.tagger import DESCRIPTION, Tagger
-from gpkl_lib.training import BEST, SCORES, TrainingConfig, evaluate, fit
+from gpkl_lib.training import BEST, METHODS, SCORES, TrainingConfig, evaluate, fit, own_settings
 
 ARGUMENTS = "arguments.json"
 NOT_RECORDED = ("command", "output", "resume")
-PLURALS = {"epsilon": "epsilons", "temperature": "temperatures", "threshold": "thresholds", "divide": "divides"}
 
 
 def train(arguments: argparse.Namespace, words: Sequence[str]) -> None:
@@ -92,7 +91,7 @@ def compare(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     tuning, seeds = arguments.tuning_seeds, arguments.seeds
     if tuning and not set(tuning) <= set(seeds):
         raise UsageError("--tuning-seeds must be among --seeds: what they chose is run with the others as well")
-    varied = {name: getattr(arguments, plural) for name, plural in PLURALS.items()}
+    varied = {name: getattr(arguments, name + "s") for name, having in own_settings().items() if having[0][1].varied}
     try:
         configs = grid(
             _config(arguments), arguments.methods, arguments.alphas, arguments.alpha_warmups, tuning or seeds, **varied
@@ -160,7 +159,7 @@ def how_to_resume(arguments: argparse.Namespace) -> str:
 
 def _config(arguments: argparse.Namespace) -> TrainingConfig:
     """The training settings among the arguments."""
-    names = [name for name in vars(TrainingConfig()) if hasattr(arguments, name)]
+    names = [name for name in TrainingConfig.names() if hasattr(arguments, name)]
     try:
         return TrainingConfig(**{name: getattr(arguments, name) for name in names})
     except ValueError as error:
@@ -169,12 +168,14 @@ def _config(arguments: argparse.Namespace) -> TrainingConfig:
 
 def _check_sources(methods: Sequence[str], arguments: argparse.Namespace) -> None:
     """Refuse a method without what it learns from, and what no method learns from."""
-    for method, flag in (("uda", "unlabelled"), ("distillation", "teacher")):
+    for flag in ("unlabelled", "teacher"):
         value = getattr(arguments, flag, None)
-        if method in methods and value is None:
-            raise UsageError(f"method {method} learns from --{flag}; give it")
-        if method not in methods and value is not None:
-            raise UsageError(f"--{flag} is for method {method}, which is not asked for")
+        needing = [method.name for method in METHODS.values() if method.needs == flag]
+        asked = [name for name in methods if name in needing]
+        if asked and value is None:
+            raise UsageError(f"method {asked[0]} learns from --{flag}; give it")
+        if not asked and value is not None:
+            raise UsageError(f"--{flag} is for method {' or '.join(needing)}, which is not asked for")
 
 
 def _teacher(arguments: argparse.Namespace, seed: int) -> Path | None:

@@ -18,10 +18,11 @@ from gpkl_lib.cli.texts import (
     PREDICT_EXAMPLES,
     TRAIN,
     TRAIN_EXAMPLES,
+    methods_text,
 )
 from gpkl_lib.corpora import KNOWN, SIZES
 from gpkl_lib.experiments import ModelConfig
-from gpkl_lib.training import METHODS, TrainingConfig
+from gpkl_lib.training import METHODS, Method, Setting, TrainingConfig, own_settings
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -32,10 +33,10 @@ def build_parser() -> argparse.ArgumentParser:
 def given(words: Sequence[str]) -> dict[str, Any]:
     """The arguments that were typed, without those that only have a default."""
     parser, commands = _build()
+    names, untyped = vars(parser.parse_args(words)), object()
     for command in commands:
-        for action in command._actions:
-            action.default = argparse.SUPPRESS
-    return vars(parser.parse_args(words))
+        command.set_defaults(**dict.fromkeys(names, untyped))
+    return {name: value for name, value in vars(parser.parse_args(words)).items() if value is not untyped}
 
 
 def _build() -> tuple[argparse.ArgumentParser, list[argparse.ArgumentParser]]:
@@ -47,7 +48,7 @@ def _build() -> tuple[argparse.ArgumentParser, list[argparse.ArgumentParser]]:
     group = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands = []
     for name, line, text, examples, fill in (
-        ("train", "train a tagger on a corpus", TRAIN, TRAIN_EXAMPLES, _train),
+        ("train", "train a tagger on a corpus", TRAIN + methods_text(METHODS.values()), TRAIN_EXAMPLES, _train),
         ("compare", "compare methods over seeds", COMPARE, COMPARE_EXAMPLES, _compare),
         ("predict", "find the spans of sentences", PREDICT, PREDICT_EXAMPLES, _predict),
         ("evaluate", "score a tagger on a file", EVALUATE, EVALUATE_EXAMPLES, _evaluate),
@@ -79,14 +80,15 @@ def _train(parser: argparse.ArgumentParser) -> None:
     _files(data)
     defaults = TrainingConfig()
     method = parser.add_argument_group("method")
-    method.add_argument("--method", choices=METHODS, default="none", help="what is added to the cross-entropy")
+    method.add_argument("--method", choices=tuple(METHODS), default="none", help="what is added to the cross-entropy")
+    quarter = ", ".join(each.name for each in METHODS.values() if each.factor == 1 / 4)
     method.add_argument(
-        "--alpha", metavar="A", type=float, default=defaults.alpha, help="weight; two views and vat: alpha/4 before D"
+        "--alpha", metavar="A", type=float, default=defaults.alpha, help=f"weight; {quarter}: alpha/4 before D"
     )
     method.add_argument("--alpha-warmup", type=float, default=defaults.alpha_warmup, metavar="SHARE", help=WARMUP)
-    for name in VARIED:
-        method.add_argument(f"--{name}", **_own(name))
-    _of_one_method(method)
+    for having in own_settings().values():
+        method.add_argument(having[0][1].flag, **_own(having))
+    _sources(method)
     method.add_argument("--seed", metavar="N", type=int, default=defaults.seed, help="of weights, order and dropout")
     method.add_argument(
         "--patience", type=int, metavar="N", help="stop after N epochs without a better dev F1; else never"
@@ -110,7 +112,7 @@ def _compare(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--methods",
         nargs="+",
-        choices=METHODS,
+        choices=tuple(METHODS),
         metavar="M",
         default=["none", "sigmoid", "softmax"],
         help=f"of {', '.join(METHODS)}",
@@ -125,16 +127,19 @@ def _compare(parser: argparse.ArgumentParser) -> None:
     )
     warmup = TrainingConfig().alpha_warmup
     what.add_argument("--alpha-warmups", nargs="+", type=float, default=[warmup], metavar="SHARE", help=WARMUP)
-    for name in VARIED:
-        own = _own(name)
-        what.add_argument(f"--{name}s", **{**own, "nargs": "+", "default": [own["default"]]})
+    for having in own_settings().values():
+        setting, own = having[0][1], _own(having)
+        if setting.varied:
+            what.add_argument(setting.flags, **{**own, "nargs": "+", "default": [setting.default]})
+        else:
+            what.add_argument(setting.flag, **own)
     what.add_argument(
         "--tuning-seeds", nargs="+", type=int, metavar="N", help="seeds of the whole grid; else all of --seeds"
     )
     what.add_argument(
         "--seeds", nargs="+", type=int, metavar="N", default=[0, 1, 2, 3, 4], help="the same for every method"
     )
-    _of_one_method(what)
+    _sources(what)
     _learning(parser)
     parser.add_argument(
         "--jobs", metavar="N", type=int, default=1, help="runs at a time, each a process with one thread"
@@ -147,50 +152,22 @@ def _compare(parser: argparse.ArgumentParser) -> None:
     )
 
 
-VARIED: dict[str, dict[str, Any]] = {
-    "epsilon": {"type": float, "metavar": "X", "help": "vat: how far, as a share of the embeddings' length"},
-    "temperature": {"type": float, "metavar": "T", "help": "uda: of the target; distillation: of both, or inf"},
-    "threshold": {"type": float, "metavar": "P", "help": "uda: probability from which a span counts as sure"},
-    "divide": {"choices": ("all", "confident"), "help": "uda: by all spans or the sure ones"},
-}
-"""Settings of a method's own: one value in `gpkl train`, several (with an s) in `gpkl compare`."""
+def _own(having: Sequence[tuple[Method, Setting]]) -> dict[str, Any]:
+    """The argument of a setting of some methods' own, with what it means for each of them."""
+    setting = having[0][1]
+    words = {"choices": setting.choices}
+    kind = words if setting.choices else {"type": type(setting.default), "metavar": setting.metavar}
+    return {**kind, "default": setting.default, "help": "; ".join(f"{m.name}: {own.help}" for m, own in having)}
 
 
-def _own(name: str) -> dict[str, Any]:
-    return {**VARIED[name], "default": getattr(TrainingConfig(), name)}
-
-
-def _of_one_method(group: argparse._ArgumentGroup) -> None:
-    """Settings of a method's own that a comparison holds fixed, and what it learns from."""
-    config = TrainingConfig()
-    group.add_argument(
-        "--power-iterations", type=int, metavar="N", default=config.power_iterations, help="vat: steps of the search"
-    )
-    group.add_argument(
-        "--annealing",
-        choices=("none", "log", "linear", "exp"),
-        default=config.annealing,
-        help="uda: how labelled spans are released",
-    )
-    group.add_argument(
-        "--unlabelled-ratio",
-        type=int,
-        metavar="N",
-        default=config.unlabelled_ratio,
-        help="uda: unlabelled sentences for each labelled one",
-    )
-    group.add_argument("--hide", type=float, metavar="SHARE", default=config.hide, help="uda: of words, hidden")
-    group.add_argument(
-        "--exchange", type=float, metavar="SHARE", default=config.exchange, help="uda: of words, exchanged"
-    )
-    group.add_argument(
-        "--unlabelled",
-        metavar="SOURCE",
-        help="uda: a number of train's sentences after those learnt from, rest for all of them, or a file",
-    )
-    group.add_argument(
-        "--teacher", metavar="DIR", help="distillation: folder of a run or tagger; {seed} in it becomes the seed"
-    )
+def _sources(group: argparse._ArgumentGroup) -> None:
+    """What some methods learn from beside the labelled sentences."""
+    for name, metavar, text in (
+        ("unlabelled", "SOURCE", "a number of train's sentences after those learnt from, rest for all, or a file"),
+        ("teacher", "DIR", "folder of a run or tagger; {seed} in it becomes the seed"),
+    ):
+        needing = ", ".join(method.name for method in METHODS.values() if method.needs == name)
+        group.add_argument(f"--{name}", metavar=metavar, help=f"{needing}: {text}")
 
 
 def _files(group: argparse._ArgumentGroup) -> None:

@@ -1,5 +1,12 @@
 """What `gpkl --help` and `gpkl COMMAND --help` say around the list of arguments."""
 
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+
+from gpkl_lib.training import Method
+
 MAIN = """\
 Find spans in text with GlobalPointer, trained with or without R-Drop and its relatives.
 
@@ -29,11 +36,7 @@ exclusive, or CLUENER's form). Without --dev every tenth sentence of --train is 
 as dev. The folder --output then has best/ (the tagger), history.jsonl (one row an
 epoch), history.png, scores.json and checkpoint/ (from which --resume goes on, exactly).
 
---method none is cross-entropy alone. sigmoid, softmax and squared add alpha/4 times that
-divergence of two dropout views; vat adds alpha/4 times the sigmoid divergence from the
-view whose embeddings were moved in the worst direction; uda asks altered copies of
---unlabelled sentences for what the model says of the sentences themselves, alpha times;
-distillation asks for the decisions of --teacher, alpha times.
+methods, and what each adds to the cross-entropy:
 """
 TRAIN_EXAMPLES = """\
 examples:
@@ -99,3 +102,15 @@ examples:
   gpkl evaluate runs/mine my.test.conll
   gpkl evaluate runs/wnut wnut17:test --output scores.json
 """
+
+
+def methods_text(methods: Iterable[Method]) -> str:
+    """A paragraph for each method: its name, how often its divergence counts, what it adds, what it learns from."""
+    return "\n".join(map(_method_text, methods)) + "\n"
+
+
+def _method_text(method: Method) -> str:
+    counts = {0.0: "", 0.25: "alpha/4 x ", 1.0: "alpha x "}.get(method.factor, f"{method.factor:g} alpha x ")
+    source = f" (learns from --{method.needs})" if method.needs else ""
+    lead, hang = f"  {method.name:<12}  ", " " * 16
+    return textwrap.fill(counts + method.help + source, width=88, initial_indent=lead, subsequent_indent=hang)

@@ -8,24 +8,17 @@ from typing import Any
 
 from gpkl_lib._optional import optional
 from gpkl_lib._storage import Row
-from gpkl_lib.experiments.summary import MethodSummary, f1_by_seed, groups, summarise, variants
-
-STYLES = {
-    "none": ("o", "#555555"),
-    "two views": ("v", "#cc79a7"),
-    "sigmoid": ("s", "#0072b2"),
-    "softmax": ("^", "#d55e00"),
-    "squared": ("D", "#009e73"),
-    "vat": ("P", "#e69f00"),
-    "uda": ("X", "#56b4e9"),
-    "distillation": ("*", "#8a6d00"),
-}
-"""Marker and colour of each method; the colours are Okabe and Ito's, told apart by every kind of colour vision."""
+from gpkl_lib.experiments.summary import f1_by_seed, groups, label, summarise, variants
+from gpkl_lib.palette import PALETTE
+from gpkl_lib.training import METHODS, TWO_VIEWS
 
 
-def style(label: str) -> tuple[str, str]:
-    """Marker and colour of a method, whatever its label says besides."""
-    return STYLES[label.partition(",")[0]]
+def style(row: Row) -> tuple[str, str]:
+    """Marker and colour of a run's method; two views without their divergence have their own."""
+    method = METHODS.get(row["config"]["method"])
+    if label(row) == TWO_VIEWS:
+        return "v", PALETTE["purple"]
+    return (method.marker, PALETTE[method.tone]) if method else ("o", PALETTE["ink"])
 
 
 def comparison_figure(rows: Sequence[Row]) -> Any:
@@ -38,17 +31,18 @@ def comparison_figure(rows: Sequence[Row]) -> Any:
     parts = groups(rows)
     figure = figures.Figure((9, 3.6 * len(parts)), layout="constrained")
     for (left, right), group in zip(figure.subplots(len(parts), 2, squeeze=False), parts, strict=True):
-        _methods(left, summarise(group), group[0]["corpus"]["name"])
+        _methods(left, group)
         _weights(right, group)
     return figure
 
 
-def _methods(axes: Any, summaries: Sequence[MethodSummary], name: str) -> None:
+def _methods(axes: Any, group: Sequence[Row]) -> None:
+    summaries, styles = summarise(group), _styles(group)
     scores = [summary.test or summary.dev for summary in summaries]
     for seed in sorted({seed for values in scores for seed in values}):
         axes.plot([values.get(seed) for values in scores], color="#bbbbbb", linewidth=0.8, zorder=1)
     for place, (summary, values) in enumerate(zip(summaries, scores, strict=True)):
-        marker, colour = style(summary.method)
+        marker, colour = styles[summary.method]
         axes.scatter([place] * len(values), list(values.values()), marker=marker, color=colour, s=24, zorder=3)
         axes.hlines(fmean(values.values()), place - 0.2, place + 0.2, color=colour, linewidth=2, zorder=2)
     labels = [f"{s.method}\nα {s.alpha:g}" if s.alpha else s.method for s in summaries]
@@ -56,14 +50,15 @@ def _methods(axes: Any, summaries: Sequence[MethodSummary], name: str) -> None:
     axes.set_xticks(range(len(labels)), labels, fontsize=9, **slant)
     axes.margins(x=0.15)
     axes.set_ylabel("F1 on test" if all(s.test for s in summaries) else "F1 on dev")
-    axes.set_title(f"{name}: a point a seed, weight chosen on dev")
+    axes.set_title(f"{group[0]['corpus']['name']}: a point a seed, weight chosen on dev")
 
 
 def _weights(axes: Any, group: Sequence[Row]) -> None:
     lines: dict[tuple[str, float], dict[float, list[float]]] = {}
+    styles = _styles(group)
     for (method, alpha, warmup, _), runs in variants(group).items():
         values = list(f1_by_seed(runs, "dev").values())
-        marker, colour = style(method)
+        marker, colour = styles[method]
         if alpha == 0:
             axes.axhline(
                 fmean(values), color=colour, linestyle=(0, (1, 1) if method == "none" else (4, 2)), label=method
@@ -76,13 +71,20 @@ def _weights(axes: Any, group: Sequence[Row]) -> None:
     kinds = sorted({method for method, _ in lines})
     for (method, warmup), by_alpha in sorted(lines.items()):
         alphas, dashes = sorted(by_alpha), ("-", ":", "-.")[warmups.index(warmup) % 3]
-        label = method if len(warmups) == 1 else f"{method}, warm-up {warmup:g}"
+        name = method if len(warmups) == 1 else f"{method}, warm-up {warmup:g}"
         means = [fmean(by_alpha[alpha]) for alpha in alphas]
-        marker, colour = style(method)
-        alike = [kind for kind in kinds if style(kind) == style(method)]  # one method at several settings: paler lines
+        marker, colour = styles[method]
+        alike = [
+            kind for kind in kinds if styles[kind] == styles[method]
+        ]  # one method at several settings: paler lines
         shade = 1 - 0.8 * alike.index(method) / len(alike)
-        axes.plot(alphas, means, dashes, marker=marker, color=colour, alpha=shade, label=label)
+        axes.plot(alphas, means, dashes, marker=marker, color=colour, alpha=shade, label=name)
     axes.set_xscale("log")
     axes.set_xlabel("alpha")
     axes.set_ylabel("F1 on dev")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=8)  # above: it hides no point
+
+
+def _styles(group: Sequence[Row]) -> dict[str, tuple[str, str]]:
+    """Marker and colour of every label."""
+    return {label(row): style(row) for row in group}

@@ -24,7 +24,6 @@ import torch
 
 from gpkl_lib._storage import Row, append_row, locked, read_rows, repair
 from gpkl_lib.experiments.records import identity, provenance
-from gpkl_lib.experiments.teachers import parameters
 from gpkl_lib.experiments.trials import ModelConfig, Task, Trial, best_on_dev, grid
 from gpkl_lib.spans import SpanScores
 from gpkl_lib.training import evaluate, fit
@@ -107,7 +106,7 @@ def run_trial(trial: Trial, folder: Path) -> Row:
         "sources": {part: corpus.name for part, corpus in trial.task.parts().items()},
         "dev": scores["dev"],
         "test": scores.get("test"),
-        "parameters": parameters(tagger),
+        "parameters": tagger.num_parameters,
         **({} if teacher is None else {"teacher": teacher.record(trial.task.parts())}),
         "best_epoch": history.best["epoch"],
         "steps": history.rows[-1]["step"],

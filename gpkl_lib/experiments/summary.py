@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 from gpkl_lib._storage import Row
 from gpkl_lib.experiments.records import identity
 from gpkl_lib.statistics import PairedDifference, paired_difference
-from gpkl_lib.training import OWN
+from gpkl_lib.training import METHODS, own_settings
 
-OF_ONE_METHOD = (*dict.fromkeys(name for names in OWN.values() for name in names), "unlabelled")
-VARIED = ("method", "alpha", "alpha_warmup", "seed", "teacher", *OF_ONE_METHOD)
-"""What runs of one comparison may differ in; all else is the same for a group."""
+COMPARED = ("method", "alpha", "alpha_warmup", "seed", "teacher", "unlabelled")
+"""What runs of one comparison may differ in, beside the methods' own settings; all else is the same for a group."""
 
 
 class Variant(NamedTuple):
@@ -31,7 +30,8 @@ class MethodSummary:
     """A method at the variant (alpha, alpha_warmup, its own settings) that dev chose among `tried`.
 
     Attributes:
-        corpus, method, alpha, alpha_warmup: what was run; `method` is its `label`.
+        corpus, name, alpha, alpha_warmup: what was run; `name` is the method's.
+        method: its `label`, which may split a method in several.
         own: the settings that this method has and others do not, such as epsilon.
         tried: how many variants were compared on dev, with how many seeds of each in `tuning_seeds`.
         dev, test: F1 by seed; `test` is empty where the corpus has no test part.
@@ -40,6 +40,7 @@ class MethodSummary:
     """
 
     corpus: str
+    name: str
     method: str
     alpha: float
     alpha_warmup: float
@@ -60,12 +61,8 @@ def label(row: Row) -> str:
     The two ways of dividing in uda and the temperatures of distillation are compared with each other: each has its own.
     """
     config = row["config"]
-    method = str(config["method"])
-    if method == "uda":
-        return f"uda, by {config['divide']}"
-    if method == "distillation":
-        return f"distillation, T = {float(config['temperature']):g}"
-    return "two views" if method != "none" and config["alpha"] == 0 else method
+    method = METHODS.get(config["method"])  # a record may tell of one that nobody has registered here
+    return method.label_of(config) if method else str(config["method"])
 
 
 def variants(rows: Sequence[Row]) -> dict[Variant, dict[int, Row]]:
@@ -77,12 +74,17 @@ def variants(rows: Sequence[Row]) -> dict[Variant, dict[int, Row]]:
     found: dict[Variant, dict[int, Row]] = {}
     for row in rows:
         config = row["config"]
-        own = tuple((name, _plain(config[name])) for name in OF_ONE_METHOD if name in config)
+        own = tuple((name, _plain(config[name])) for name in _own_names() if name in config)
         runs = found.setdefault(Variant(label(row), config["alpha"], config["alpha_warmup"], own), {})
         if config["seed"] in runs:
             raise ValueError(f"two rows of {label(row)} with seed {config['seed']} and the same settings")
         runs[config["seed"]] = row
     return found
+
+
+def _own_names() -> tuple[str, ...]:
+    """What methods have of their own: settings, and unlabelled sentences."""
+    return (*own_settings(), "unlabelled")
 
 
 def _plain(value: Any) -> Any:
@@ -91,10 +93,11 @@ def _plain(value: Any) -> Any:
 
 
 def groups(rows: Sequence[Row]) -> list[list[Row]]:
-    """Rows that may be compared with each other: one corpus, one model, one configuration but for `VARIED`."""
+    """Rows that may be compared with each other: one corpus, one model, one configuration but for what is compared."""
     found: dict[str, list[Row]] = {}
+    free = {*COMPARED, *own_settings()}
     for row in rows:
-        fixed = {name: value for name, value in row["config"].items() if name not in VARIED}
+        fixed = {name: value for name, value in row["config"].items() if name not in free}
         found.setdefault(identity({"corpus": row["corpus"], "model": row["model"], "config": fixed}), []).append(row)
     return list(found.values())
 
@@ -149,10 +152,11 @@ def _summary(runs: Mapping[int, Row], tuning: tuple[int, int], difference: Paire
     first = next(iter(runs.values()))
     return MethodSummary(
         corpus=first["corpus"]["name"],
+        name=first["config"]["method"],
         method=label(first),
         alpha=first["config"]["alpha"],
         alpha_warmup=first["config"]["alpha_warmup"],
-        own={name: first["config"][name] for name in OF_ONE_METHOD if name in first["config"]},
+        own={name: first["config"][name] for name in _own_names() if name in first["config"]},
         tried=tuning[0],
         tuning_seeds=tuning[1],
         dev=f1_by_seed(runs, "dev"),

@@ -12,7 +12,7 @@ from gpkl_lib._storage import Row
 from gpkl_lib.experiments.summary import MethodSummary
 from gpkl_lib.spans import SpanScores
 from gpkl_lib.statistics import PairedDifference
-from gpkl_lib.training import History
+from gpkl_lib.training import METHODS, History
 
 WIDTH = 130  # columns, where the output is no terminal
 
@@ -89,8 +89,7 @@ def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row]) ->
 
 def own_settings(summary: MethodSummary) -> list[str]:
     """["epsilon 0.1"]: the settings of the method's own that comparisons vary and its name does not say."""
-    told = {"vat": ("epsilon",), "uda": ("temperature", "threshold")}.get(summary.method.partition(",")[0], ())
-    return [f"{name} {summary.own[name]}" for name in told]
+    return [f"{name} {summary.own[name]}" for name in METHODS[summary.name].told] if summary.name in METHODS else []
 
 
 def mean_and_spread(values: Sequence[float]) -> str:

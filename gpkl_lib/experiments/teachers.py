@@ -45,12 +45,7 @@ class Teacher:
         key = " ".join([self.weights, *(contents(corpus) for corpus in scored.values())])
         if key not in _records:
             tagger = self.load()
-            _records[key] = {"weights": self.weights, "parameters": parameters(tagger)} | {
+            _records[key] = {"weights": self.weights, "parameters": tagger.num_parameters} | {
                 part: {"f1": evaluate(tagger, corpus).f1} for part, corpus in scored.items()
             }
         return {"folder": str(self.folder), **_records[key]}
-
-
-def parameters(tagger: Tagger) -> int:
-    """How many numbers training may change."""
-    return sum(parameter.numel() for parameter in tagger.parameters())

@@ -14,14 +14,10 @@ from gpkl_lib.corpora import Corpus, bare, contents
 from gpkl_lib.experiments.summary import label
 from gpkl_lib.experiments.teachers import Teacher
 from gpkl_lib.tagger import Tagger
-from gpkl_lib.training import OWN, TWO_VIEWS, TrainingConfig
+from gpkl_lib.training import METHODS, TrainingConfig
 
-FREE = ("device", "checkpoint_seconds")
+UNNAMED = ("device", "checkpoint_seconds")
 """Settings that do not name a run: the same row may come from another device, and says from which."""
-
-
-VARIED = ("epsilon", "temperature", "threshold", "divide")
-"""Settings of one method's own that `grid` is mostly given several values of."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,7 @@ class Trial:
         What a method does not use stays out of it: without uda the unlabelled sentences, without distillation the
         teacher (the sha256 of its weights).
         """
-        config = {name: value for name, value in self.config.settings().items() if name not in FREE}
+        config = {name: value for name, value in self.config.settings().items() if name not in UNNAMED}
         if self.unlabelled is not None:
             config["unlabelled"] = {"contents": contents(bare(self.unlabelled)), "sentences": len(self.unlabelled)}
         if self.taught_by is not None:
@@ -99,17 +95,18 @@ class Trial:
     @property
     def unlabelled(self) -> Corpus | None:
         """The sentences without labels, if the method learns from them."""
-        return self.task.unlabelled if self.config.method == "uda" else None
+        return self.task.unlabelled if METHODS[self.config.method].needs == "unlabelled" else None
 
     @property
     def taught_by(self) -> Teacher | None:
         """The teacher, if the method learns from one."""
-        return Teacher(self.teacher) if self.teacher is not None and self.config.method == "distillation" else None
+        taught = METHODS[self.config.method].needs == "teacher"
+        return Teacher(self.teacher) if self.teacher is not None and taught else None
 
     def __str__(self) -> str:
-        c = self.config
-        weight = "" if c.method == "none" else f" alpha={c.alpha:g} alpha_warmup={c.alpha_warmup:g}"
-        own = "".join(f" {name}={getattr(c, name)}" for name in OWN.get(c.method, ()) if name in VARIED)
+        c, method = self.config, METHODS[self.config.method]
+        weight = f" alpha={c.alpha:g} alpha_warmup={c.alpha_warmup:g}" if method.factor else ""
+        own = "".join(f" {each.name}={getattr(c, each.name)}" for each in method.settings if each.varied)
         return f"{self.task.name} {c.method}{weight}{own} seed={c.seed}"
 
 
@@ -139,16 +136,18 @@ def grid(
     for name, values in {"methods": methods, "alphas": alphas, "warmups": warmups, "seeds": seeds, **own}.items():
         if len(set(values)) != len(values):
             raise ValueError(f"{name} must be distinct, got {', '.join(map(str, values))}")
-    weighted = [method for method in methods if method != "none"]
+    weighted = [name for name in methods if METHODS[name].factor]
     if weighted and not alphas:
         raise ValueError(f"methods {', '.join(weighted)} need at least one alpha")
-    controls = [method for method in weighted if method in TWO_VIEWS][:1]
+    controls = [name for name in weighted if METHODS[name].views == 2][:1]
     if weighted and 0 in alphas and not controls:
         raise ValueError(f"alpha 0 is two views without their divergence; {', '.join(weighted)} has one view")
-    cells: list[dict[str, Any]] = [{"method": "none", "alpha": 0.0, "alpha_warmup": 0.0}] * ("none" in methods)
-    cells += [{"method": method, "alpha": 0.0, "alpha_warmup": 0.0} for method in controls * (0 in alphas)]
+    plain = [name for name in methods if not METHODS[name].factor]
+    cells: list[dict[str, Any]] = [
+        {"method": name, "alpha": 0.0, "alpha_warmup": 0.0} for name in plain + controls * (0 in alphas)
+    ]
     for method in weighted:
-        names = [name for name in own if name in OWN.get(method, ())]
+        names = [name for name in own if METHODS[method].setting(name)]
         cells += [
             {"method": method, "alpha": alpha, "alpha_warmup": warmup, **dict(zip(names, values, strict=True))}
             for values in product(*(own[name] for name in names))

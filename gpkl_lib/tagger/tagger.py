@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from gpkl_lib._storage import CheckpointError, read_tensors, write_tensors, write_text
+from gpkl_lib.consistency import ConsistencyLoss
 from gpkl_lib.corpora import Batch, Sentence, Vocabulary, batches
 from gpkl_lib.global_pointer import EfficientGlobalPointer, GlobalPointer
 from gpkl_lib.spans import Span, decode_projection
@@ -121,30 +122,36 @@ class Tagger(nn.Module):
         """
         return self.encoder.embed(batch.inputs, batch.attention_mask)
 
-    def forward(
-        self,
-        batch: Batch,
-        embeddings: Tensor | None = None,
-        *,
-        project: bool = False,
-        tiled: Mapping[str, Any] | None = None,
-    ) -> Any:
+    def forward(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
         """Logits (B, H, L, L); the cells that are no span hold the dtype's lowest number.
 
         Args:
             batch: B sentences.
             embeddings: what to read in the place of what `embed` gives; None for that itself.
-            project: give query and key, each (B, H, L, d), instead of their products.
-            tiled: give the loss of the batch's gold spans by `tiled_head_loss`, with these options: views, alpha. Two
-                views are the first and the second half of the batch.
         """
         states = self.encoder(batch.inputs, batch.attention_mask, embeddings)
+        logits: Tensor = self.head(states, batch.attention_mask)
+        return logits
+
+    def project(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Query and key, each (B, H, L, d), whose products are the logits."""
+        states = self.encoder(batch.inputs, batch.attention_mask)
         head: Any = self.head
-        mask = batch.attention_mask
-        if tiled is not None:
-            mask = mask[: len(mask) // tiled.get("views", 1)]
-            return tiled_head_loss(head, states, batch.positives, attention_mask=mask, **tiled)
-        return head.project(states, mask) if project else head(states, mask)
+        query, key = head.project(states, batch.attention_mask)
+        return query, key
+
+    def tiled_loss(self, batch: Batch, *, views: int = 1, alpha: float = 0.0) -> ConsistencyLoss:
+        """The loss of the batch's gold spans in tiles, by `tiled_head_loss`: the logits are never all there.
+
+        Args:
+            batch: B sentences; with two views the second half is the first half again.
+            views: 1 or 2.
+            alpha: weight of the divergence of two views, which counts alpha/4 times.
+        """
+        states = self.encoder(batch.inputs, batch.attention_mask)
+        mask = batch.attention_mask[: len(batch) // views]
+        head: Any = self.head
+        return tiled_head_loss(head, states, batch.positives, attention_mask=mask, views=views, alpha=alpha)
 
     def predict(
         self, sentences: Sequence[Sentence], *, batch_size: int = 32, threshold: float = 0.0, warn: bool = True
@@ -172,7 +179,7 @@ class Tagger(nn.Module):
             for group in batches([sentences[index] for index in order], batch_size, shuffle=False):
                 batch = self.collate(group, labels=False).to(self.device)
                 with torch.no_grad():
-                    query, key = self(batch, project=True)
+                    query, key = self.project(batch)
                 for spans in decode_projection(query, key, self.types, batch.attention_mask, threshold=threshold):
                     found[next(places)] = [span for span in spans if span[2] - span[1] <= longest]
         finally:
@@ -184,6 +191,11 @@ class Tagger(nn.Module):
         found = [f"{count:,} {what}" for what, count in self.encoder.survey(sentences).items() if count]
         if found:
             warnings.warn(f"of {len(sentences):,} sentences: " + "; ".join(found), stacklevel=3)
+
+    @property
+    def num_parameters(self) -> int:
+        """The number of trainable parameters."""
+        return sum(parameter.numel() for parameter in self.parameters())
 
     def parameter_groups(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
         """(pretrained, new): weights that come with the encoder, and those that training begins with."""

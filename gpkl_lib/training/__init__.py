@@ -1,26 +1,34 @@
-"""Training a tagger: one loop for every method, its settings, its history."""
+"""Training a tagger: one loop for every method, its settings, its hooks, its history."""
 
-from gpkl_lib.training.config import METHODS, OWN, TWO_VIEWS, TrainingConfig
+from gpkl_lib.training.config import TrainingConfig
 from gpkl_lib.training.folder import BEST, SCORES
 from gpkl_lib.training.history import FILE, History
 from gpkl_lib.training.loop import TrainingError, evaluate, fit, training_loss
-from gpkl_lib.training.methods import LOSSES, cross_entropy, one_view, rows
+from gpkl_lib.training.methods import METHODS, TWO_VIEWS, Method, Setting, Step, own_settings, register
+from gpkl_lib.training.methods.two_views import cross_entropy, rows
+from gpkl_lib.training.progress import Progress
+from gpkl_lib.training.tiles import TILED_FROM, takes_tiles
 
 __all__ = [
     "BEST",
     "FILE",
-    "LOSSES",
     "METHODS",
-    "OWN",
     "SCORES",
+    "TILED_FROM",
     "TWO_VIEWS",
     "History",
+    "Method",
+    "Progress",
+    "Setting",
+    "Step",
     "TrainingConfig",
     "TrainingError",
     "cross_entropy",
     "evaluate",
     "fit",
-    "one_view",
+    "own_settings",
+    "register",
     "rows",
+    "takes_tiles",
     "training_loss",
 ]

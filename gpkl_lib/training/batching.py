@@ -1,4 +1,4 @@
-"""What a training step is about: labelled sentences and, as the method asks, further ones or a teacher's scores."""
+"""What a training step reads: labelled sentences and, as the method asks, unlabelled ones or a teacher's scores."""
 
 from __future__ import annotations
 
@@ -12,25 +12,27 @@ from torch import Tensor
 from gpkl_lib.corpora import Batch, Corpus, Sentence, augmented, bare, contents, drawn, words_by_shape
 from gpkl_lib.tagger import Tagger
 from gpkl_lib.training.config import TrainingConfig
+from gpkl_lib.training.methods import METHODS
 
 
-class Lesson(NamedTuple):
-    """A labelled sentence; with uda also unlabelled ones and their altered copies."""
+class Example(NamedTuple):
+    """A labelled sentence and, for a method that needs them, unlabelled ones with their altered copies."""
 
     sentence: Sentence
-    further: Sequence[Sentence] = ()
+    unlabelled: Sequence[Sentence] = ()
     copies: Sequence[Sentence] = ()
 
 
-class Lessons:
+class StepBatches:
     """Makes the batches of the steps; everything in them follows from the seed and the step.
 
     Args:
-        tagger: that learns.
+        tagger: the one that learns.
         train: labelled sentences.
-        config: names the method.
-        unlabelled: with method "uda", sentences whose labels are not looked at.
-        teacher: with method "distillation", a tagger with the types of `tagger`; put on its device.
+        config: names the method; one that needs unlabelled sentences has the settings of "uda" that draw and alter
+            them: unlabelled_ratio, hide, exchange.
+        unlabelled: for such a method, sentences whose labels are not looked at.
+        teacher: for a method that needs one, a tagger with the types of `tagger`; put on its device.
 
     Raises:
         ValueError: what the method needs is missing or empty, what it does not use is given, a teacher of other types.
@@ -40,10 +42,11 @@ class Lessons:
         self, tagger: Tagger, train: Corpus, config: TrainingConfig, unlabelled: Corpus | None, teacher: Tagger | None
     ) -> None:
         self.tagger, self.config, self.teacher = tagger, config, teacher
-        for name, value, method in (("unlabelled", unlabelled, "uda"), ("teacher", teacher, "distillation")):
-            if (config.method == method) != (value is not None):
+        for name, value in (("unlabelled", unlabelled), ("teacher", teacher)):
+            if (METHODS[config.method].needs == name) != (value is not None):
                 wrong = "needs" if value is None else "has no use for"
-                raise ValueError(f"method {config.method!r} {wrong} {name}, which method {method!r} learns from")
+                learning = " or ".join(repr(method.name) for method in METHODS.values() if method.needs == name)
+                raise ValueError(f"method {config.method!r} {wrong} {name}, which method {learning} learns from")
         if unlabelled is not None and not len(unlabelled):
             raise ValueError("unlabelled has no sentence")
         if teacher is not None and sorted(teacher.types) != sorted(tagger.types):
@@ -52,28 +55,26 @@ class Lessons:
         self.unlabelled = bare(unlabelled or ())
         self.words = words_by_shape([*train, *self.unlabelled]) if self.unlabelled else {}
 
-    def of(self, sentences: Sequence[Sentence], step: int) -> list[Lesson]:
-        """A lesson for each labelled sentence, so that processes can share them out."""
+    def examples(self, sentences: Sequence[Sentence], step: int) -> list[Example]:
+        """An example for each labelled sentence of a step, so that processes can share them out."""
         if not self.unlabelled:
-            return [Lesson(sentence) for sentence in sentences]
+            return [Example(sentence) for sentence in sentences]
         config, each = self.config, self.config.unlabelled_ratio
-        further = drawn(self.unlabelled, config.batch_size * each, seed=config.seed, step=step)[: len(sentences) * each]
-        copies = augmented(
-            further, self.words, hide=config.hide, exchange=config.exchange, seed=f"{config.seed} {step}"
-        )
-        starts = range(0, len(further), each)
+        chosen = drawn(self.unlabelled, config.batch_size * each, seed=config.seed, step=step)[: len(sentences) * each]
+        copies = augmented(chosen, self.words, hide=config.hide, exchange=config.exchange, seed=f"{config.seed} {step}")
+        starts = range(0, len(chosen), each)
         return [
-            Lesson(sentence, further[start : start + each], copies[start : start + each])
+            Example(sentence, chosen[start : start + each], copies[start : start + each])
             for sentence, start in zip(sentences, starts, strict=True)
         ]
 
-    def collate(self, lessons: Sequence[Lesson], device: torch.device) -> tuple[Batch, Tensor | None]:
+    def collate(self, examples: Sequence[Example], device: torch.device) -> tuple[Batch, Tensor | None]:
         """A batch of the labelled sentences and then the copies, and what `training_loss` takes as `target`."""
-        sentences = [lesson.sentence for lesson in lessons]
-        copies = [copy for lesson in lessons for copy in lesson.copies]
+        sentences = [example.sentence for example in examples]
+        copies = [copy for example in examples for copy in example.copies]
         batch = self.tagger.collate([*sentences, *copies]).to(device)
         if copies:
-            return batch, fixed_scores(self.tagger, [one for lesson in lessons for one in lesson.further], device)
+            return batch, fixed_scores(self.tagger, [one for each in examples for one in each.unlabelled], device)
         if self.teacher is not None:
             order = [self.teacher.types.index(name) for name in self.tagger.types]
             return batch, fixed_scores(self.teacher.to(device), sentences, device)[:, order]

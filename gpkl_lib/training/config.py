@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-TWO_VIEWS = ("sigmoid", "softmax", "squared")
-METHODS = ("none", *TWO_VIEWS, "vat", "uda", "distillation")
-OWN = {
-    "vat": ("epsilon", "power_iterations"),
-    "uda": ("temperature", "threshold", "divide", "annealing", "unlabelled_ratio", "hide", "exchange"),
-    "distillation": ("temperature",),
-}
-"""The settings that one method has and others do not look at; all other settings belong to every method."""
+from gpkl_lib.training.methods import METHODS, own_settings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class TrainingConfig:
     """How to train. Shares are of all steps; the defaults suit a tagger from scratch and one on a pretrained encoder.
+
+    Each method has settings of its own beside these, and they are given and read like all others:
+    `TrainingConfig(method="vat", epsilon=0.3).epsilon`. `METHODS[name].settings` has them with their ranges, `gpkl
+    train --help` lists them.
 
     Attributes:
         method: "none" (one view, cross-entropy alone); a divergence between two dropout views: "sigmoid"
             (GlobalPointer's), "softmax" (over the spans of a type, a mistake worth seeing), "squared" (on the logits);
-            "vat" (virtual adversarial training), "uda" (unsupervised data augmentation), "distillation".
+            "vat" (virtual adversarial training), "uda" (unsupervised data augmentation), "distillation"; or one that
+            was registered.
         alpha: weight of what the method adds to the cross-entropy. With two views and with vat the divergence counts
             alpha/4 times (the paper's alpha); with uda and distillation the added loss counts alpha times.
         alpha_warmup: share over which alpha rises from 0; too large an alpha early keeps the head at "no spans".
@@ -39,18 +38,11 @@ class TrainingConfig:
         device: "auto", "cpu", "cuda" or "mps".
         mixed_precision: "auto" (bf16 on a GPU that has it), "no" or "bf16"; in the forward pass only.
         checkpoint_seconds: write a checkpoint within an epoch if the last one is older than this.
-        epsilon: vat: how far the embeddings of a sentence are moved, as a share of their own length.
-        power_iterations: vat: steps in search of the direction; each costs a forward and a backward pass.
-        temperature: uda: of the target, below 1 sharpens (the paper: 0.4). distillation: of both sides; inf gives the
-            limit, a squared error on the logits.
-        threshold: uda: a span counts if the model gives its own decision there a probability above this.
-        divide: uda: by "all" spans, so that few sure ones weigh little, or by the "confident" ones alone.
-        annealing: uda: "none", or how the labelled spans are released: "log" (early), "linear", "exp" (late).
-        unlabelled_ratio: uda: unlabelled sentences of a step for each labelled one.
-        hide, exchange: uda: share of the words of a sentence that its copy hides, and that it exchanges for others.
+        own: what the methods' own settings are, as (name, value), where that is not their default.
 
     Raises:
         ValueError: a value out of its range; the message names the field.
+        TypeError: a setting that no method has.
     """
 
     method: str = "none"
@@ -68,19 +60,35 @@ class TrainingConfig:
     device: str = "auto"
     mixed_precision: str = "auto"
     checkpoint_seconds: float = 300.0
-    epsilon: float = 0.1
-    power_iterations: int = 1
-    temperature: float = 1.0
-    threshold: float = 0.8
-    divide: str = "all"
-    annealing: str = "none"
-    unlabelled_ratio: int = 1
-    hide: float = 0.1
-    exchange: float = 0.1
+    own: tuple[tuple[str, Any], ...] = ()
 
-    def __post_init__(self) -> None:
+    def __init__(self, method: str = "none", **settings: Any) -> None:
+        own, known = {**dict(settings.pop("own", ()))}, own_settings()
+        for each in fields(self)[:-1]:
+            value = method if each.name == "method" else settings.pop(each.name, each.default)
+            object.__setattr__(self, each.name, value)
+        own.update(settings)
+        unknown = [name for name in own if name not in known]
+        if unknown:
+            raise TypeError(f"no setting {', '.join(unknown)}; there are {', '.join(self.names())}")
+        changed = {name: value for name, value in own.items() if value != known[name][0][1].default}
+        object.__setattr__(self, "own", tuple(sorted(changed.items())))
+        self._check()
+
+    def __getattr__(self, name: str) -> Any:
+        """The value of a setting of some method's own."""
+        if name.startswith("_") or name == "own" or name not in (known := own_settings()):
+            raise AttributeError(f"TrainingConfig has no setting {name!r}")
+        return dict(self.own).get(name, known[name][0][1].default)
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """The names of all settings, those of every method first."""
+        return (*(each.name for each in fields(cls)[:-1]), *own_settings())
+
+    def _check(self) -> None:
         positive, share, weight = "positive", "between 0 and 1", "not negative"
-        for name, wanted, right in (
+        ranges = [
             ("method", "one of " + ", ".join(METHODS), self.method in METHODS),
             ("alpha", weight, 0 <= self.alpha < math.inf),
             ("alpha_warmup", share, 0 <= self.alpha_warmup <= 1),
@@ -95,17 +103,14 @@ class TrainingConfig:
             ("device", "one of auto, cpu, cuda, mps", self.device in ("auto", "cpu", "cuda", "mps")),
             ("mixed_precision", "one of auto, no, bf16", self.mixed_precision in ("auto", "no", "bf16")),
             ("checkpoint_seconds", weight, self.checkpoint_seconds >= 0),
-            ("epsilon", positive, 0 < self.epsilon < math.inf),
-            ("power_iterations", positive, self.power_iterations >= 1),
-            ("temperature", positive, self.temperature > 0),
-            ("temperature", "finite with uda", self.method != "uda" or self.temperature < math.inf),
-            ("threshold", "at least 0 and below 1", 0 <= self.threshold < 1),
-            ("divide", "one of all, confident", self.divide in ("all", "confident")),
-            ("annealing", "one of none, log, linear, exp", self.annealing in ("none", "log", "linear", "exp")),
-            ("unlabelled_ratio", positive, self.unlabelled_ratio >= 1),
-            ("hide", share, 0 <= self.hide <= 1),
-            ("exchange", "between 0 and 1 - hide", 0 <= self.exchange <= 1 - self.hide),
-        ):
+        ]
+        for name, having in own_settings().items():
+            # The method's own range; for a setting that it does not look at, that of any method.
+            mine = [setting for method, setting in having if method.name == self.method]
+            among = mine or [setting for _, setting in having]
+            asked = f" with {self.method}" if mine and len(having) > 1 else ""
+            ranges.append((name, among[0].wanted + asked, any(setting.holds(self) for setting in among)))
+        for name, wanted, right in ranges:
             if not right:
                 raise ValueError(f"{name} must be {wanted}, got {getattr(self, name)!r}")
 
@@ -114,8 +119,8 @@ class TrainingConfig:
 
         What other methods alone use is left out, so that a run is named by what it did.
         """
-        foreign = {name for names in OWN.values() for name in names}.difference(OWN.get(self.method, ()))
-        used = {name: value for name, value in asdict(self).items() if name not in foreign}
+        foreign = own_settings().keys() - {setting.name for setting in METHODS[self.method].settings}
+        used = {name: getattr(self, name) for name in self.names() if name not in foreign}
         return {name: "inf" if value == math.inf else value for name, value in used.items()}
 
     def rate_at(self, progress: float) -> float:
@@ -126,3 +131,15 @@ class TrainingConfig:
     def alpha_at(self, progress: float) -> float:
         """Alpha when `progress` of all steps are done."""
         return self.alpha * min(1.0, progress / self.alpha_warmup) if self.alpha_warmup else self.alpha
+
+
+# Editors and `help` read the signature from here; `own` is how a copy is made, not how a person says it.
+TrainingConfig.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+    [
+        *(
+            inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)
+            for each in fields(TrainingConfig)[:-1]
+        ),
+        inspect.Parameter("settings", inspect.Parameter.VAR_KEYWORD),
+    ]
+)

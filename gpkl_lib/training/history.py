@@ -10,6 +10,7 @@ from typing import Any
 
 from gpkl_lib._optional import optional
 from gpkl_lib._storage import CheckpointError, write_text
+from gpkl_lib.palette import COLOURS, DASHES, MARKERS, PALETTE
 
 FILE = "history.jsonl"
 Row = dict[str, Any]
@@ -76,10 +77,11 @@ class History:
         left, right = figure.subplots(1, 2)
         epochs = [row["epoch"] for row in self.rows]
         for axes, names in ((left, ("loss", "task", "divergence")), (right, ("precision", "recall", "f1"))):
-            for name, style in zip(names, (("o", "-"), ("s", "--"), ("^", ":")), strict=True):
+            for name, colour, dashes, marker in zip(names, COLOURS, DASHES, MARKERS, strict=False):
                 values = [row[name] for row in self.rows]
                 if None not in values:
-                    axes.plot(epochs, values, marker=style[0], linestyle=style[1], markersize=4, label=name)
+                    style: dict[str, Any] = {"color": PALETTE[colour], "linestyle": dashes, "marker": marker}
+                    axes.plot(epochs, values, **style, markersize=4, label=name)
             axes.set_xlabel("epoch")
             axes.legend()
         left.set_title("training")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,14 +14,15 @@ from gpkl_lib.consistency import ConsistencyLoss
 from gpkl_lib.corpora import Batch, Corpus, Sentence
 from gpkl_lib.spans import SpanScores, span_scores
 from gpkl_lib.tagger import Tagger
-from gpkl_lib.training.batching import Lessons
+from gpkl_lib.training.batching import StepBatches
 from gpkl_lib.training.config import TrainingConfig
 from gpkl_lib.training.folder import RunFolder
 from gpkl_lib.training.history import History
-from gpkl_lib.training.methods import LOSSES, check_tiled, takes_tiles, tiled_step
-from gpkl_lib.training.process import Worker, accelerator
-from gpkl_lib.training.progress import ProgressBar
+from gpkl_lib.training.methods import METHODS, Step
+from gpkl_lib.training.process import Process, accelerator
+from gpkl_lib.training.progress import Progress, ProgressBar
 from gpkl_lib.training.state import Run
+from gpkl_lib.training.tiles import check_tiled, takes_tiles
 
 __all__ = ["History", "TrainingConfig", "TrainingError", "evaluate", "fit", "training_loss"]
 
@@ -42,6 +43,9 @@ def fit(
     output: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
+    on_epoch: Callable[[History], object] | None = None,
+    on_step: Callable[[Progress], object] | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> History:
     """Train `tagger` in place; it ends with the weights of the epoch that was best on `dev`, in evaluation mode.
 
@@ -61,6 +65,11 @@ def fit(
         output: a new or empty folder; None keeps nothing.
         resume: go on from the checkpoint in `output`; from the start if there is none yet.
         progress: show a bar, if standard error is a terminal.
+        on_epoch: called after each epoch, its row, its best weights and its checkpoint, with the history so far; the
+            tagger has the weights of the epoch's end. In several processes the main one calls it.
+        on_step: called after each step with where the run stands, likewise.
+        should_stop: asked after each step (in every process); at the first yes training stops there, a checkpoint is
+            written, and the tagger has the best weights so far. The run can be resumed.
 
     Returns:
         `History`, one row an epoch.
@@ -68,36 +77,56 @@ def fit(
     Raises:
         ModuleNotFoundError: a package of the extra "train" is missing.
         ValueError: no training sentence, no span in dev, a type without a head, a device that is not there; tiled=True
-            with a method that has no tiled form; unlabelled
-            or teacher missing where the method needs it, given where it does not, or a teacher of other types.
+            with a method that has no tiled form; unlabelled or teacher missing where the method needs it, given where
+            it does not, or a teacher of other types.
         TrainingError: a loss or a gradient is not finite; the last checkpoint is from before it.
         CheckpointError: the folder cannot be used, resumed or written.
+
+    A log for TensorBoard (or Weights & Biases, with `wandb.log(dict(history.rows[-1]))`) is a listener::
+
+        writer = torch.utils.tensorboard.SummaryWriter("runs/board")
+
+        def log(history):
+            row = history.rows[-1]
+            for name in ("loss", "f1"):
+                writer.add_scalar(name, row[name], row["epoch"])
+
+        fit(tagger, train, dev, on_epoch=log)
     """
     config = config or TrainingConfig()
     check_tiled(config, tiled)
     _check_corpora(tagger, train, dev)
-    lessons = Lessons(tagger, train, config, unlabelled, teacher)
+    steps = StepBatches(tagger, train, config, unlabelled, teacher)
     tagger.warn_of_oddities([*train, *dev, *(unlabelled or ())])
     tagger.max_span_length = max(tagger.max_span_length or 0, *map(len, train))  # farther apart, nothing is trained
     with accelerator(config.device) as accelerate:
-        worker = Worker(accelerate, tagger, config)
-        folder = RunFolder(output, writes=worker.is_main)
-        run = Run(tagger, train, dev, config, worker, folder, resume, lessons.record())
-        with ProgressBar(run.steps, enabled=progress and worker.is_main) as bar:
+        process = Process(accelerate, tagger, config)
+        folder = RunFolder(output, writes=process.is_main)
+        run = Run.start(train, dev, config, process, folder, resume=resume, sources=steps.record())
+        with ProgressBar(enabled=progress and process.is_main) as bar:
+            hear_step = [listener for listener in (bar, on_step) if listener and process.is_main]
+            hear_epoch = [listener for listener in (on_epoch,) if listener and process.is_main]
             while not run.finished:
-                worker.model.train()
+                process.model.train()
                 for sentences in run.rest_of_epoch():
-                    share, weight = worker.share(lessons.of(sentences, run.at.step))  # all, unless others help
-                    batch, target = lessons.collate(share, worker.device)
-                    worker.seed(config.seed, run.at.step)  # dropout follows from the step: nothing random to save
-                    losses = training_loss(worker, batch, config, run.done, target, tiled=tiled)
-                    norm = worker.backward(losses.loss * weight)
-                    parts = worker.mean([part * weight for part in losses])
+                    share, weight = process.share(steps.examples(sentences, run.at.step))  # all, unless others help
+                    batch, target = steps.collate(share, process.device)
+                    process.seed(config.seed, run.at.step)  # dropout follows from the step: nothing random to save
+                    losses = training_loss(process, batch, config, run.done, target, tiled=tiled)
+                    norm = process.backward(losses.loss * weight)
+                    parts = process.mean([part * weight for part in losses])
                     _check_finite(parts, norm, run)  # before the weights could be spoilt
-                    worker.step(config.rate_at(run.done))
+                    process.step(config.rate_at(run.done))
                     run.count(parts, len(sentences))  # and a checkpoint, if the last one is old
-                    bar.show(run.at.step, run.at.epoch + 1, run.at.mean("loss"), run.last_f1)
-                run.end_epoch(_evaluate_together(tagger, dev, worker))  # a row, the best weights, a checkpoint
+                    for listener in hear_step:
+                        listener(run.progress)
+                    if should_stop is not None and process.any(should_stop()):
+                        run.stop()
+                        break
+                else:
+                    run.end_epoch(_evaluate_together(tagger, dev, process))  # a row, the best weights, a checkpoint
+                    for hear in hear_epoch:
+                        hear(run.history)
         run.finish()
     return run.history
 
@@ -119,13 +148,13 @@ def training_loss(
 
     Args:
         model: maps a Batch of B sentences to logits (B, H, L, L), as a `Tagger` does. For "vat" it also has
-            `embed(batch)` and reads `model(batch, embeddings)`.
+            `embed(batch)` and reads `model(batch, embeddings)`; in tiles it has `tiled_loss`.
         batch: B labelled sentences; for "uda" U altered copies without labels stand after them.
         config: the method and its settings.
         done: share of all steps that is done, for the warm-up of alpha and for annealing.
         target: fixed scores. "uda": (U, H, l, l), of the unaltered sentences; "distillation": (B, H, L, L), the
             teacher's. Nothing for the others.
-        tiled: compute it in tiles (methods "none" and "sigmoid"): `model(batch, tiled=options)` gives the loss.
+        tiled: compute it in tiles (methods "none" and "sigmoid"); "auto" where it is faster.
 
     Returns:
         ConsistencyLoss(loss, task, divergence), scalars in nats: loss = task + c * divergence, where c is alpha/4 for
@@ -137,9 +166,10 @@ def training_loss(
 
     Source: eq-rdrop for two views; the papers named in `virtual_adversarial_loss`, `uda_loss`, `distillation_loss`.
     """
-    if takes_tiles(config, batch, tiled):
-        return tiled_step(model, batch, config, done)
-    return LOSSES[config.method](model, batch, config, done, target)
+    method, step = METHODS[config.method], Step(model, batch, config, done, target)
+    if method.tiled is not None and takes_tiles(config, batch, tiled):
+        return method.tiled(step)
+    return method.loss(step)
 
 
 def evaluate(tagger: Tagger, corpus: Corpus | Sequence[Sentence], batch_size: int = 32) -> SpanScores:
@@ -148,13 +178,13 @@ def evaluate(tagger: Tagger, corpus: Corpus | Sequence[Sentence], batch_size: in
     return span_scores(tagger.predict(sentences, batch_size=batch_size), [sentence.spans for sentence in sentences])
 
 
-def _evaluate_together(tagger: Tagger, dev: Corpus, worker: Worker) -> SpanScores:
+def _evaluate_together(tagger: Tagger, dev: Corpus, process: Process) -> SpanScores:
     """`evaluate`, each process on its share of the sentences, the counts added up: the same scores in all of them."""
     names = sorted({*tagger.types, *dev.types})
-    share = dev.sentences[worker.rank :: worker.count]
+    share = dev.sentences[process.rank :: process.count]
     own = span_scores(tagger.predict(share, warn=False), [sentence.spans for sentence in share])
     found = [own.by_type.get(name, SpanScores()) for name in names]
-    counts = worker.sum(torch.tensor([[s.correct, s.predicted, s.gold] for s in found]))
+    counts = process.sum(torch.tensor([[s.correct, s.predicted, s.gold] for s in found]))
     by_type = {name: SpanScores(*row) for name, row in zip(names, counts.tolist(), strict=True)}
     correct, predicted, gold = counts.sum(0).tolist()
     return SpanScores(correct, predicted, gold, by_type)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gpkl_lib._optional import optional
+from gpkl_lib.consistency import ConsistencyLoss
 from gpkl_lib.corpora import Batch
 from gpkl_lib.tagger import Tagger
-from gpkl_lib.training.batching import Lesson
+from gpkl_lib.training.batching import Example
 from gpkl_lib.training.config import TrainingConfig
 
 
@@ -45,7 +46,7 @@ def accelerator(device: str) -> Iterator[Any]:
             accelerate.state.GradientState._reset_state()
 
 
-class Worker:
+class Process:
     """The tagger on its device, wrapped for several processes if there are several, and the optimiser.
 
     Args:
@@ -68,32 +69,38 @@ class Worker:
         groups = _parameter_groups(tagger, config)
         self.rates = [group["lr"] for group in groups]
         self.adamw = torch.optim.AdamW(groups, fused=self.device.type in ("cpu", "cuda"))
-        self.model, self.optimizer = accelerator.prepare(tagger, self.adamw)
+        self.model, self.optimizer = accelerator.prepare(_Dispatch(tagger), self.adamw)
 
-    def __call__(
-        self, batch: Batch, embeddings: Tensor | None = None, *, tiled: Mapping[str, Any] | None = None
-    ) -> Any:
-        """Logits of a training step, or by `tiled` its loss (see `Tagger.forward`), in mixed precision if configured.
+    def __call__(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
+        """Logits of a training step, in mixed precision if configured; see `Tagger.forward`.
 
         The batch itself goes through the wrapped tagger, once a step, which readies it to share gradients. Embeddings
         go through the tagger as it is: what is shared are the gradients of the weights, wherever they come from, and
         the passes in search of a direction give the weights none.
         """
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            if embeddings is not None:
-                return self.tagger(batch, embeddings)
-            return self.model(batch) if tiled is None else self.model(batch, tiled=tiled)
+        with self._precision():
+            logits: Tensor = self.model(None, batch) if embeddings is None else self.tagger(batch, embeddings)
+        return logits
+
+    def tiled_loss(self, batch: Batch, **options: Any) -> ConsistencyLoss:
+        """The loss of a training step in tiles, through the wrapped tagger as well; see `Tagger.tiled_loss`."""
+        with self._precision():
+            loss: ConsistencyLoss = self.model("tiled_loss", batch, **options)
+        return loss
 
     def embed(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """What the encoder's layers get; see `Tagger.embed`."""
         return self.tagger.embed(batch)
 
+    def _precision(self) -> Any:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
+
     def wait(self) -> None:
-        """Until every process is here."""
+        """Wait until every process has come here."""
         self.accelerator.wait_for_everyone()
 
-    def share(self, group: Sequence[Lesson]) -> tuple[Sequence[Lesson], float]:
-        """The lessons of a batch for this process, and their weight: the mean over processes is then the batch's.
+    def share(self, group: Sequence[Example]) -> tuple[Sequence[Example], float]:
+        """The examples of a batch for this process, and their weight: the mean over processes is then the batch's.
 
         A process that gets none takes one with weight 0, for all have to take part in each step.
         """
@@ -117,14 +124,18 @@ class Worker:
         """Integers, added up over the processes."""
         return self.accelerator.reduce(counts.to(self.device), "sum").cpu()  # type: ignore[no-any-return]
 
+    def any(self, answer: bool) -> bool:
+        """Whether any process has answered yes: all of them then go the same way."""
+        return bool(self.sum(torch.tensor(int(answer))))
+
     def backward(self, loss: Tensor) -> float:
-        """Gradients of `loss`, clipped; their norm before clipping, the same in every process."""
+        """Compute the gradients of `loss` and clip them; their norm before clipping, the same in every process."""
         self.optimizer.zero_grad()
         self.accelerator.backward(loss)
         return float(self.accelerator.clip_grad_norm_(self.model.parameters(), self.gradient_clip))
 
     def step(self, rate: float) -> None:
-        """One step of the optimiser, with `rate` times each group's learning rate."""
+        """Take one step of the optimiser, with `rate` times each group's learning rate."""
         for group, full in zip(self.adamw.param_groups, self.rates, strict=True):
             group["lr"] = full * rate
         self.optimizer.step()
@@ -137,7 +148,7 @@ class Worker:
         return tensors
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
-        """Take up what `tensors` gave."""
+        """Restore weights and optimiser state from what `tensors` gave."""
         model = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
         self.tagger.load_state_dict(model)
         state: dict[int, dict[str, Tensor]] = {}
@@ -146,6 +157,18 @@ class Worker:
                 _, index, key = name.split(".")
                 state.setdefault(int(index), {})[key] = tensor
         self.adamw.load_state_dict({"state": state, "param_groups": self.adamw.state_dict()["param_groups"]})
+
+
+class _Dispatch(nn.Module):
+    """A tagger whose methods are called through `forward`, the one door that a wrapper for several processes knows."""
+
+    def __init__(self, tagger: Tagger) -> None:
+        super().__init__()
+        self.tagger = tagger
+
+    def forward(self, method: str | None, *inputs: Any, **options: Any) -> Any:
+        called: Any = self.tagger if method is None else getattr(self.tagger, method)
+        return called(*inputs, **options)
 
 
 def _parameter_groups(tagger: Tagger, config: TrainingConfig) -> list[dict[str, Any]]:

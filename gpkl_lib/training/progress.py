@@ -1,17 +1,34 @@
-"""A progress bar for a terminal; nowhere else does it say anything."""
+"""How far a run has come, and a bar that shows it in a terminal; nowhere else does the bar say anything."""
 
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from gpkl_lib._optional import optional
 
 
-class ProgressBar:
-    """Steps done of `total`, with loss and dev F1; silent unless `enabled` and standard error is a terminal."""
+class Progress(NamedTuple):
+    """Where a run stands after a step.
 
-    def __init__(self, total: int, *, enabled: bool) -> None:
+    Attributes:
+        step, steps: done, and of the whole run.
+        epoch: under way, from 1.
+        loss: mean over the sentences of the epoch so far, in nats.
+        f1: of the last epoch that has ended, on dev; None before.
+    """
+
+    step: int
+    steps: int
+    epoch: int
+    loss: float
+    f1: float | None
+
+
+class ProgressBar:
+    """A listener of `fit` that draws each step; silent unless `enabled` and standard error is a terminal."""
+
+    def __init__(self, *, enabled: bool) -> None:
         self._bar: Any = None
         if not enabled:
             return
@@ -26,13 +43,13 @@ class ProgressBar:
                 rich.TimeRemainingColumn(),
             )
             self._bar = rich.Progress(*columns, console=console)
-            self._task = self._bar.add_task("", total=total, epoch=1, loss=0.0, f1="-")
+            self._task = self._bar.add_task("", total=None, epoch=1, loss=0.0, f1="-")
 
-    def show(self, step: int, epoch: int, loss: float, f1: float | None) -> None:
-        """Move to `step`; epochs count from 1; `f1` is the last epoch's."""
+    def __call__(self, at: Progress) -> None:
+        """Move to where the run stands."""
         if self._bar is not None:
-            text = "-" if f1 is None else f"{f1:.3f}"
-            self._bar.update(self._task, completed=step, epoch=epoch, loss=loss, f1=text)
+            f1 = "-" if at.f1 is None else f"{at.f1:.3f}"
+            self._bar.update(self._task, completed=at.step, total=at.steps, epoch=at.epoch, loss=at.loss, f1=f1)
 
     def __enter__(self) -> ProgressBar:
         if self._bar is not None:

@@ -13,11 +13,12 @@ from torch import Tensor
 
 from gpkl_lib.corpora import Corpus, Sentence, batches, contents
 from gpkl_lib.spans import SpanScores
-from gpkl_lib.tagger import Tagger
 from gpkl_lib.training.config import TrainingConfig
 from gpkl_lib.training.folder import RunFolder
 from gpkl_lib.training.history import History, Row
-from gpkl_lib.training.process import Worker
+from gpkl_lib.training.methods import METHODS
+from gpkl_lib.training.process import Process
+from gpkl_lib.training.progress import Progress
 
 PARTS = ("loss", "task", "divergence")
 
@@ -51,46 +52,70 @@ class Position:
 
 
 class Run:
-    """A run from its start, or from its checkpoint: weights, optimiser and position are then those of the checkpoint.
+    """A training run: where it stands, counted at every step and kept in its folder; `start` gives one.
 
-    Raises CheckpointError if the folder cannot be used, or cannot be resumed with these arguments.
+    Args:
+        train: the labelled sentences.
+        config: how to train.
+        process: this one, with the tagger and the optimiser.
+        folder: where the run is kept.
+        at: where it stands.
+        best: the weights of the best epoch so far; none before the first has ended.
     """
 
     def __init__(
         self,
-        tagger: Tagger,
+        train: Corpus,
+        config: TrainingConfig,
+        process: Process,
+        folder: RunFolder,
+        at: Position,
+        best: dict[str, Tensor],
+    ) -> None:
+        self.train, self.config, self.process, self.folder = train, config, process, folder
+        self.at, self.best, self.tagger, self.history = at, best, process.tagger, History(at.rows)
+        self.per_epoch = math.ceil(len(train) / config.batch_size)
+        self.steps = config.epochs * self.per_epoch
+        self.stopped = False
+        self._clock = self._saved = time.monotonic()
+
+    @classmethod
+    def start(
+        cls,
         train: Corpus,
         dev: Corpus,
         config: TrainingConfig,
-        worker: Worker,
+        process: Process,
         folder: RunFolder,
+        *,
         resume: bool,
         sources: Mapping[str, Any],
-    ) -> None:
-        self.tagger, self.train, self.config, self.worker, self.folder = tagger, train, config, worker, folder
-        self.per_epoch = math.ceil(len(train) / config.batch_size)
-        self.steps = config.epochs * self.per_epoch
+    ) -> Run:
+        """Claim the folder and begin, or go on from its checkpoint, whose weights and optimiser state are restored.
+
+        `sources` tells what else the method learns from. Raises CheckpointError if the folder cannot be used, or cannot
+        be resumed with these arguments.
+        """
         asked = {
             "config": config.settings(),
-            "tagger": tagger.fingerprint(),
+            "tagger": process.tagger.fingerprint(),
             "train": _provenance(train),
             "dev": _provenance(dev),
-            **sources,  # what else the method learns from
+            **sources,
         }
         folder.check(asked, resume)
-        worker.wait()  # until all have looked at the folder as it was
+        process.wait()  # until all have looked at the folder as it was
         folder.start(asked)
+        at, best = Position(), {}
         saved = folder.load_checkpoint()
-        self.at = Position()
-        self.best: dict[str, Tensor] = {}
         if saved is not None:
-            worker.load_tensors(saved[0])
-            self.at = Position(**saved[1])
-            self.best = folder.best() if self.at.epoch else {}
-        self.history = History(self.at.rows)
-        folder.rewrite(self.history)
-        worker.wait()  # until all have read the checkpoint, which the main process will replace
-        self._clock = self._saved = time.monotonic()
+            process.load_tensors(saved[0])
+            at = Position(**saved[1])
+            best = folder.best() if at.epoch else {}
+        run = cls(train, config, process, folder, at, best)
+        folder.rewrite(run.history)
+        process.wait()  # until all have read the checkpoint, which the main process will replace
+        return run
 
     @property
     def done(self) -> float:
@@ -99,14 +124,20 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """All epochs done, or no better one for `patience` of them."""
+        """All epochs done, no better one for `patience` of them, or stopped."""
         patience = self.config.patience
-        return self.at.epoch >= self.config.epochs or (patience is not None and self.at.stale >= patience)
+        idle = patience is not None and self.at.stale >= patience
+        return self.stopped or idle or self.at.epoch >= self.config.epochs
 
     @property
     def last_f1(self) -> float | None:
         """Dev F1 of the last epoch that has ended."""
         return float(self.at.rows[-1]["f1"]) if self.at.rows else None
+
+    @property
+    def progress(self) -> Progress:
+        """Where the run stands, for who listens."""
+        return Progress(self.at.step, self.steps, self.at.epoch + 1, self.at.mean("loss"), self.last_f1)
 
     def rest_of_epoch(self) -> Iterator[list[Sentence]]:
         """The batches of the epoch that have not been taken yet; their order follows from seed and epoch."""
@@ -127,7 +158,7 @@ class Run:
 
     def end_epoch(self, scores: SpanScores) -> None:
         """Write the epoch's row, keep the weights if it is the best so far, write a checkpoint."""
-        at, one_view = self.at, self.config.method == "none"
+        at, alone = self.at, METHODS[self.config.method].factor == 0
         if scores.f1 > at.best_f1:
             at.best_f1, at.best_scores, at.stale = scores.f1, _scores(scores), 0
             self.best = {name: t.detach().to("cpu", copy=True) for name, t in self.tagger.state_dict().items()}
@@ -135,26 +166,32 @@ class Run:
         elif at.best_f1 > 0:
             at.stale += 1
         row: Row = {"epoch": at.epoch + 1, "step": at.step, **{name: at.mean(name) for name in PARTS}}
-        row |= {"alpha": 0.0 if one_view else at.alpha, "divergence": None if one_view else row["divergence"]}
+        row |= {"alpha": 0.0 if alone else at.alpha, "divergence": None if alone else row["divergence"]}
         row |= {"precision": scores.precision, "recall": scores.recall, "f1": scores.f1, "seconds": self._seconds()}
         self.folder.append(self.history, row)
         fresh = Position()
         at.epoch, at.batch, at.sentences, at.sums, at.seconds = at.epoch + 1, 0, 0, fresh.sums, 0.0
         self.checkpoint()
 
+    def stop(self) -> None:
+        """End the run where it stands; its checkpoint says how to go on."""
+        self.stopped = True
+        self.checkpoint()
+
     def checkpoint(self) -> None:
         """Keep everything that it takes to go on from here."""
         self._seconds()
         if self.folder.writes:
-            self.folder.save_checkpoint(self.worker.tensors(), asdict(self.at))
+            self.folder.save_checkpoint(self.process.tensors(), asdict(self.at))
         self._saved = time.monotonic()
 
     def finish(self) -> None:
-        """Give the tagger its best weights; write the scores and the picture."""
-        self.tagger.load_state_dict(self.best)
+        """Give the tagger its best weights, if an epoch has ended; write the scores and the picture."""
         self.tagger.eval()
-        self.folder.finish(self.history, {"epoch": self.history.best["epoch"], "dev": self.at.best_scores})
-        self.worker.wait()
+        if self.best:
+            self.tagger.load_state_dict(self.best)
+            self.folder.finish(self.history, {"epoch": self.history.best["epoch"], "dev": self.at.best_scores})
+        self.process.wait()
 
     def _seconds(self) -> float:
         """Seconds of the epoch so far, those before a kill included."""

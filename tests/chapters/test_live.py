@@ -6,7 +6,6 @@ import base64
 import re
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -19,12 +18,6 @@ BEFORE = History([{"epoch": k, "loss": 4.0 / k, "f1": 0.2 * k} for k in (1, 2, 3
 SMALL = {"sentences": 16, "epochs": 3, "device": "cpu"}
 
 
-@pytest.fixture(autouse=True)
-def _scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live.tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(live, "PAUSE", 0.0)
-
-
 def wait(panel: TrainingPanel) -> None:
     assert panel.wait(60), "the training did not end"
 
@@ -33,7 +26,7 @@ def idle(panel: TrainingPanel) -> bool:
     return not panel.train.disabled and panel.stop.disabled
 
 
-def test_a_run_moves_the_curves_each_epoch_and_gives_the_controls_back(tmp_path: Path) -> None:
+def test_a_run_moves_the_curves_each_epoch_and_gives_the_controls_back() -> None:
     panel, seen = training_panel("sigmoid", alpha=0.3, earlier={"before": BEFORE}, **SMALL), []
     panel.chart.observe(lambda change: seen.append(len(panel.runs[list(panel.runs)[-1]])), "value")
     assert idle(panel)
@@ -50,10 +43,9 @@ def test_a_run_moves_the_curves_each_epoch_and_gives_the_controls_back(tmp_path:
     )
     assert idle(panel)
     assert panel.progress.value == 0
-    assert list(tmp_path.glob("tmp*")) == []
 
 
-def test_the_kernel_stays_free_and_stop_stops_within_a_step(tmp_path: Path) -> None:
+def test_the_kernel_stays_free_and_stop_stops_within_a_step() -> None:
     panel = training_panel("none", sentences=200, epochs=500, device="cpu")
     panel.train.click()
     assert panel.train.disabled
@@ -72,14 +64,13 @@ def test_the_kernel_stays_free_and_stop_stops_within_a_step(tmp_path: Path) -> N
     assert "stopped after" in panel.status.value
     assert 0 < len(panel.runs["none, dropout 0.3, noise 0.1"]) < 500
     assert idle(panel)
-    assert list(tmp_path.glob("tmp*")) == []
     panel.method.value, panel._settings["epochs"] = "squared", 1
     panel.train.click()  # and it trains again
     wait(panel)
     assert [len(h) for h in panel.runs.values()][-1] == 1
 
 
-def test_an_error_is_shown_and_cleaned_up_after(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_error_is_shown_and_cleaned_up_after(monkeypatch: pytest.MonkeyPatch) -> None:
     panel = training_panel("none", earlier={"before": BEFORE}, **SMALL)
 
     def broken(*_: object, **__: object) -> None:
@@ -94,7 +85,6 @@ def test_an_error_is_shown_and_cleaned_up_after(monkeypatch: pytest.MonkeyPatch,
     assert list(panel.runs) == ["before"]
     assert idle(panel)
     monkeypatch.undo()
-    monkeypatch.setattr(live, "PAUSE", 0.0)
     panel.train.click()
     wait(panel)
     assert panel.error is None

@@ -112,7 +112,7 @@ def test_unlabelled_sentences_of_a_file_and_of_the_rest_of_train(tmp_path: Path)
         (["train", "--method", "vat", "--epsilon", "0"], "--epsilon must be positive, got 0.0"),
         (
             ["train", "--method", "uda", "--unlabelled", "9", "--temperature", "inf"],
-            "--temperature must be finite with",
+            "--temperature must be positive and finite with uda",
         ),
         (["train", "--hide", "0.7", "--exchange", "0.4"], "--exchange must be between 0 and 1 - hide"),
         (["compare", "--methods", "none", "vat", "--alphas", "0", "1"], "alpha 0 is two views"),

@@ -16,7 +16,7 @@ from gpkl_lib.experiments.plots import comparison_figure
 from gpkl_lib.experiments.records import identity
 from gpkl_lib.experiments.runner import ModelConfig, Task, Trial, best_on_dev, compare, grid
 from gpkl_lib.experiments.summary import groups, label, summarise, variants
-from gpkl_lib.experiments.teachers import Teacher, parameters
+from gpkl_lib.experiments.teachers import Teacher
 from gpkl_lib.tagger.tagger import Tagger
 from gpkl_lib.training.config import METHODS, OWN
 from gpkl_lib.training.loop import TrainingConfig, evaluate
@@ -224,7 +224,7 @@ class TestRows:
         assert found["config"]["temperature"] == "inf"
         assert found["config"]["teacher"] == found["teacher"]["weights"] == Teacher(teachers / "teacher-0").weights
         assert found["teacher"]["parameters"] == sum(p.numel() for p in teacher.parameters())
-        assert found["teacher"]["parameters"] > found["parameters"] == parameters(MODEL.build(task, 0))
+        assert found["teacher"]["parameters"] > found["parameters"] == MODEL.build(task, 0).num_parameters
         assert found["teacher"]["test"]["f1"] == evaluate(teacher, task.parts()["test"]).f1
         assert found["teacher"]["folder"] == str(teachers / "teacher-0")
         assert label(found) == "distillation, T = inf"

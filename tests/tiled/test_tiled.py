@@ -36,7 +36,7 @@ from gpkl_lib.tiled.decode import cells_above
 from gpkl_lib.tiled.groups import ROWS, groups_of
 from gpkl_lib.tiled.loss import BLOCK, HOLD, tiled_head_loss, tiled_span_loss
 from gpkl_lib.training.loop import TrainingConfig, training_loss
-from gpkl_lib.training.methods import TILED_FROM, takes_tiles
+from gpkl_lib.training.tiles import TILED_FROM, takes_tiles
 
 Case = dict[str, Any]
 

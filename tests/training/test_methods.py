@@ -16,7 +16,7 @@ from gpkl_lib import multilabel_cross_entropy, span_mask, symmetric_kl
 from gpkl_lib.consistency import ConsistencyLoss
 from gpkl_lib.corpora import Batch, Corpus, Sentence, toy_corpus
 from gpkl_lib.tagger.tagger import Tagger
-from gpkl_lib.training.batching import Lessons, fixed_scores
+from gpkl_lib.training.batching import StepBatches, fixed_scores
 from gpkl_lib.training.loop import TrainingConfig, training_loss
 
 TRAIN, MORE = toy_corpus(12), toy_corpus(40)[12:]
@@ -42,16 +42,16 @@ def still_tagger(**settings) -> Tagger:
     return small_tagger(dropout=0.0, word_dropout=0.0, **settings)
 
 
-def lessons_for(tagger: Tagger, config: TrainingConfig, teacher: Tagger | None = None) -> Lessons:
+def batches_for(tagger: Tagger, config: TrainingConfig, teacher: Tagger | None = None) -> StepBatches:
     if config.method == "distillation" and teacher is None:
         teacher = small_tagger(seed=5, hidden_size=20)
     unlabelled = MORE if config.method == "uda" else None
-    return Lessons(tagger, TRAIN, config, unlabelled, teacher if config.method == "distillation" else None)
+    return StepBatches(tagger, TRAIN, config, unlabelled, teacher if config.method == "distillation" else None)
 
 
 def loss_of(tagger: Tagger, config: TrainingConfig, sentences=TRAIN.sentences, done: float = 1.0) -> ConsistencyLoss:
-    lessons = lessons_for(tagger, config)
-    batch, target = lessons.collate(lessons.of(sentences, 3), CPU)
+    steps = batches_for(tagger, config)
+    batch, target = steps.collate(steps.examples(sentences, 3), CPU)
     return training_loss(tagger, batch, config, done, target)
 
 
@@ -270,13 +270,13 @@ def test_without_words_there_is_nothing_to_move():
 
 def test_the_target_of_uda_is_the_clean_sentence_without_dropout_and_without_gradient():
     tagger = small_tagger().train()
-    lessons = lessons_for(tagger, CONFIGS["uda"])
-    share = lessons.of(TRAIN.sentences[:4], 3)
-    batch, target = lessons.collate(share, CPU)
+    steps = batches_for(tagger, CONFIGS["uda"])
+    share = steps.examples(TRAIN.sentences[:4], 3)
+    batch, target = steps.collate(share, CPU)
     assert tagger.training
     assert target is not None
     assert not target.requires_grad
-    further = [sentence for lesson in share for sentence in lesson.further]
+    further = [sentence for lesson in share for sentence in lesson.unlabelled]
     assert torch.equal(target, tagger.eval()(tagger.collate(further)))
     assert len(batch) == 8
     assert (batch.positives[:, 0] < 4).all()
@@ -288,30 +288,30 @@ def test_labels_of_unlabelled_sentences_are_not_seen():
     bare = Corpus("bare", [Sentence(s.tokens) for s in MORE])
     config, found = CONFIGS["uda"], []
     for corpus in (MORE, bare):
-        lessons = Lessons(tagger, TRAIN, config, corpus, None)
-        batch, target = lessons.collate(lessons.of(TRAIN.sentences, 0), CPU)
+        steps = StepBatches(tagger, TRAIN, config, corpus, None)
+        batch, target = steps.collate(steps.examples(TRAIN.sentences, 0), CPU)
         found.append(training_loss(tagger, batch, config, 1.0, target).loss)
-        assert lessons.record() == Lessons(tagger, TRAIN, config, bare, None).record()
+        assert steps.record() == StepBatches(tagger, TRAIN, config, bare, None).record()
     assert torch.equal(*found)
 
 
 def test_the_steps_draw_different_sentences_and_the_same_again():
-    lessons = lessons_for(small_tagger(), replace(CONFIGS["uda"], unlabelled_ratio=3, batch_size=4))
-    first, again, next_one = (lessons.of(TRAIN.sentences[:4], step) for step in (0, 0, 1))
+    steps = batches_for(small_tagger(), replace(CONFIGS["uda"], unlabelled_ratio=3, batch_size=4))
+    first, again, next_one = (steps.examples(TRAIN.sentences[:4], step) for step in (0, 0, 1))
     assert first == again
-    assert {len(lesson.further) for lesson in first} == {3}
-    seen = [sentence.tokens for lesson in [*first, *next_one] for sentence in lesson.further]
+    assert {len(lesson.unlabelled) for lesson in first} == {3}
+    seen = [sentence.tokens for lesson in [*first, *next_one] for sentence in lesson.unlabelled]
     assert len(set(seen)) == len(seen) == 24  # 28 to draw from: no one twice in a pass
     copies = [copy.tokens for lesson in first for copy in lesson.copies]
     assert any(a != b for a, b in zip(seen, copies, strict=False))
-    assert first[:2] == lessons.of(TRAIN.sentences[:2], 0)  # a short last batch of an epoch takes fewer
+    assert first[:2] == steps.examples(TRAIN.sentences[:2], 0)  # a short last batch of an epoch takes fewer
 
 
 def test_a_teacher_speaks_of_the_student_s_types_in_their_order_and_in_its_own_words():
     backwards = Tagger.from_scratch(MORE.sentences, TRAIN.types[::-1], seed=3, hidden_size=20)
     student = still_tagger()
-    lessons = lessons_for(student, CONFIGS["distillation"], backwards)
-    batch, target = lessons.collate(lessons.of(TRAIN.sentences[:3], 0), CPU)
+    steps = batches_for(student, CONFIGS["distillation"], backwards)
+    batch, target = steps.collate(steps.examples(TRAIN.sentences[:3], 0), CPU)
     own = backwards.eval()(backwards.collate(TRAIN.sentences[:3], labels=False))
     assert target is not None
     assert torch.equal(target, own.flip(1))
@@ -351,7 +351,7 @@ def test_sources_that_do_not_fit_the_method_are_refused():
         ),
     ):
         with pytest.raises(ValueError, match=message):
-            Lessons(tagger, TRAIN, config, unlabelled, other)
+            StepBatches(tagger, TRAIN, config, unlabelled, other)
 
 
 # Gradient accumulation, half precision, other encoders
@@ -367,11 +367,11 @@ def test_parts_of_a_batch_weighted_by_their_size_give_the_gradient_of_the_whole(
         return torch.cos(torch.arange(shape[-1], dtype=torch.float64)).expand(shape).contiguous()
 
     tagger, config = still_tagger().double(), CONFIGS[name]
-    lessons = lessons_for(tagger, config, small_tagger(seed=5, hidden_size=20).double())
-    everything = lessons.of(TRAIN.sentences, 3)
+    steps = batches_for(tagger, config, small_tagger(seed=5, hidden_size=20).double())
+    everything = steps.examples(TRAIN.sentences, 3)
 
     def loss(part: slice) -> Tensor:
-        batch, target = lessons.collate(everything[part], CPU)
+        batch, target = steps.collate(everything[part], CPU)
         return training_loss(tagger, batch, config, 0.7, target).loss * (len(everything[part]) / len(everything))
 
     with monkeypatch.context() as patch:
@@ -385,11 +385,11 @@ def test_parts_of_a_batch_weighted_by_their_size_give_the_gradient_of_the_whole(
 def test_divided_by_the_confident_a_part_has_its_own_number_of_them():
     """What the docstring warns of: the gradient of the whole is not the mean of the parts'."""
     tagger, config = still_tagger().double(), replace(CONFIGS["uda"], divide="confident", threshold=0.51)
-    lessons = lessons_for(tagger, config)
-    everything = lessons.of(TRAIN.sentences, 3)
+    steps = batches_for(tagger, config)
+    everything = steps.examples(TRAIN.sentences, 3)
 
     def divergence(part: slice) -> float:
-        batch, target = lessons.collate(everything[part], CPU)
+        batch, target = steps.collate(everything[part], CPU)
         return training_loss(tagger, batch, config, 1.0, target).divergence.item()
 
     whole, halves = divergence(slice(None)), (divergence(slice(0, 6)) + divergence(slice(6, None))) / 2
@@ -424,8 +424,8 @@ def make_tiny_encoder(folder: Path) -> Path:
 def test_half_precision_under_autocast(name: str, dtype: torch.dtype, tiny_encoder: Path):
     """On a CPU, torch has no LSTM in float16: an encoder of transformers takes both."""
     tagger, config = Tagger.from_encoder(tiny_encoder, TRAIN.types, head_size=8).eval(), CONFIGS[name]
-    lessons = lessons_for(tagger, config)
-    batch, target = lessons.collate(lessons.of(TRAIN.sentences, 3), CPU)
+    steps = batches_for(tagger, config)
+    batch, target = steps.collate(steps.examples(TRAIN.sentences, 3), CPU)
     found = []
     for half in (False, True):
         torch.manual_seed(0)

@@ -464,10 +464,10 @@ def test_a_full_disk_is_reported_and_the_last_checkpoint_stays_good(tmp_path, al
 
 
 def half_a_run(folder, monkeypatch):
-    steps, step = iter(range(100)), gpkl_lib.training.process.Worker.step
+    steps, step = iter(range(100)), gpkl_lib.training.process.Process.step
     with monkeypatch.context() as patch:
         patch.setattr(
-            gpkl_lib.training.process.Worker, "step", lambda *args: die_killed() if next(steps) == 4 else step(*args)
+            gpkl_lib.training.process.Process, "step", lambda *args: die_killed() if next(steps) == 4 else step(*args)
         )
         with pytest.raises(Killed):
             train(folder)
@@ -540,14 +540,14 @@ def test_a_history_cut_short_is_read_to_its_last_whole_line(tmp_path):
 SCRIPT = """
 import os, signal, sys, torch
 sys.path.insert(0, {tests!r})
-import gpkl_lib._storage as checkpoints, gpkl_lib.training.process as worker
+import gpkl_lib._storage as checkpoints, gpkl_lib.training.process as process
 from test_training import QUICK, train, replace
 
 moment, output = sys.argv[1], sys.argv[2]
 def kill(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
 if moment == "step":
-    step = worker.Worker.step
-    worker.Worker.step = lambda self, rate: kill() if next(steps) == 4 else step(self, rate)
+    step = process.Process.step
+    process.Process.step = lambda self, rate: kill() if next(steps) == 4 else step(self, rate)
     steps = iter(range(100))
 if moment == "write":
     save = checkpoints.save_file

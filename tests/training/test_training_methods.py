@@ -20,10 +20,10 @@ import gpkl_lib.training.process
 from gpkl_lib._storage import CheckpointError
 from gpkl_lib.corpora import Corpus, toy_corpus
 from gpkl_lib.tagger.tagger import Tagger
-from gpkl_lib.training.batching import Lessons
+from gpkl_lib.training.batching import StepBatches
 from gpkl_lib.training.history import History
 from gpkl_lib.training.loop import TrainingConfig, fit, training_loss
-from gpkl_lib.training.process import Worker, accelerator
+from gpkl_lib.training.process import Process, accelerator
 
 TRAIN, DEV, MORE = toy_corpus(20), toy_corpus(8, split="dev"), toy_corpus(60)[20:]
 SMALL = {"word_size": 8, "character_size": 4, "hidden_size": 12, "head_size": 8}
@@ -68,15 +68,15 @@ def test_a_killed_run_ends_like_one_left_alone(method: str, tmp_path: Path, monk
     assert all(row["divergence"] > 0 and row["loss"] > row["task"] for row in whole[1])
     assert not same(whole, run(method, config={"seed": 1}))
     for fatal in (1, 4):
-        steps, step = iter(range(100)), Worker.step
+        steps, step = iter(range(100)), Process.step
 
-        def dying(worker: Worker, rate: float, steps=steps, step=step, fatal=fatal) -> None:
+        def dying(process: Process, rate: float, steps=steps, step=step, fatal=fatal) -> None:
             if next(steps) == fatal:
                 raise Killed
-            step(worker, rate)
+            step(process, rate)
 
         with monkeypatch.context() as patch:
-            patch.setattr(gpkl_lib.training.process.Worker, "step", dying)
+            patch.setattr(gpkl_lib.training.process.Process, "step", dying)
             with pytest.raises(Killed):
                 run(method, tmp_path / str(fatal))
         assert same(whole, run(method, tmp_path / str(fatal), resume=True))
@@ -157,7 +157,7 @@ SCRIPT = """
 import sys, torch
 sys.path.insert(0, {tests!r})
 from test_training_methods import METHODS, QUICK, one_step, replace, tagger_of, Tagger, TRAIN
-from gpkl_lib.training.process import accelerator, Worker
+from gpkl_lib.training.process import accelerator, Process
 
 output = sys.argv[1]
 with accelerator("cpu") as accelerate:
@@ -166,24 +166,24 @@ with accelerator("cpu") as accelerate:
         pieces = Tagger.from_encoder({encoder!r}, TRAIN.types, head_size=4)
         for kind, tagger in (("words", tagger_of()), ("pieces", pieces)):
             config = replace(QUICK, **settings, gradient_clip=None)
-            worker = Worker(accelerate, tagger, config)
+            process = Process(accelerate, tagger, config)
             for step in (7, 8):  # a second one finds the wrapper as it should be
-                found = one_step(worker, config, method, step)
-            torch.save(found, f"{{output}}/{{method}}-{{kind}}-{{worker.rank}}.pt")
+                found = one_step(process, config, method, step)
+            torch.save(found, f"{{output}}/{{method}}-{{kind}}-{{process.rank}}.pt")
 torch.distributed.destroy_process_group()
 """
 
 
-def one_step(worker: Worker, config: TrainingConfig, method: str, step: int) -> list[Tensor]:
+def one_step(process: Process, config: TrainingConfig, method: str, step: int) -> list[Tensor]:
     """The gradients of a step on five sentences, as `fit` makes them: this process has three or two of the five."""
     given = sources(method)
-    lessons = Lessons(worker.tagger, TRAIN, config, given.get("unlabelled"), given.get("teacher"))
-    share, weight = worker.share(lessons.of(TRAIN.sentences[:5], step))
-    batch, target = lessons.collate(share, worker.device)
-    worker.model.train()
-    worker.seed(0, step)
-    worker.backward(training_loss(worker, batch, config, 1.0, target).loss * weight)
-    return [parameter.grad.clone() for parameter in worker.tagger.parameters() if parameter.grad is not None]
+    steps = StepBatches(process.tagger, TRAIN, config, given.get("unlabelled"), given.get("teacher"))
+    share, weight = process.share(steps.examples(TRAIN.sentences[:5], step))
+    batch, target = steps.collate(share, process.device)
+    process.model.train()
+    process.seed(0, step)
+    process.backward(training_loss(process, batch, config, 1.0, target).loss * weight)
+    return [parameter.grad.clone() for parameter in process.tagger.parameters() if parameter.grad is not None]
 
 
 @pytest.mark.slow
@@ -208,9 +208,9 @@ def test_two_processes_share_the_gradients_of_every_method(tmp_path: Path):
                 for rank in (0, 1):
                     words = kind == "words"
                     tagger = tagger_of() if words else Tagger.from_encoder(encoder, TRAIN.types, head_size=4)
-                    worker = Worker(accelerate, tagger, config)
-                    worker.rank, worker.count = rank, 2
-                    alone.append(one_step(worker, config, method, 8))
+                    process = Process(accelerate, tagger, config)
+                    process.rank, process.count = rank, 2
+                    alone.append(one_step(process, config, method, 8))
                 assert len(alone[0]) == len(ranks[0])
                 for first, second, one, other in zip(*ranks, *alone, strict=True):
                     assert torch.equal(first, second)

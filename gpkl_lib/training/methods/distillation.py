@@ -1,0 +1,46 @@
+"""Distillation: the decisions of a teacher, softened by a temperature, beside the labels."""
+
+from __future__ import annotations
+
+from gpkl_lib.consistency import ConsistencyLoss, distillation_loss
+from gpkl_lib.global_pointer import span_mask
+from gpkl_lib.training.methods.method import Method, Setting, Step
+from gpkl_lib.training.methods.two_views import cross_entropy, rows
+
+
+def distillation(step: Step) -> ConsistencyLoss:
+    """Cross-entropy of one view, and alpha times T^2 KL(teacher || student); the target has the teacher's scores."""
+    target = step.given
+    logits = step.model(step.batch)
+    task = cross_entropy(logits, step.batch)
+    divergence = distillation_loss(
+        rows(logits),
+        rows(target),
+        mask=rows(span_mask(step.batch.attention_mask).expand(logits.shape)),
+        temperature=step.config.temperature,
+    )
+    return ConsistencyLoss(task + step.alpha * divergence, task, divergence)
+
+
+METHODS = (
+    Method(
+        "distillation",
+        "T^2 x the KL divergence from the decisions of a teacher",
+        distillation,
+        settings=(
+            Setting(
+                "temperature",
+                1.0,
+                "positive",
+                lambda c: c.temperature > 0,
+                "of both sides; inf gives the limit, a squared error on the logits",
+                "T",
+                varied=True,
+            ),
+        ),
+        needs="teacher",
+        label="distillation, T = {temperature:g}",
+        marker="*",
+        tone="purple",
+    ),
+)

@@ -1,0 +1,146 @@
+"""What a method is: one object that says all that a loop, a command line, a table and a figure ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from string import Formatter
+from typing import TYPE_CHECKING, Any, Literal
+
+from torch import Tensor
+
+from gpkl_lib.consistency import ConsistencyLoss
+from gpkl_lib.corpora import Batch
+
+if TYPE_CHECKING:
+    from gpkl_lib.training.config import TrainingConfig
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the loss of one training step is computed from.
+
+    Attributes:
+        model: maps a Batch of B sentences to logits (B, H, L, L), as a `Tagger` does; what else a method asks of it
+            (`embed`, `tiled_loss`) is a `Tagger`'s too.
+        batch: B labelled sentences; where the method learns from unlabelled ones, U altered copies stand after them.
+        config: the settings of the run.
+        done: share of all steps that is done, for the warm-up of alpha and for annealing.
+        target: fixed scores that the method asked for; see `Method.needs`.
+    """
+
+    model: Any
+    batch: Batch
+    config: TrainingConfig
+    done: float = 1.0
+    target: Tensor | None = None
+
+    @property
+    def alpha(self) -> float:
+        """The weight of the divergence at this step."""
+        return self.config.alpha_at(self.done)
+
+    @property
+    def given(self) -> Tensor:
+        """The target. Raises ValueError where there is none."""
+        if self.target is None:
+            raise ValueError(f"target must hold what method {self.config.method!r} learns from, got None")
+        return self.target
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting of one method's own, or of several; the other methods do not look at it.
+
+    Attributes:
+        name: in `TrainingConfig`; its flag is --NAME.
+        default: its type is the setting's.
+        wanted: the range in words: the message of a value outside of it says so.
+        holds: whether the configuration's value lies in the range.
+        help: what it means, for --help.
+        metavar: what stands for a value in --help.
+        choices: all values that a word may take; none for numbers.
+        varied: whether `gpkl compare` takes several values, as --NAMEs.
+    """
+
+    name: str
+    default: Any
+    wanted: str
+    holds: Callable[[TrainingConfig], bool]
+    help: str
+    metavar: str = "X"
+    choices: tuple[str, ...] = ()
+    varied: bool = False
+
+    @classmethod
+    def choice(cls, name: str, choices: tuple[str, ...], help: str, *, varied: bool = False) -> Setting:
+        """A setting that takes one of some words, the first by default."""
+        wanted = f"one of {', '.join(choices)}"
+        return cls(name, choices[0], wanted, lambda c: getattr(c, name) in choices, help, "", choices, varied)
+
+    @property
+    def flag(self) -> str:
+        """The flag of one value."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def flags(self) -> str:
+        """The flag of several values."""
+        return self.flag + "s"
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way of training: what it adds to the cross-entropy, and how it is called, set, compared and drawn.
+
+    Attributes:
+        name: in `TrainingConfig.method`, on the command line, in records.
+        help: what it adds, as a clause for --help.
+        loss: maps a `Step` to ConsistencyLoss(loss, task, divergence), scalars in nats with
+            loss = task + factor * alpha * divergence.
+        factor: how often the divergence counts beside alpha: 1/4 for two views (the paper's alpha), 0 without any.
+        settings: those of the method's own.
+        needs: "unlabelled" sentences, of which `target` then has the scores (U, H, l, l) before they were altered; a
+            "teacher", whose scores (B, H, L, L) then are the target; "" for neither.
+        views: of each sentence; with two, a weight of 0 is the control that tells what the second view alone does.
+        tiled: the same loss in tiles, without ever holding all scores; None where there is no such form.
+        label: what a run is called in tables; settings in braces split the method in several.
+        marker, tone: of its points and lines in figures; the tone is a name in `gpkl_lib.palette`.
+    """
+
+    name: str
+    help: str
+    loss: Callable[[Step], ConsistencyLoss]
+    factor: float = 1.0
+    settings: tuple[Setting, ...] = ()
+    needs: Literal["", "unlabelled", "teacher"] = ""
+    views: int = 1
+    tiled: Callable[[Step], ConsistencyLoss] | None = field(default=None)
+    label: str = ""
+    marker: str = "o"
+    tone: str = "grey"
+
+    def setting(self, name: str) -> Setting | None:
+        """The setting of that name, if it is one of the method's own."""
+        return next((setting for setting in self.settings if setting.name == name), None)
+
+    def label_of(self, config: Mapping[str, Any]) -> str:
+        """What a run with this configuration (JSON values) is called."""
+        if self.views == 2 and config["alpha"] == 0:
+            return TWO_VIEWS
+        return (self.label or self.name).format_map({**config, **_numbers(config)})
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Names of the settings that comparisons vary and that the label does not say."""
+        named = {name for _, name, _, _ in Formatter().parse(self.label) if name}
+        return tuple(setting.name for setting in self.settings if setting.varied and setting.name not in named)
+
+
+TWO_VIEWS = "two views"
+"""The label of a method of two views whose divergence counts nothing."""
+
+
+def _numbers(config: Mapping[str, Any]) -> dict[str, float]:
+    """The settings that JSON could not hold as numbers: "inf"."""
+    return {name: float(value) for name, value in config.items() if value == "inf"}

@@ -1,0 +1,100 @@
+"""One view, and two dropout views that are asked to agree: cross-entropy alone, and R-Drop with each divergence."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from gpkl_lib.consistency import ConsistencyLoss, doubled, rdrop_loss, two_views
+from gpkl_lib.corpora import Batch
+from gpkl_lib.divergence import Activation
+from gpkl_lib.global_pointer import span_mask
+from gpkl_lib.losses import sparse_multilabel_cross_entropy
+from gpkl_lib.training.methods.method import Method, Step
+
+
+def cross_entropy(logits: Tensor, batch: Batch, mask: Tensor | None = None) -> Tensor:
+    """The supervised loss: logits (B, H, L, L), the batch's gold spans -> a scalar. `mask` leaves out spans."""
+    mask = span_mask(batch.attention_mask) if mask is None else mask
+    return sparse_multilabel_cross_entropy(logits, batch.positives, class_dims=2, mask=mask)
+
+
+def rows(scores: Tensor) -> Tensor:
+    """(B, H, L, L) -> (B * H, L * L)."""
+    return scores.flatten(0, 1).flatten(1)
+
+
+def one_view(step: Step) -> ConsistencyLoss:
+    """Cross-entropy alone."""
+    task = cross_entropy(step.model(step.batch), step.batch)
+    return ConsistencyLoss(task, task, torch.zeros_like(task))
+
+
+def r_drop(step: Step, *, activation: Activation) -> ConsistencyLoss:
+    """Two dropout views of each sentence, from ONE forward pass of the doubled batch; alpha/4 of their divergence."""
+    first, second = two_views(step.model(doubled_batch(step.batch)))  # each (B, H, L, L)
+    return rdrop_loss(
+        rows(first),
+        rows(second),
+        lambda view: cross_entropy(view.view(first.shape), step.batch),
+        alpha=step.alpha,
+        activation=activation,
+        mask=rows(span_mask(step.batch.attention_mask).expand(first.shape)),
+    )
+
+
+def one_view_tiled(step: Step) -> ConsistencyLoss:
+    """`one_view` in tiles: the scores are never held all at once."""
+    loss: ConsistencyLoss = step.model.tiled_loss(step.batch)
+    return loss
+
+
+def r_drop_tiled(step: Step) -> ConsistencyLoss:
+    """`r_drop` with sigmoid in tiles."""
+    loss: ConsistencyLoss = step.model.tiled_loss(doubled_batch(step.batch), views=2, alpha=step.alpha)
+    return loss
+
+
+def doubled_batch(batch: Batch) -> Batch:
+    """The batch followed by itself; the gold spans, which both views share, stay as they are."""
+    inputs = {name: doubled(tensor) for name, tensor in batch.inputs.items()}
+    return Batch(inputs, doubled(batch.attention_mask), batch.positives)
+
+
+def _identity(logits: Tensor) -> Tensor:
+    return logits
+
+
+METHODS = (
+    Method("none", "cross-entropy of one view, alone", one_view, factor=0.0, tiled=one_view_tiled, tone="grey"),
+    Method(
+        "sigmoid",
+        "GlobalPointer's divergence between two dropout views",
+        partial(r_drop, activation="sigmoid"),
+        factor=1 / 4,
+        views=2,
+        tiled=r_drop_tiled,
+        marker="s",
+        tone="blue",
+    ),
+    Method(
+        "softmax",
+        "the symmetric KL of two dropout views over the spans of a type, a mistake worth seeing",
+        partial(r_drop, activation="softmax"),
+        factor=1 / 4,
+        views=2,
+        marker="^",
+        tone="vermilion",
+    ),
+    Method(
+        "squared",
+        "the squared difference of the logits of two dropout views",
+        partial(r_drop, activation=_identity),
+        factor=1 / 4,
+        views=2,
+        marker="D",
+        tone="green",
+    ),
+)

@@ -1,0 +1,118 @@
+"""Unsupervised data augmentation: altered copies of unlabelled sentences are asked for what the model says of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from gpkl_lib.consistency import ConsistencyLoss, annealing_threshold, uda_loss
+from gpkl_lib.corpora import Batch
+from gpkl_lib.global_pointer import span_mask
+from gpkl_lib.training.methods.method import Method, Setting, Step
+from gpkl_lib.training.methods.two_views import cross_entropy, rows
+
+
+def augmentation(step: Step) -> ConsistencyLoss:
+    """Cross-entropy of labelled sentences, and alpha times what their model says of others, asked of altered copies.
+
+    The batch holds the labelled sentences first and the altered copies (without labels) after them: one forward pass.
+    The target has the scores of the unaltered ones. Both ways of dividing are multiplied by the mean number of spans in
+    a row: divided by all, the loss is summed over the sure spans of a row; by the confident, also divided by their
+    share.
+    """
+    batch, config, target = step.batch, step.config, step.given
+    logits = step.model(batch)
+    labelled, size = len(batch) - len(target), target.shape[-1]
+    first = Batch({}, batch.attention_mask[:labelled], batch.positives)
+    own, copies = logits[:labelled], logits[labelled:, :, :size, :size]
+    mask = span_mask(first.attention_mask).expand(own.shape)
+    if config.annealing != "none":
+        mask = mask & _unsure(own, first.positives, annealing_threshold(step.done, schedule=config.annealing))
+        first = replace(first, positives=first.positives[mask[tuple(first.positives.T)]])
+    task = cross_entropy(own, first, mask)
+    of = rows(span_mask(batch.attention_mask[labelled:, :size]).expand(copies.shape))
+    found = uda_loss(
+        rows(copies),
+        rows(target),
+        mask=of,
+        temperature=config.temperature,
+        threshold=config.threshold,
+        reduction={"all": "mean", "confident": "mean_confident"}[config.divide],
+    )
+    divergence = found.loss * (of.sum() / len(of))
+    return ConsistencyLoss(task + step.alpha * divergence, task, divergence)
+
+
+def _unsure(logits: Tensor, positives: Tensor, threshold: float) -> Tensor:
+    """Where the probability of the right decision, by the logits (B, H, L, L), is at most `threshold`."""
+    gold = torch.zeros_like(logits, dtype=torch.bool)
+    gold[tuple(positives.T)] = True
+    right = torch.where(gold, logits, -logits).detach()
+    return torch.sigmoid(right.float()) <= threshold
+
+
+METHODS = (
+    Method(
+        "uda",
+        "the KL divergence that asks altered copies of unlabelled sentences for what the model says of the sentences",
+        augmentation,
+        settings=(
+            Setting(
+                "temperature",
+                1.0,
+                "positive and finite",
+                lambda c: 0 < c.temperature < math.inf,
+                "of the target, below 1 sharpens (the paper: 0.4)",
+                "T",
+                varied=True,
+            ),
+            Setting(
+                "threshold",
+                0.8,
+                "at least 0 and below 1",
+                lambda c: 0 <= c.threshold < 1,
+                "a span counts if the model gives its own decision there a probability above this",
+                "P",
+                varied=True,
+            ),
+            Setting.choice(
+                "divide",
+                ("all", "confident"),
+                "by all spans, so that few sure ones weigh little, or by the sure ones alone",
+                varied=True,
+            ),
+            Setting.choice("annealing", ("none", "log", "linear", "exp"), "how labelled spans are released"),
+            Setting(
+                "unlabelled_ratio",
+                1,
+                "positive",
+                lambda c: c.unlabelled_ratio >= 1,
+                "unlabelled sentences of a step for each labelled one",
+                "N",
+            ),
+            Setting(
+                "hide",
+                0.1,
+                "between 0 and 1",
+                lambda c: 0 <= c.hide <= 1,
+                "share of the words of a sentence that its copy hides",
+                "SHARE",
+            ),
+            Setting(
+                "exchange",
+                0.1,
+                "between 0 and 1 - hide",
+                lambda c: 0 <= c.exchange <= 1 - c.hide,
+                "share of the words of a sentence that its copy exchanges for others",
+                "SHARE",
+            ),
+        ),
+        needs="unlabelled",
+        label="uda, by {divide}",
+        marker="X",
+        tone="ink",
+    ),
+)
