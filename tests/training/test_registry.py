@@ -23,7 +23,7 @@ def test_every_file_of_the_folder_is_found() -> None:
     files = {info.name for info in pkgutil.iter_modules(gpkl_lib.training.methods.__path__)}
     homes = {getattr(method.loss, "func", method.loss).__module__.rpartition(".")[2] for method in METHODS.values()}
     assert homes == files - {"method"}
-    assert list(METHODS)[0] == "none"
+    assert next(iter(METHODS)) == "none"
     assert {"none", "sigmoid", "softmax", "squared", "vat", "uda", "distillation"} == set(METHODS)
 
 
