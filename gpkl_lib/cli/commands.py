@@ -46,7 +46,7 @@ NOT_RECORDED = ("command", "output", "resume")
 
 
 def train(arguments: argparse.Namespace, words: Sequence[str]) -> None:
-    """`gpkl train`."""
+    """Train a tagger in a run folder, score it and show the history: `gpkl train`."""
     if arguments.resume:
         arguments = _recorded(arguments, words)
     is_main = int(os.environ.get("RANK", "0")) == 0  # torchrun and accelerate set it
@@ -83,7 +83,7 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> None:
 
 
 def compare(arguments: argparse.Namespace, words: Sequence[str]) -> None:
-    """`gpkl compare`."""
+    """Run a grid of trials, show its tables and draw its figure: `gpkl compare`."""
     if arguments.jobs < 1:
         raise UsageError(f"--jobs must be positive, got {arguments.jobs}")
     model, output = _model(arguments), Path(arguments.output)
@@ -122,7 +122,7 @@ def compare(arguments: argparse.Namespace, words: Sequence[str]) -> None:
 
 
 def predict(arguments: argparse.Namespace, words: Sequence[str]) -> None:
-    """`gpkl predict`."""
+    """Write the spans that a tagger finds in a file: `gpkl predict`."""
     tagger = _load(arguments)
     sentences = inputs.sentences(arguments)
     found = tagger.predict(sentences, batch_size=arguments.batch_size, threshold=arguments.threshold)
@@ -135,7 +135,7 @@ def predict(arguments: argparse.Namespace, words: Sequence[str]) -> None:
 
 
 def score(arguments: argparse.Namespace, words: Sequence[str]) -> None:
-    """`gpkl evaluate`."""
+    """Score a tagger on a labelled file: `gpkl evaluate`."""
     tagger = _load(arguments)
     corpus = inputs.corpus(arguments.file, arguments)
     _say(str(corpus))
@@ -241,5 +241,5 @@ def _load(arguments: argparse.Namespace) -> Tagger:
 
 
 def _say(line: str) -> None:
-    """Tell a person; standard output is for results."""
+    """Print a line to standard error; standard output is for results."""
     print(line, file=sys.stderr, flush=True)

@@ -161,7 +161,7 @@ def _own(having: Sequence[tuple[Method, Setting]]) -> dict[str, Any]:
 
 
 def _sources(group: argparse._ArgumentGroup) -> None:
-    """What some methods learn from beside the labelled sentences."""
+    """Add what some methods learn from beside the labelled sentences."""
     for name, metavar, text in (
         ("unlabelled", "SOURCE", "a number of train's sentences after those learnt from, rest for all, or a file"),
         ("teacher", "DIR", "folder of a run or tagger; {seed} in it becomes the seed"),
@@ -171,7 +171,7 @@ def _sources(group: argparse._ArgumentGroup) -> None:
 
 
 def _files(group: argparse._ArgumentGroup) -> None:
-    """Files, how to read them, and how much of them."""
+    """Add the files, how to read them, and how much of them."""
     for part, text in (
         ("train", "to learn from"),
         ("dev", "that chooses the best epoch"),
@@ -188,7 +188,7 @@ def _files(group: argparse._ArgumentGroup) -> None:
 
 
 def _learning(parser: argparse.ArgumentParser) -> None:
-    """Model and optimiser."""
+    """Add what describes the model and the optimiser."""
     config, model = TrainingConfig(), ModelConfig()
     group = parser.add_argument_group("model and training")
     group.add_argument(

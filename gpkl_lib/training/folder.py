@@ -60,7 +60,7 @@ class RunFolder:
             write_text(self.path / CONFIG, json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
 
     def load_checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """The newest one that is whole."""
+        """The tensors and the state of the newest whole checkpoint; None if there is none."""
         return None if self.path is None else load_checkpoint(self.path / CHECKPOINT)
 
     def best(self) -> dict[str, Tensor]:
@@ -69,12 +69,12 @@ class RunFolder:
         return read_tensors(self.path / BEST / WEIGHTS)[0]
 
     def save_checkpoint(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-        """Keep where the run stands."""
+        """Write a checkpoint of where the run stands."""
         if self.writes and self.path is not None:
             save_checkpoint(self.path / CHECKPOINT, tensors, state)
 
     def save_best(self, tagger: Tagger) -> None:
-        """Keep the tagger of the best epoch."""
+        """Save the tagger, whose epoch is the best so far."""
         if self.writes and self.path is not None:
             tagger.save(self.path / BEST)
 
