@@ -1,4 +1,4 @@
-"""Experiments on disk: one JSON object a line, appended durably, and where each came from."""
+"""What a row of an experiment is known by: the name of its configuration, and where its numbers came from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-Row = dict[str, Any]
+from gpkl_lib._storage import Row
 
 
 def identity(settings: Mapping[str, Any]) -> str:

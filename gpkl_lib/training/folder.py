@@ -12,9 +12,9 @@ from typing import Any
 
 from torch import Tensor
 
-from gpkl_lib._storage import CheckpointError, load_checkpoint, read_tensors, save_checkpoint, write_text
+from gpkl_lib._storage import CheckpointError, Row, load_checkpoint, read_tensors, save_checkpoint, write_text
 from gpkl_lib.tagger import WEIGHTS, Tagger
-from gpkl_lib.training.history import FILE, History, Row
+from gpkl_lib.training.history import FILE, History
 
 CONFIG, SCORES, PICTURE, BEST, CHECKPOINT = "config.json", "scores.json", "history.png", "best", "checkpoint"
 FREE = {"config.device", "config.checkpoint_seconds", "train.name", "dev.name"}  # may change when a run is resumed

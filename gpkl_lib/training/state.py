@@ -11,11 +11,12 @@ from typing import Any
 
 from torch import Tensor
 
+from gpkl_lib._storage import Row
 from gpkl_lib.corpora import Corpus, Sentence, batches, contents
 from gpkl_lib.spans import SpanScores
 from gpkl_lib.training.config import TrainingConfig
 from gpkl_lib.training.folder import RunFolder
-from gpkl_lib.training.history import History, Row
+from gpkl_lib.training.history import History
 from gpkl_lib.training.methods import METHODS
 from gpkl_lib.training.process import Process
 from gpkl_lib.training.progress import Progress
