@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gpkl_lib.derivations.derivation import Claim
 from gpkl_lib.derivations.finding import Findings
 from gpkl_lib.derivations.layout import PHONE, aligned, width
 from gpkl_lib.derivations.statement import Statement
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Together:
     """Several formulas under one label, each checked for itself: Together(claim, statement, statement)."""
-
-    parts: tuple[Claim | Statement, ...]
 
     def __init__(self, *parts: Claim | Statement) -> None:
         if len(parts) < 2:
             raise ValueError("one formula needs nothing to hold it together")
-        object.__setattr__(self, "parts", parts)
+        self.parts = parts
 
     def latex(self) -> str:
         """All in one block, aligned at their first relation where each fits a phone, else at their left."""
