@@ -100,6 +100,22 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | 
     return None
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object that a file holds.
+
+    Raises:
+        FileNotFoundError: no such file.
+        CheckpointError: the file holds something else.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} is damaged: expected a JSON object, got {type(value).__name__}")
+    return value
+
+
 def read_rows(path: Path, *, unfinished: bool = False) -> list[Row]:
     """Every row of a JSONL file.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gpkl_lib._storage import CheckpointError, append_row, locked, read_rows, repair, write_rows
+from gpkl_lib._storage import CheckpointError, append_row, locked, read_json, read_rows, repair, write_rows
 
 ROWS = [{"a": 1}, {"b": "ä"}]
 
@@ -72,6 +72,18 @@ def test_nan_is_no_json(path: Path):
     with pytest.raises(ValueError, match="JSON"):
         write_rows(path, [{"f1": math.inf}])
     assert not path.exists()
+
+
+@pytest.mark.parametrize("text", ['{"a": ', "[1]", b"\xff"])
+def test_a_damaged_json_file_is_named(tmp_path: Path, text: str | bytes):
+    file = tmp_path / "config.json"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(CheckpointError, match=r"config\.json is damaged: "):
+        read_json(file)
+    file.write_text('{"a": 1}')
+    assert read_json(file) == {"a": 1}
+    with pytest.raises(FileNotFoundError):
+        read_json(tmp_path / "none.json")
 
 
 def test_a_full_disk_is_reported(path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from gpkl_lib._storage import read_rows, write_text
+from gpkl_lib._storage import read_json, read_rows, write_text
 from gpkl_lib.cli import inputs
 from gpkl_lib.cli.inputs import UsageError
 from gpkl_lib.cli.parser import given
@@ -215,7 +214,7 @@ def _recorded(arguments: argparse.Namespace, words: Sequence[str]) -> argparse.N
     file = folder / ARGUMENTS
     if not file.is_file():
         raise UsageError(f"there is no run to resume in {folder} ({ARGUMENTS} is missing); give its folder by --output")
-    kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    kept = read_json(file)
     typed = {name: value for name, value in given(words).items() if name not in NOT_RECORDED}
     for name, value in typed.items():
         if name != "device" and kept.get(name) != value:

@@ -12,7 +12,15 @@ from typing import Any
 
 from torch import Tensor
 
-from gpkl_lib._storage import CheckpointError, Row, load_checkpoint, read_tensors, save_checkpoint, write_text
+from gpkl_lib._storage import (
+    CheckpointError,
+    Row,
+    load_checkpoint,
+    read_json,
+    read_tensors,
+    save_checkpoint,
+    write_text,
+)
 from gpkl_lib.tagger import WEIGHTS, Tagger
 from gpkl_lib.training.history import FILE, History
 
@@ -40,11 +48,7 @@ class RunFolder:
             return
         if not resume:
             raise CheckpointError(f"{self.path} already holds a run: resume it, or choose another output folder")
-        try:
-            before = _flat(json.loads(file.read_text(encoding="utf-8")))
-        except ValueError as error:
-            raise CheckpointError(f"{file} is damaged: {error}") from error
-        now = _flat(json.loads(json.dumps(asked)))
+        before, now = _flat(read_json(file)), _flat(json.loads(json.dumps(asked)))
         changed = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
         for key in changed:
             if key not in FREE:
