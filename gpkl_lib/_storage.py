@@ -207,7 +207,7 @@ def _partial(path: Path) -> Path:
 
 
 def _publish(partial: Path, path: Path) -> None:
-    """Rename, after the contents have reached the disk and before the name has been reported as there."""
+    """Rename `partial`, whose contents are on the disk by then, and put the new name there too before returning."""
     _flush(partial)
     os.replace(partial, path)
     if os.name == "posix":

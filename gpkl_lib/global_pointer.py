@@ -44,13 +44,13 @@ def rotary_embedding(x: Tensor, position: int = -2, scale: Tensor | float = 1.0)
 
 
 def rotary_angles(length: int, d: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(L, d/2): by how much, in radians, each pair of a token's d features is turned."""
+    """Angles (L, d/2), in radians, by which each pair of a token's d features is turned."""
     frequency = 10000.0 ** (-torch.arange(0, d, 2, device=device, dtype=dtype) / d)
     return torch.arange(length, device=device, dtype=dtype)[:, None] * frequency
 
 
 def span_mask(attention_mask: Tensor) -> Tensor:
-    """Which cells of the score matrix are spans: both ends real tokens, start not after end.
+    """Mask of the cells of the score matrix that are spans: both ends real tokens, start not after end.
 
     Args:
         attention_mask: (B, L), True or 1 for a real token.
@@ -68,7 +68,7 @@ def span_mask(attention_mask: Tensor) -> Tensor:
 
 
 def token_mask(attention_mask: Tensor | None, shape: tuple[int, int], device: torch.device) -> Tensor:
-    """Boolean (B, L), True = a real token; without an attention_mask every token is.
+    """Mask (B, L), True = a real token; without an attention_mask every token is.
 
     Raises:
         ValueError: attention_mask is not of that shape.
@@ -81,7 +81,7 @@ def token_mask(attention_mask: Tensor | None, shape: tuple[int, int], device: to
 
 
 class SpanHead(nn.Module):
-    """What both heads share: checked sizes and input, the scaled product of queries and keys, the one mask."""
+    """Base of both heads: checked sizes and input, scaled and rotated queries and keys, the one mask."""
 
     def __init__(self, hidden_size: int, num_types: int, head_size: int, rotary: bool) -> None:
         super().__init__()
@@ -101,14 +101,14 @@ class SpanHead(nn.Module):
             )
 
     def mask_padding(self, hidden_states: Tensor, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Hidden states, 0 on padding (NaN there would reach every gradient as 0 * NaN), and the token mask."""
+        """Hidden states with 0 on padding (NaN there would reach every gradient as 0 * NaN), and the token mask."""
         self.check_hidden(hidden_states)
         batch, length, _ = hidden_states.shape
         real = token_mask(attention_mask, (batch, length), hidden_states.device)
         return hidden_states if attention_mask is None else hidden_states.masked_fill(~real[..., None], 0), real
 
     def query_and_key(self, qk: Tensor, heads: int) -> tuple[Tensor, Tensor]:
-        """(B, L, 2 * heads * d) -> query and key, each (B, heads, L, d), rotated, with scores q_i . k_j.
+        """Rotated query and key, each (B, heads, L, d), with scores q_i . k_j, from a projection (B, L, 2 * heads * d).
 
         The query is divided by sqrt(d), and not the product, which would overflow in half precision.
         """
@@ -120,7 +120,8 @@ class SpanHead(nn.Module):
 
     @staticmethod
     def mask_scores(logits: Tensor, real: Tensor) -> Tensor:
-        """The dtype's lowest number where no span is: below every threshold, equal in two views, no NaN in s - t."""
+        """Logits with the dtype's lowest number off the spans: below every threshold, equal in two views."""
+        # not -inf: a divergence subtracts two views, and -inf less -inf is NaN
         return logits.masked_fill(~span_mask(real), torch.finfo(logits.dtype).min)
 
 
@@ -144,7 +145,7 @@ class GlobalPointer(SpanHead):
         self.projection = nn.Linear(hidden_size, 2 * num_types * head_size)
 
     def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """Hidden states (B, L, hidden_size), attention_mask (B, L) with 1 = real -> logits (B, H, L, L).
+        """Logits (B, H, L, L) of hidden states (B, L, hidden_size); attention_mask is (B, L) with 1 = real.
 
         Cells that are no span hold the dtype's lowest number.
 
@@ -180,7 +181,7 @@ class EfficientGlobalPointer(SpanHead):
         self.typing = nn.Linear(2 * head_size, 2 * num_types)
 
     def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """Hidden states (B, L, hidden_size), attention_mask (B, L) with 1 = real -> logits (B, H, L, L).
+        """Logits (B, H, L, L) of hidden states (B, L, hidden_size); attention_mask is (B, L) with 1 = real.
 
         Cells that are no span hold the dtype's lowest number.
 

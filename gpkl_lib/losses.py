@@ -121,7 +121,7 @@ def _refuse_misplaced(positives: Tensor, input: Tensor, mask: Tensor | None) -> 
 
 
 def cross_entropy(input: Tensor, positive: Tensor, class_dims: int, mask: Tensor | None, reduction: str) -> Tensor:
-    """Reduced loss of rows whose boolean `positive` and `mask` have been checked."""
+    """The reduced loss of checked arguments; `positive` is boolean."""
     negative = ~positive if mask is None else mask & ~positive
     s, negative, positive = (x.flatten(-class_dims) for x in (at_least_float32(input), negative, positive))
     false_alarms = log_1_plus_sum_exp(s.masked_fill(~negative, -math.inf))

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -204,6 +205,18 @@ def test_packages_are_entered_by_their_face() -> None:
             assert other.startswith(PUBLIC_MODULES), (
                 f"{name} imports {other}, which lies behind the face of its package"
             )
+
+
+def test_project_citation_and_changelog_name_one_version() -> None:
+    root = ROOT.parent
+    if not (root / "CITATION.cff").is_file():
+        pytest.skip("the project's own files are not installed with the package")
+    version = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    citation = dict(re.findall(r"^([a-z-]+): *(.+)$", (root / "CITATION.cff").read_text("utf-8"), re.MULTILINE))
+    newest = re.search(r"^## (\S+) \((\S+)\)$", (root / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert newest
+    assert (citation["version"], newest[1]) == (version, version)
+    assert citation.get("date-released", "unreleased") == newest[2]
 
 
 def private_uses(source: str) -> list[str]:

@@ -111,7 +111,7 @@ class Derivation:
         return Claim(self, numbers or (0, -1))
 
     def latex(self) -> str:
-        """Aligned LaTeX, each reason on the line below its formula."""
+        """The LaTeX of all steps, aligned, each reason on the line below its formula."""
         lines = []
         for number, step in enumerate(self.steps):
             sign = "" if number == 0 else _RELATIONS[step.relation]
@@ -171,7 +171,7 @@ class Claim:
         return in_lines(self.sides())
 
     def sides(self) -> list[str]:
-        """LaTeX of each step, after the first with its relation to the one before: >= where any step between has it."""
+        """The LaTeX of each step, from the second on with its relation: >= where any step between has it."""
         steps = self.derivation.steps
         places = [range(len(steps))[number] for number in self.numbers]
         shown = [latex(steps[places[0]].expr)]
@@ -181,13 +181,13 @@ class Claim:
         return shown
 
     def check(self) -> Verdict:
-        """The verdict of the whole derivation."""
+        """Check the whole derivation."""
         return self.derivation.check()
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What `check` found: how each step was proven, at how many points it was compared, and the largest difference."""
+    """The result of `check`: how each step was proven, the number of points compared, and the largest difference."""
 
     derivation: Derivation
     ways: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What checks find, in one line and in a notebook."""
+"""Results of checks, shown in one line and in a notebook."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gpkl_lib.derivations.proof import EVERY, in_words
 
 @dataclass(frozen=True, repr=False)
 class Finding:
-    """What a statement's check found.
+    """The result of a statement's check.
 
     Args:
         latex: the statement.
@@ -53,7 +53,7 @@ class Finding:
 
 @dataclass(frozen=True, repr=False)
 class Findings:
-    """What the checks of several formulas under one label found."""
+    """The results of the checks of several formulas under one label."""
 
     latex: str
     each: tuple[Finding | Verdict, ...]
@@ -68,7 +68,7 @@ class Findings:
 
 
 def status(found: Finding | Findings | Verdict) -> str:
-    """Whether what was found is a proof for every n, one of some relations only, or a comparison."""
+    """Status of a result: "proven" (all relations, for every n), "proven in part" (some of them) or "compared"."""
     each = found.each if isinstance(found, Findings) else (found,)
     ways = [way for one in each for way in one.ways]
     if EVERY not in ways:

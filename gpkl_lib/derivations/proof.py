@@ -72,7 +72,7 @@ def unfold(e: sp.Expr, definitions: tuple[Definition, ...]) -> sp.Expr:
 
 
 def _meaning(e: Node) -> sp.Expr:
-    """A node by others; a sum over a set of indices by a mask that is 1 for its members."""
+    """A node written by others; a sum over a set of indices by a mask that is 1 for its members."""
     if isinstance(e, Over) and str(e.args[0]) in ("sum", "count"):
         _, term, index = e.args[:3]
         if e.members:

@@ -93,7 +93,7 @@ class Statement:
         self.shared: dict[Any, Any] = {} if shared is None else shared
 
     def check(self) -> Finding:
-        """Compare every link at every point, then prove what can be proven.
+        """Compare every link at every point and prove what can be proven.
 
         Raises:
             StatementError: naming the link, with a point and both values.
@@ -104,7 +104,7 @@ class Statement:
         return Finding(self.latex(), self.relations, ways, len(self.points()), largest, reached)
 
     def compare(self) -> mpf:
-        """The numerical part of `check`; returns the largest relative difference of two sides that should be equal."""
+        """Compare every link at every point; return the largest relative difference of sides that should be equal."""
         largest = mpf(0)
         for tight in (0, *self.tight):
             evaluate = self.shared.setdefault(("values", tight), Evaluator(self._definitions(tight)))
@@ -226,5 +226,5 @@ class Statement:
 
 
 def _open(left: sp.Expr, right: sp.Expr) -> set[sp.Expr]:
-    """What a definition needs beside its own index."""
+    """Symbols that a definition needs beside its own index."""
     return needs(right) - ({left.indices[0]} if left.is_Indexed else set())

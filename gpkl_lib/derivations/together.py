@@ -17,7 +17,7 @@ class Together:
         self.parts = parts
 
     def latex(self) -> str:
-        """All in one block, aligned at their first relation where each fits a phone, else at their left."""
+        """One block of LaTeX, aligned at the parts' first relations where each fits a phone, else at their left."""
         blocks = [_lines(part) for part in self.parts]
         narrow = all(width(line) <= PHONE for lines in blocks for line in lines)
         if not (narrow and all(not lines[0].startswith("&") for lines in blocks)):
@@ -27,7 +27,7 @@ class Together:
         )
 
     def check(self) -> Findings:
-        """The findings of all parts."""
+        """Check every part."""
         return Findings(self.latex(), tuple(part.check() for part in self.parts))
 
     def _repr_latex_(self) -> str:

@@ -1,4 +1,4 @@
-"""What a row of an experiment is known by: the name of its configuration, and where its numbers came from."""
+"""Name and origin of an experiment's row: a digest of its configuration, and where its numbers came from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gpkl_lib._storage import Row
 
 
 def identity(settings: Mapping[str, Any]) -> str:
-    """16 hexadecimal digits that name a configuration; the order of the keys does not matter.
+    """The key of a configuration, 16 hexadecimal digits; the order of its settings does not matter.
 
     Raises:
         ValueError: a NaN or an infinity among the settings.
@@ -30,7 +30,7 @@ def identity(settings: Mapping[str, Any]) -> str:
 
 
 def _git(*arguments: str) -> str | None:
-    """What git says about the folder that this package lies in; None without git or outside a repository."""
+    """Output of git in the folder that this package lies in; None without git or outside a repository."""
     git = shutil.which("git")
     if git is None:
         return None
@@ -40,7 +40,7 @@ def _git(*arguments: str) -> str | None:
 
 
 def provenance(device: torch.device) -> Row:
-    """Where numbers come from: commit of the code (None if installed from a wheel), versions, device, threads.
+    """Provenance of numbers: commit of the code (None if installed from a wheel), versions, device, threads.
 
     `dirty` is True where the package's own code differs from that commit.
     """
@@ -56,7 +56,7 @@ def provenance(device: torch.device) -> Row:
 
 
 def device_name(device: torch.device) -> str:
-    """The device in words: 'cpu: x86_64, 2 cores' or 'cuda: NVIDIA H200'."""
+    """Description of a device: 'cpu: x86_64, 2 cores' or 'cuda: NVIDIA H200'."""
     if device.type == "cuda":
         return f"cuda: {torch.cuda.get_device_name(device)}"
     if device.type == "cpu":

@@ -1,4 +1,4 @@
-"""What a training run went through: one row an epoch, in memory, in history.jsonl, and as a picture."""
+"""The history of a training run: one row an epoch, in memory, in history.jsonl, and as a picture."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class History:
 
     @classmethod
     def load(cls, path: str | Path) -> History:
-        """From history.jsonl, or from the run folder that holds it. A last line cut short by a kill is left out.
+        """The history in history.jsonl or in the run folder that holds it, without a last line cut short by a kill.
 
         Raises:
             CheckpointError: no such file, or a line that is no row; the message names it.
@@ -57,7 +57,7 @@ class History:
             append_row(folder / FILE, row)
 
     def plot(self, path: str | Path) -> None:
-        """Loss and its parts on the left, dev precision, recall and F1 on the right, as a PNG; opens no window."""
+        """Draw loss and its parts on the left, dev precision, recall and F1 on the right, as a PNG; open no window."""
         figure = optional("matplotlib.figure", "train", "a plot of the history").Figure((9, 3.6), layout="constrained")
         left, right = figure.subplots(1, 2)
         epochs = [row["epoch"] for row in self.rows]

@@ -67,7 +67,7 @@ LEFT_OUT = {"tableofcontents", "toctree", "contents", "raw", "index", "bibliogra
 
 @dataclass
 class References:
-    """What roles refer to, as text, and where to report what has no plain form."""
+    """Texts of what roles refer to, and a list of what has no plain form."""
 
     equation: Callable[[str], str]
     citation: Callable[[str, bool], str]
@@ -79,7 +79,7 @@ class References:
 
 
 def to_plain(text: str, references: References) -> str:
-    """Return the Markdown of one cell without directives and roles.
+    """The Markdown of one cell without directives and roles.
 
     MyST's own parser says where its blocks are; what lies between them keeps its lines, with the roles replaced.
     """
@@ -101,7 +101,7 @@ def _parser() -> MarkdownIt:
 
 
 def _block(token: Token, lines: list[str], references: References) -> list[str]:
-    """Return the lines of a block's plain form; `lines` are those that it stands on."""
+    """The lines of a block's plain form; `lines` are those that it stands on."""
     directive = DIRECTIVE.fullmatch(token.info.strip()) if token.type in FENCES else None
     if token.type in UNSEEN:
         return []
@@ -167,7 +167,7 @@ def _directive(name: str, argument: str, lines: list[str], references: Reference
 
 
 def display(body: str, number: str) -> str:
-    """Return a displayed formula, aligned and split where Sphinx would, numbered by hand."""
+    """A displayed formula, aligned and split where Sphinx would, numbered by hand."""
     body = re.sub(r"\n\s*\n", "\n", body.strip())
     environment = re.match(r"\\begin\{(align|gather|equation|multline|alignat|flalign)\*?\}", body)
     if "\\\\" in body and not re.match(r"\\begin\{", body):
@@ -184,7 +184,7 @@ def _box(title: str, text: str, folded: bool) -> str:
 
 
 def _table(caption: str, text: str, references: References) -> str:
-    """Return a list-table as a pipe table; its first row is the head."""
+    """A list-table as a pipe table; its first row is the head."""
     rows: list[list[str]] = []
     for line in text.split("\n"):
         if re.match(r"[*-] [*-] ?", line):

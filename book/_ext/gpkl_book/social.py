@@ -14,7 +14,7 @@ CURVES = "The maximum of x and 0 beside its smooth form, T log(exp(x/T) + 1), fo
 
 
 def description(doctree: nodes.document, limit: int = 200) -> str:
-    """Return the page's first sentences as plain text: its ``description`` where the front matter has one."""
+    """The page's first sentences as plain text: its ``description`` where the front matter has one."""
     for field in doctree.findall(nodes.meta):
         if field.get("name") == "description":
             return str(field["content"])
