@@ -171,7 +171,7 @@ def _prepare(
     def ready(x: Tensor) -> Tensor:
         x = at_least_float32(x) / temperature
         largest = torch.finfo(x.dtype).max
-        # a term is at most 2 |s - t|, so no sum of all of them overflows, nor a gradient once divided by T
+        # terms grow like |s - t|: no sum of all of them overflows, nor a gradient once it is divided by T
         limit = largest * min(temperature, 1) / (4 * max(x.numel(), 1))
         x = x.clamp(-limit, limit)
         return x if mask is None else x.masked_fill(~mask, -largest / 2 if activation == "softmax" else 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from gpkl_lib._optional import optional
 from gpkl_lib._storage import CheckpointError, Row, append_row, read_rows, write_rows
