@@ -9,7 +9,7 @@ from gpkl_lib._checks import check_floating
 
 
 def check_projection(query: Tensor, key: Tensor, views: int, alpha: float, block: int) -> int:
-    """Raise unless all fits; the number of sentences."""
+    """Raise TypeError or ValueError unless the arguments fit each other; return B, the number of sentences."""
     check_floating("query", query)
     check_floating("key", key)
     if query.dtype != key.dtype:
@@ -24,7 +24,7 @@ def check_projection(query: Tensor, key: Tensor, views: int, alpha: float, block
 
 
 def check_options(rows: int, views: int, alpha: float, block: int) -> None:
-    """Raise ValueError unless they are in range, and the rows of a batch can be shared out among the views."""
+    """Raise ValueError unless the options are in range and the rows can be shared out among the views."""
     if views not in (1, 2):
         raise ValueError(f"views must be 1 or 2, got {views!r}")
     if rows % views:
@@ -36,7 +36,7 @@ def check_options(rows: int, views: int, alpha: float, block: int) -> None:
 
 
 def check_positives(positives: Tensor, shape: tuple[int, int, int], real: Tensor) -> None:
-    """Raise at the first row of `positives` that is wrong, and say how. `shape` is (B, H, L)."""
+    """Raise TypeError or ValueError at the first row of `positives` that is wrong; `shape` is (B, H, L)."""
     if positives.dtype != torch.long:
         raise TypeError(f"positives must be int64, got dtype {positives.dtype}")
     if positives.ndim != 2 or positives.shape[1] != 4:

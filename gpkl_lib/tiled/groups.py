@@ -73,40 +73,48 @@ def groups_of(real: Tensor, types: int, views: int, block: int) -> tuple[list[Gr
 
 
 class Gold(NamedTuple):
-    """The positives of a group, block by block: their cells in it, sentences and types laid end to end; its edges.
+    """The positives of a group, block by block.
 
-    `pair`, `start` and `end` say in which of the group's sentences and types they are, laid end to end, and where.
+    Attributes:
+        cells: of the blocks one after the other, each an index into the boards of one view, laid end to end.
+        edges: where in `cells` the blocks begin, and the end of the last.
+        board: which of the group's pairs of a sentence and a type each positive is in.
+        start, end: its tokens.
     """
 
-    cell: Tensor
+    cells: Tensor
     edges: list[int]
-    pair: Tensor
+    board: Tensor
     start: Tensor
     end: Tensor
+
+    def cells_of(self, block: int) -> Tensor:
+        """The cells in the block of that number."""
+        return self.cells[self.edges[block] : self.edges[block + 1]]
 
 
 def gold_of(groups: list[Group], positives: Tensor, shape: tuple[int, int], rows: int) -> list[Gold]:
     """The positives (sentence, type, i, j) shared out among the groups; `shape` is (B, H)."""
-    place = torch.zeros(3, *shape, dtype=torch.long)  # group, pair in the group and tokens of each (sentence, type)
+    table = torch.zeros(3, *shape, dtype=torch.long)  # of each (sentence, type): its group, board in it, tokens
     for number, group in enumerate(groups):
         types = slice(group.first, group.last)
         width = group.last - group.first
-        place[0, group.sentences, types] = number
-        place[1, group.sentences, types] = torch.arange(len(group.sentences) * width).view(-1, width)
-        place[2, group.sentences, types] = group.n
+        table[0, group.sentences, types] = number
+        table[1, group.sentences, types] = torch.arange(len(group.sentences) * width).view(-1, width)
+        table[2, group.sentences, types] = group.n
     b, h, i, j = positives.unbind(1)
-    number, pair, n = place.to(positives.device)[:, b, h]
+    number, board, n = table.to(positives.device)[:, b, h]
     blocks = max((math.ceil(group.n / rows) for group in groups), default=1)
-    address = number * blocks + i // rows
+    block = number * blocks + i // rows  # counted through all groups, each as long as the longest
     start = i // rows * rows
     m = n - start
-    cell = (pair * m.clamp(max=rows) + i - start) * m + j - start
-    order = address.argsort()
-    places = [x[order] for x in (cell, pair, i, j)]
-    edges = [0, *torch.bincount(address, minlength=len(groups) * blocks).cumsum(0).tolist()]
-    found = []
+    cell = (board * m.clamp(max=rows) + i - start) * m + j - start
+    order = block.argsort()
+    columns = [x[order] for x in (cell, board, i, j)]
+    edges = [0, *torch.bincount(block, minlength=len(groups) * blocks).cumsum(0).tolist()]
+    golds = []
     for at in range(0, len(groups) * blocks, blocks):
-        own = edges[at : at + blocks + 1]
-        mine = (x[own[0] : own[-1]] for x in places)
-        found.append(Gold(next(mine), [edge - own[0] for edge in own], *mine))
-    return found
+        first, *_, last = own = edges[at : at + blocks + 1]
+        cells, *places = (x[first:last] for x in columns)
+        golds.append(Gold(cells, [edge - first for edge in own], *places))
+    return golds

@@ -6,7 +6,7 @@ Notation: V views (1, or the 2 dropout views of R-Drop), B sentences, H types, L
 
 A block is some rows of the upper triangle, i0 <= i < i1 and i0 <= j, of some types of one sentence, in all views. Its
 scores are computed once; from them come its share of the sums and of the gradients, and then they are overwritten.
-The softmax gradient e^s / (1 + sum e^s) of the cross-entropy waits for its denominator, known after the last block, if
+The softmax gradient e^s / (1 + sum e^s) of the cross-entropy waits for its normaliser, known after the last block, if
 no more than HOLD scores have to wait together; else it is accumulated without it, relative to a running maximum (online
 logsumexp), and divided at the end.
 """
@@ -20,13 +20,10 @@ from torch import Tensor
 
 from gpkl_lib.consistency import ConsistencyLoss
 from gpkl_lib.global_pointer import GlobalPointer, rotary_angles, token_mask
+from gpkl_lib.tiled.batch import batch_pass
 from gpkl_lib.tiled.checks import check_options, check_positives, check_projection
-from gpkl_lib.tiled.groups import BLOCK, Gold, gold_of, groups_of
-from gpkl_lib.tiled.kernel import Walk
-from gpkl_lib.tiled.sources import Given, Projected, Source
-from gpkl_lib.tiled.workspace import Buffers
-
-HOLD = 6 << 20  # scores that may wait for their denominator: two half products a view less for 48 MiB
+from gpkl_lib.tiled.groups import BLOCK
+from gpkl_lib.tiled.sources import HeadSource, ProjectedSource, Source
 
 
 def tiled_span_loss(
@@ -55,7 +52,7 @@ def tiled_span_loss(
         views: V, 1 or 2.
         alpha: the paper's R-Drop weight >= 0: the divergence counts alpha/4 times; not used for one view.
         block: largest number of scores to compute at a time (at least one row of one type is); of blocks that wait for
-            their denominator up to HOLD scores are kept.
+            their normaliser up to HOLD scores are kept.
 
     Returns:
         ConsistencyLoss(loss, task, divergence), scalars in nats, half precision in float32. `task` is the mean over
@@ -91,7 +88,7 @@ def tiled_head_loss(
 ) -> ConsistencyLoss:
     """`tiled_span_loss` of a head, from hidden states: the queries and keys are never there all at once either.
 
-    A `GlobalPointer` projects one group of sentences and types at a time, and turns their gradients into those of
+    A `GlobalPointer` projects one group of sentences and types at a time, and sends their gradients on to those of
     hidden states, weight and bias at once; any other head (`EfficientGlobalPointer`) hands over its `project`.
 
     Args:
@@ -122,15 +119,15 @@ def tiled_head_loss(
     elif head.projection.weight.dtype != dtype:
         raise TypeError(f"hidden_states are {dtype} and the head is {head.projection.weight.dtype}")
     exact = torch.promote_types(dtype, torch.float32)
-    turn = torch.ones(1, 1, dtype=exact, device=device)
+    rotation = torch.ones(1, 1, dtype=exact, device=device)
     if head.rotary:
-        turn = torch.polar(turn, rotary_angles(real.shape[1], head.head_size, exact, device))
-    turn = torch.stack([turn * head.head_size**-0.5, turn])  # the score's scale is the query's
+        rotation = torch.polar(rotation, rotary_angles(real.shape[1], head.head_size, exact, device))
+    rotation = torch.stack([rotation * head.head_size**-0.5, rotation])  # the query's factor scales the scores
     loss, task, divergence = _TiledHeadLoss.apply(  # type: ignore[no-untyped-call]
         hidden_states,
         head.projection.weight,
         head.projection.bias,
-        turn,
+        rotation,
         head.num_types,
         dtype,
         positives,
@@ -149,7 +146,7 @@ class _TiledSpanLoss(torch.autograd.Function):
     def forward(
         ctx: Any, query: Tensor, key: Tensor, positives: Tensor, real: Tensor, views: int, alpha: float, block: int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        source = Given(query, key, real, any(ctx.needs_input_grad[:2]))
+        source = ProjectedSource(query, key, real, any(ctx.needs_input_grad[:2]))
         return _forward(ctx, source, positives, real, views, alpha, block)
 
     @staticmethod
@@ -166,7 +163,7 @@ class _TiledHeadLoss(torch.autograd.Function):
         hidden: Tensor,
         weight: Tensor,
         bias: Tensor,
-        turn: Tensor,
+        rotation: Tensor,
         types: int,
         dtype: torch.dtype,
         positives: Tensor,
@@ -175,7 +172,7 @@ class _TiledHeadLoss(torch.autograd.Function):
         alpha: float,
         block: int,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        source = Projected(hidden, weight, bias, turn, types, real, dtype, ctx.needs_input_grad[:3])
+        source = HeadSource(hidden, weight, bias, rotation, types, real, dtype, ctx.needs_input_grad[:3])
         return _forward(ctx, source, positives, real, views, alpha, block)
 
     @staticmethod
@@ -186,7 +183,7 @@ class _TiledHeadLoss(torch.autograd.Function):
 def _forward(
     ctx: Any, source: Source, positives: Tensor, real: Tensor, views: int, alpha: float, block: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    task, divergence = _run(source, positives, real, views, alpha, block, any(ctx.needs_input_grad))
+    task, divergence = batch_pass(source, positives, real, views, alpha, block, any(ctx.needs_input_grad))
     ctx.save_for_backward(*source.gradients())
     ctx.mark_non_differentiable(task, divergence)
     return task + alpha / 4 * divergence, task, divergence
@@ -221,49 +218,3 @@ class _Scaled(torch.autograd.Function):
             "the tiled loss has no second derivatives: its gradient is computed in the forward pass and not recorded. "
             "For them take the scores of the head and rdrop_loss or sparse_multilabel_cross_entropy"
         )
-
-
-def _run(
-    source: Source, positives: Tensor, real: Tensor, views: int, alpha: float, block: int, wanted: bool
-) -> tuple[Tensor, Tensor]:
-    """Task and divergence; the source gets the gradients of the loss, if it wants them."""
-    batch, types = real.shape[0], source.types
-    groups, rows = groups_of(real, types, views, block)
-    golds = gold_of(groups, positives, (batch, types), rows)
-    task = torch.zeros((), dtype=source.dtype, device=real.device)
-    divergence = task.clone()
-    buffers = Buffers.of(task)
-    mean = 1 / max(batch * types, 1)
-    weights = mean / views, mean * alpha / 4
-    for group, gold in zip(groups, golds, strict=True):
-        padded = None if group.whole else real[group.sentences, : group.n]
-        query, key = source.take(group, buffers)
-        gradients = [buffers(name, query.shape) for name in ("by query", "by key")] if wanted else []
-        hold = group.scores(views, rows) <= HOLD
-        sums = [x.flatten(0, 2) for x in gradients]
-        walk = Walk(query, key, padded, gold, buffers, rows, hold, weights, sums)
-        q, k, *sums = (x.flatten(1, 2) for x in (query, key, *gradients))
-        misses = _misses(q, k, gold, sums, weights[0])
-        task += (walk.cross_entropy + misses) * weights[0]
-        divergence += walk.divergence * mean
-        if wanted:
-            source.give(group, gradients, buffers)
-    return task, divergence
-
-
-def _misses(q: Tensor, k: Tensor, gold: Gold, gradients: list[Tensor], weight: float) -> Tensor:
-    """Sum over (view, sentence, type) of log(1 + sum of e^-s over the positives); `gradients` get its own, weighted.
-
-    q, k and the gradients are those of a group, (V, g, n, d).
-    """
-    pair, i, j = gold.pair, gold.start, gold.end
-    query, key = q[:, pair, i], k[:, pair, j]  # (V, P, d)
-    x = (query * key).sum(-1).neg_()
-    m = x.new_zeros(q.shape[:2]).scatter_reduce_(1, pair.expand(len(q), -1), x, "amax")
-    total = torch.zeros_like(m).index_add_(1, pair, (x - m[:, pair]).exp())
-    misses = m + torch.log1p(total + torch.expm1(-m))
-    pull = (x - misses[:, pair]).exp()[..., None] * -weight  # (V, P, 1)
-    view = torch.arange(len(q), device=q.device)[:, None]
-    for gradient, other, at in zip(gradients, (key, query), (i, j), strict=False):
-        gradient.index_put_((view, pair, at), other * pull, accumulate=True)
-    return misses.sum()
