@@ -37,7 +37,7 @@ class Boards:
     """Queries and keys of a group, whose products are its scores.
 
     Args:
-        query, key: (V, g, n, d), contiguous, 0 on padding; scores are q_i . k_j.
+        query, key: (V, g, n, d), contiguous, finite on padding; scores are q_i . k_j.
         real: boolean (b, n) of the sentences, True = a real token; None if all are.
         gold: the positives.
         rows: r, of all blocks but the last.

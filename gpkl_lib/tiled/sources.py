@@ -22,7 +22,7 @@ class Source(Protocol):
     sum_dtype: torch.dtype  # of scores, sums and gradients: float32 for half precision
 
     def load(self, group: Group, workspace: Workspace) -> tuple[Tensor, Tensor]:
-        """Compute query and key of the group, each (V, b, h, n, d), 0 on padding, in the workspace."""
+        """Compute query and key of the group, each (V, b, h, n, d), finite on padding, in the workspace."""
 
     def add_gradients(self, group: Group, gradients: list[Tensor], workspace: Workspace) -> None:
         """Send on the gradients of that query and key, of their shape, 0 on padding."""
@@ -110,7 +110,6 @@ class HeadSource:
         heads = self._heads(flat.to(self.sum_dtype), x.shape[:3])
         rotated = workspace.empty("query and key", heads.shape)
         torch.mul(self._pairs(heads), self.rotation[..., : group.n, :], out=self._pairs(rotated))
-        _zero_padding(rotated, group, self.real[:, None])  # where the projection is the bias
         query, key = rotated
         return query, key
 
