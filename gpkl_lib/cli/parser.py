@@ -141,6 +141,7 @@ def _compare(parser: argparse.ArgumentParser) -> None:
     )
     _sources(what)
     _learning(parser)
+    parser.add_argument("--recipe", metavar="FILE", help="TOML with all settings; the rows go to FILE with .jsonl")
     parser.add_argument(
         "--jobs", metavar="N", type=int, default=1, help="runs at a time, each a process with one thread"
     )
