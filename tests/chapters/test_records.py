@@ -38,7 +38,8 @@ def read(monkeypatch: pytest.MonkeyPatch) -> None:
     """GPKL_DATA, or the folder beside the repository where that is not set; no file is read twice."""
     if not os.environ.get("GPKL_DATA") and BESIDE.is_dir():
         monkeypatch.setenv("GPKL_DATA", str(BESIDE))
-    monkeypatch.setattr(inputs, "read_corpus", read_once)
+    for module in ("cli.inputs", "chapters.recorders.corpora"):
+        monkeypatch.setattr(f"gpkl_lib.{module}.read_corpus", read_once)
 
 
 def recorded(name: str) -> dict[str, dict[str, Any]]:

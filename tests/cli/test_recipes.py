@@ -73,16 +73,29 @@ def test_what_is_wrong_is_said_with_file_and_key(
     assert not Path("small.jsonl").exists()
 
 
+@pytest.fixture
+def compared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The words of each `gpkl compare`, which is not run."""
+    seen: list[str] = []
+    monkeypatch.setitem(cli.RUN, "compare", lambda arguments, words: seen.append(" ".join(words)))
+    return seen
+
+
 def test_only_where_and_how_many_at_a_time_is_typed_beside_a_recipe(
-    written: Path, capsys: pytest.CaptureFixture[str]
+    written: Path, compared: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    written.write_text(SMALL + '[[runs]]\nmethods = ["none"]\n')
+    written.write_text(SMALL + 'jobs = 2\n[[runs]]\nmethods = ["none"]\n[[runs]]\nmethods = ["vat"]\n')
     assert cli.main(["compare", "--recipe", str(written), "--seeds", "1"]) == 2
     assert "leave out seeds" in capsys.readouterr().err
-    assert cli.main(["compare", "--recipe", str(written), "--output", "other.jsonl"]) == 0
-    assert not Path("small.jsonl").exists()
-    (row,) = read_rows(Path("other.jsonl"))
-    assert row["provenance"]["command"].endswith("--seeds 0 --methods none --output other.jsonl")
+    assert compared == []
+    assert cli.main(["compare", "--recipe", str(written)]) == 0
+    assert cli.main(["compare", "--recipe", str(written), "--output", "other.jsonl", "--jobs", "1"]) == 0
+    settings = "compare --device cpu --epochs 1 --toy-size 12 --hidden-size 8 --seeds 0 --jobs"
+    assert compared == [
+        f"{settings} {jobs} --methods {method} --output {output}"
+        for jobs, output in ((2, "small.jsonl"), (1, "other.jsonl"))
+        for method in ("none", "vat")
+    ]
 
 
 def test_a_teacher_and_the_runs_are_made_once(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,9 +118,10 @@ def test_a_teacher_and_the_runs_are_made_once(written: Path, capsys: pytest.Capt
     assert [Path("small.jsonl").read_bytes(), Path("runs/teacher/best/model.safetensors").read_bytes()] == kept
 
 
-def test_a_link_leads_to_the_folder_of_a_package(written: Path) -> None:
+def test_a_link_leads_to_the_folder_of_a_package(written: Path, compared: list[str]) -> None:
     written.write_text(SMALL + '[links]\n"runs/here" = "gpkl_lib/cli"\n[[runs]]\nmethods = ["none"]\n')
     Path("runs").mkdir()
     Path("runs/here").symlink_to("nowhere")
     assert cli.main(["compare", "--recipe", str(written)]) == 0
     assert os.path.samefile("runs/here", Path(cli.__file__).parent)
+    assert len(compared) == 1
