@@ -5,7 +5,7 @@ from gpkl_lib.experiments.records import identity, provenance
 from gpkl_lib.experiments.runner import compare, run_trial, score_record
 from gpkl_lib.experiments.summary import MethodSummary, groups, label, summarise
 from gpkl_lib.experiments.tables import comparison_table, history_table, scores_table, show
-from gpkl_lib.experiments.teachers import Teacher, parameters
+from gpkl_lib.experiments.teachers import Teacher
 from gpkl_lib.experiments.trials import ModelConfig, Task, Trial, best_on_dev, grid
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "history_table",
     "identity",
     "label",
-    "parameters",
     "provenance",
     "run_trial",
     "score_record",

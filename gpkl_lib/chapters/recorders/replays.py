@@ -15,7 +15,7 @@ from torch import Tensor
 from gpkl_lib._storage import Row
 from gpkl_lib.chapters.recorders.recorder import Entry
 from gpkl_lib.corpora import Corpus, Sentence, batches
-from gpkl_lib.experiments import Trial, parameters
+from gpkl_lib.experiments import Trial
 from gpkl_lib.global_pointer import span_mask
 from gpkl_lib.tagger import Tagger
 from gpkl_lib.training import History, fit
@@ -109,7 +109,7 @@ def _made(trial: Trial, place: int) -> Row:
     return {
         **trial.settings(),
         "sources": {part: corpus.name for part, corpus in task.parts().items()},
-        "parameters": parameters(tagger),
+        "parameters": tagger.num_parameters,
         "types": list(tagger.types),
         "sentence": place,
         "tokens": list(sentence.tokens),
