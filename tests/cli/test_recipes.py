@@ -10,6 +10,7 @@ import pytest
 from gpkl_lib import cli
 from gpkl_lib._storage import read_rows
 from gpkl_lib.cli import read_recipe
+from gpkl_lib.corpora import toy_corpus, write_jsonl
 
 SMALL = """
 device = "cpu"
@@ -99,23 +100,26 @@ def test_only_where_and_how_many_at_a_time_is_typed_beside_a_recipe(
 
 
 def test_a_teacher_and_the_runs_are_made_once(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_jsonl(Path("mine.jsonl"), toy_corpus(12))
+    small = 'device = "cpu"\nepochs = 1\nhidden-size = 8\ntrain = "mine.jsonl"\ndev = "mine.jsonl"\n'
     written.write_text(
-        SMALL + 'methods = ["none", "distillation"]\n'
-        '[[teachers]]\noutput = "runs/teacher"\ntoy-size = 12\nhidden-size = 8\nepochs = 1\ndevice = "cpu"\n'
-        '[[runs]]\nteacher = "runs/teacher"\n'
+        f'{small}seeds = [0]\nmethods = ["none", "distillation"]\n'
+        f'[[teachers]]\noutput = "runs/teacher"\n{small}[[runs]]\nteacher = "runs/teacher"\n'
     )
-    assert cli.main(["compare", "--recipe", str(written)]) == 0
-    kept = [Path("small.jsonl").read_bytes(), Path("runs/teacher/best/model.safetensors").read_bytes()]
+    words = ["compare", "--recipe", str(written)]
+    weights = Path("runs/teacher/best/model.safetensors")
+    assert cli.main(words) == 0
+    kept = Path("small.jsonl").read_bytes(), weights.read_bytes()
     assert [row["config"]["method"] for row in read_rows(Path("small.jsonl"))] == ["none", "distillation"]
     assert "run folder: runs/teacher" in capsys.readouterr().err
-    assert cli.main(["compare", "--recipe", str(written)]) == 0
+    assert cli.main(words) == 0
     said = capsys.readouterr().err
     assert "2 of 2 runs are there already" in said
     assert "run folder" not in said
     Path("runs/teacher/scores.json").unlink()  # as a kill leaves it
-    assert cli.main(["compare", "--recipe", str(written)]) == 0
+    assert cli.main(words) == 0
     assert Path("runs/teacher/scores.json").exists()
-    assert [Path("small.jsonl").read_bytes(), Path("runs/teacher/best/model.safetensors").read_bytes()] == kept
+    assert (Path("small.jsonl").read_bytes(), weights.read_bytes()) == kept
 
 
 def test_a_link_leads_to_the_folder_of_a_package(written: Path, compared: list[str]) -> None:
