@@ -78,7 +78,7 @@ examples:
   gpkl compare --methods none sigmoid vat --alphas 0.1 0.3 1 3 --epsilons 0.03 0.1 0.3 --tuning-seeds 0 1
   gpkl compare --methods none uda --limit-train 50 --unlabelled 500 --divides all confident --alphas 0.1 1 --epochs 60
   gpkl compare --methods none distillation --teacher runs/teacher-{seed} --temperatures 1 2 4 8 inf --alphas 0.03 0.1
-  gpkl compare --recipe mine.toml                                    writes mine.jsonl
+  gpkl compare --recipe mine.toml    (its rows go to mine.jsonl)
 """
 
 PREDICT = """\
