@@ -355,8 +355,7 @@ def wanted(cases: list[str], lengths: list[int] | None, processes: int) -> Itera
 
 def run(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Measure what is not there yet."""
-    from gpkl_lib._storage import read_rows
-    from gpkl_lib.experiments import identity
+    from gpkl_lib.experiments import identity, read_rows
 
     rows = {row["key"]: row for row in (read_rows(options.output) if options.output.exists() else [])}
     plan = list(wanted(options.cases, options.lengths, options.processes))

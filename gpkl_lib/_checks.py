@@ -57,7 +57,7 @@ def expand_mask(mask: Tensor | None, input: Tensor) -> Tensor | None:
 
 
 def at_least_float32(value: Tensor) -> Tensor:
-    """float16 and bfloat16 as float32, as torch.autocast does for losses; float32 and float64 unchanged."""
+    """`value` as float32 if it is float16 or bfloat16, as torch.autocast does for losses; else unchanged."""
     return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def optional(module: str, extra: str, purpose: str) -> Any:
-    """The imported `module`; ImportError that says what needs it and which extra installs it, if it is not there."""
+    """Import `module`; where it is missing, ModuleNotFoundError says what needs it and which extra installs it."""
     package = module.partition(".")[0]
     try:
         return importlib.import_module(module)

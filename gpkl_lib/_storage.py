@@ -7,15 +7,17 @@ never come from different moments. The one before it stays as `previous.safetens
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -98,15 +100,38 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | 
     return None
 
 
-def read_rows(path: Path) -> list[Row]:
-    """Every row of a JSONL file.
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object that a file holds.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: "file:line: ..." on a line that is not a JSON object, the last one included.
+        CheckpointError: the file holds something else.
     """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{path} is damaged: {error}") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} is damaged: expected a JSON object, got {type(value).__name__}")
+    return value
+
+
+def read_rows(path: Path, *, unfinished: bool = False) -> list[Row]:
+    """Every row of a JSONL file.
+
+    Args:
+        path: the file.
+        unfinished: somebody may be writing to the file, or was killed: leave out a last line without its newline.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: "file:line: ..." on a line that is not a JSON object.
+    """
+    lines = path.read_text(encoding="utf-8").split("\n")  # no splitlines: JSON may hold U+2028, which is a line to it
+    if unfinished or not lines[-1]:
+        del lines[-1]
     rows: list[Row] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         try:
             row = json.loads(line)
         except json.JSONDecodeError as error:
@@ -135,13 +160,26 @@ def repair(path: Path) -> str | None:
 
 
 def append_row(path: Path, row: Mapping[str, Any]) -> None:
-    """Add one line and return only once it is on the disk. Raises ValueError on NaN, which JSON does not have."""
-    line = json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
-        file.write(line.encode())
-        file.flush()
-        os.fsync(file.fileno())
+    """Add one line and return only once it is on the disk.
+
+    Raises:
+        ValueError: NaN or an infinity, which JSON does not have.
+        CheckpointError: the disk refuses.
+    """
+    line = _line(row)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            file.write(line.encode())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise CheckpointError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Replace `path` by these rows in one step. Errors as `append_row`."""
+    write_text(path, "".join(map(_line, rows)))
 
 
 @contextlib.contextmanager
@@ -149,17 +187,19 @@ def locked(path: Path) -> Iterator[None]:
     """Hold `path` for this process alone; the system lets go of it when the process ends, killed or not.
 
     Raises:
-        BlockingIOError: another process holds it. On systems without `fcntl` (Windows) nothing is held.
+        BlockingIOError: another process holds it.
     """
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        held = FileLock(path).acquire(blocking=False)
+    except Timeout:
+        raise BlockingIOError(errno.EAGAIN, "another process holds the lock", str(path)) from None
+    with held:
         yield
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _partial(path: Path) -> Path:
@@ -167,7 +207,7 @@ def _partial(path: Path) -> Path:
 
 
 def _publish(partial: Path, path: Path) -> None:
-    """Rename, after the contents have reached the disk and before the name has been reported as there."""
+    """Rename `partial`, whose contents are on the disk by then, and put the new name there too before returning."""
     _flush(partial)
     os.replace(partial, path)
     if os.name == "posix":

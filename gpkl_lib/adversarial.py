@@ -91,7 +91,7 @@ def virtual_adversarial_loss(
 
 
 def _moved(embeddings: Tensor, embedding_mask: Tensor | None) -> Tensor:
-    """1 where an embedding may move and 0 where it is padding, broadcasting to the embeddings."""
+    """Factor on a change of the embeddings: 1 where they may move, 0 on padding; it broadcasts to them."""
     if embedding_mask is None:
         return torch.ones((), dtype=embeddings.dtype, device=embeddings.device)
     wanted = embeddings.shape[: embedding_mask.ndim]
@@ -102,12 +102,10 @@ def _moved(embeddings: Tensor, embedding_mask: Tensor | None) -> Tensor:
 
 
 def _unit(x: Tensor) -> Tensor:
-    """Each row over its own length, all its entries together; a row of zeros stays. Divided by its largest entry first.
-
-    The gradient at a step of 0.01 may be 1e-30: its square would be lost.
-    """
+    """Rows divided by their length, which is taken over all their entries; a row of zeros stays."""
     rows = x.flatten(1)
     tiny = torch.finfo(x.dtype).tiny
+    # by the largest entry first: the gradient at a step of 0.01 may be 1e-30, and its square would be 0
     rows = rows / rows.abs().amax(-1, keepdim=True).clamp(min=tiny)
     unit: Tensor = rows / rows.norm(dim=-1, keepdim=True).clamp(min=1)
     return unit.view_as(x)
@@ -115,7 +113,7 @@ def _unit(x: Tensor) -> Tensor:
 
 @contextmanager
 def _unchanged(forward: Callable[[Tensor], Tensor], device: torch.device) -> Iterator[Callable[[], None]]:
-    """Buffers and random state as they were, afterwards; inside, calling what it gives starts the same noise again."""
+    """Put buffers and random state back afterwards; inside, calling what this gives starts the same noise again."""
     owner = forward if isinstance(forward, nn.Module) else getattr(forward, "__self__", None)
     buffers = list(owner.buffers()) if isinstance(owner, nn.Module) else []
     kept = [buffer.clone() for buffer in buffers]

@@ -28,7 +28,7 @@ Decision = Literal["softmax", "sigmoid"]
 
 
 class ConsistencyLoss(NamedTuple):
-    """What a step of training needs and what its log wants: `loss` = `task` + weight * `divergence`."""
+    """The loss of a step of training and its parts for the log: `loss` = `task` + weight * `divergence`."""
 
     loss: Tensor
     task: Tensor
@@ -36,12 +36,12 @@ class ConsistencyLoss(NamedTuple):
 
 
 def doubled(batch: Tensor) -> Tensor:
-    """(B, ...) -> (2B, ...): the batch followed by itself, so that one forward pass gives both dropout views."""
+    """The batch followed by itself, (B, ...) -> (2B, ...), so that one forward pass gives both dropout views."""
     return torch.cat([batch, batch])
 
 
 def two_views(output: Tensor) -> tuple[Tensor, Tensor]:
-    """(2B, ...) -> two of (B, ...): undo `doubled` on the model's output.
+    """The two halves of a model's output for a batch `doubled`: (2B, ...) -> two of (B, ...).
 
     Raises:
         ValueError: the batch is odd.

@@ -80,7 +80,7 @@ def symmetric_kl(
     """
     s, t, mask = _prepare(input, target, activation, temperature, mask, reduction)
     if activation == "softmax":
-        p, q, u = _distributions(s, t, dim)
+        p, q, u = distributions(s, t, dim)
         terms = (p + q) * torch.tanh(u / 2) * u
         return _reduce(terms, mask, dim, reduction)
     if activation == "sigmoid":  # p - q is p(1 - q) less q(1 - p), and the log of their ratio is s - t
@@ -112,7 +112,7 @@ def kl_divergence(
 
     Source: Kullback and Leibler 1951.
     """
-    return _pairwise(_kl_terms, input, target, activation, dim, temperature, mask, reduction)
+    return _pairwise(kl_terms, input, target, activation, dim, temperature, mask, reduction)
 
 
 def jensen_shannon(
@@ -131,7 +131,7 @@ def jensen_shannon(
 
     Source: Lin 1991.
     """
-    return _pairwise(_jensen_shannon_terms, input, target, activation, dim, temperature, mask, reduction)
+    return _pairwise(jensen_shannon_terms, input, target, activation, dim, temperature, mask, reduction)
 
 
 def _pairwise(
@@ -147,9 +147,9 @@ def _pairwise(
     """Sum `term(p, q, log(p / q))` over the classes of each pair of distributions, then reduce."""
     s, t, mask = _prepare(input, target, activation, temperature, mask, reduction)
     if activation == "softmax":
-        return _reduce(term(*_distributions(s, t, dim)), mask, dim, reduction)
+        return _reduce(term(*distributions(s, t, dim)), mask, dim, reduction)
     if activation == "sigmoid":
-        terms = term(*_distributions(_two_classes(s), _two_classes(t), -1)).sum(-1)
+        terms = term(*distributions(_two_classes(s), _two_classes(t), -1)).sum(-1)
         return _reduce(terms, mask, None, reduction)
     raise _unknown(activation)
 
@@ -171,6 +171,7 @@ def _prepare(
     def ready(x: Tensor) -> Tensor:
         x = at_least_float32(x) / temperature
         largest = torch.finfo(x.dtype).max
+        # terms grow like |s - t|: no sum of all of them overflows, nor a gradient once it is divided by T
         limit = largest * min(temperature, 1) / (4 * max(x.numel(), 1))
         x = x.clamp(-limit, limit)
         return x if mask is None else x.masked_fill(~mask, -largest / 2 if activation == "softmax" else 0)
@@ -178,7 +179,7 @@ def _prepare(
     return ready(input), ready(target), mask
 
 
-def _distributions(s: Tensor, t: Tensor, dim: int) -> tuple[Tensor, Tensor, Tensor]:
+def distributions(s: Tensor, t: Tensor, dim: int) -> tuple[Tensor, Tensor, Tensor]:
     """p = softmax(s), q = softmax(t) and u = log(p / q), u to all its digits even where p and q hardly differ.
 
     Where they hardly differ, u is s - t less a constant, the difference of two logsumexp, whose rounding error is the
@@ -197,7 +198,7 @@ def _two_classes(x: Tensor) -> Tensor:
     return torch.stack([x, torch.zeros_like(x)], -1)
 
 
-def _kl_terms(p: Tensor, q: Tensor, u: Tensor) -> Tensor:
+def kl_terms(p: Tensor, q: Tensor, u: Tensor) -> Tensor:
     """p log(p/q) - p + q for each class: p (e^v - 1 - v) with v = -u, as a series where that would cancel."""
     small = u.detach().square() <= 0.25
     v = -u.masked_fill(~small, 0)
@@ -207,7 +208,7 @@ def _kl_terms(p: Tensor, q: Tensor, u: Tensor) -> Tensor:
     return torch.where(small, p * v.square() * series, p * u - p + q)
 
 
-def _jensen_shannon_terms(p: Tensor, q: Tensor, u: Tensor) -> Tensor:
+def jensen_shannon_terms(p: Tensor, q: Tensor, u: Tensor) -> Tensor:
     """(p log(p/m) + q log(q/m)) / 2 for each class, which is m (h tanh h - log cosh h) with h = u / 2."""
     small = u.detach().square() <= 4
     h = (u / 2).masked_fill(~small, 0)

@@ -44,13 +44,13 @@ def rotary_embedding(x: Tensor, position: int = -2, scale: Tensor | float = 1.0)
 
 
 def rotary_angles(length: int, d: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(L, d/2): by how much, in radians, each pair of a token's d features is turned."""
+    """Angles (L, d/2), in radians, by which each pair of a token's d features is turned."""
     frequency = 10000.0 ** (-torch.arange(0, d, 2, device=device, dtype=dtype) / d)
     return torch.arange(length, device=device, dtype=dtype)[:, None] * frequency
 
 
 def span_mask(attention_mask: Tensor) -> Tensor:
-    """Which cells of the score matrix are spans: both ends real tokens, start not after end.
+    """Mask of the cells of the score matrix that are spans: both ends real tokens, start not after end.
 
     Args:
         attention_mask: (B, L), True or 1 for a real token.
@@ -68,7 +68,7 @@ def span_mask(attention_mask: Tensor) -> Tensor:
 
 
 def token_mask(attention_mask: Tensor | None, shape: tuple[int, int], device: torch.device) -> Tensor:
-    """Boolean (B, L), True = a real token; without an attention_mask every token is.
+    """Mask (B, L), True = a real token; without an attention_mask every token is.
 
     Raises:
         ValueError: attention_mask is not of that shape.
@@ -80,8 +80,8 @@ def token_mask(attention_mask: Tensor | None, shape: tuple[int, int], device: to
     return attention_mask.bool()
 
 
-class _SpanHead(nn.Module):
-    """What both heads share: checked sizes and input, the scaled product of queries and keys, the one mask."""
+class SpanHead(nn.Module):
+    """Base of both heads: checked sizes and input, scaled and rotated queries and keys, the one mask."""
 
     def __init__(self, hidden_size: int, num_types: int, head_size: int, rotary: bool) -> None:
         super().__init__()
@@ -100,15 +100,15 @@ class _SpanHead(nn.Module):
                 f"hidden_states must have shape (batch, L, {self.hidden_size}), got {tuple(hidden_states.shape)}"
             )
 
-    def _clean(self, hidden_states: Tensor, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Hidden states, 0 on padding (NaN there would reach every gradient as 0 * NaN), and the token mask."""
+    def mask_padding(self, hidden_states: Tensor, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Hidden states with 0 on padding (NaN there would reach every gradient as 0 * NaN), and the token mask."""
         self.check_hidden(hidden_states)
         batch, length, _ = hidden_states.shape
         real = token_mask(attention_mask, (batch, length), hidden_states.device)
         return hidden_states if attention_mask is None else hidden_states.masked_fill(~real[..., None], 0), real
 
-    def _split(self, qk: Tensor, heads: int) -> tuple[Tensor, Tensor]:
-        """(B, L, 2 * heads * d) -> query and key, each (B, heads, L, d), rotated, with scores q_i . k_j.
+    def query_and_key(self, qk: Tensor, heads: int) -> tuple[Tensor, Tensor]:
+        """Rotated query and key, each (B, heads, L, d), with scores q_i . k_j, from a projection (B, L, 2 * heads * d).
 
         The query is divided by sqrt(d), and not the product, which would overflow in half precision.
         """
@@ -119,12 +119,13 @@ class _SpanHead(nn.Module):
         return query, key
 
     @staticmethod
-    def _finish(logits: Tensor, real: Tensor) -> Tensor:
-        """The dtype's lowest number where no span is: below every threshold, equal in two views, no NaN in s - t."""
+    def mask_scores(logits: Tensor, real: Tensor) -> Tensor:
+        """Logits with the dtype's lowest number off the spans: below every threshold, equal in two views."""
+        # not -inf: a divergence subtracts two views, and -inf less -inf is NaN
         return logits.masked_fill(~span_mask(real), torch.finfo(logits.dtype).min)
 
 
-class GlobalPointer(_SpanHead):
+class GlobalPointer(SpanHead):
     """Score every span of every type by a query and a key of its own: H * 2d * (hidden_size + 1) parameters.
 
     Args:
@@ -144,7 +145,7 @@ class GlobalPointer(_SpanHead):
         self.projection = nn.Linear(hidden_size, 2 * num_types * head_size)
 
     def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """Hidden states (B, L, hidden_size), attention_mask (B, L) with 1 = real -> logits (B, H, L, L).
+        """Logits (B, H, L, L) of hidden states (B, L, hidden_size); attention_mask is (B, L) with 1 = real.
 
         Cells that are no span hold the dtype's lowest number.
 
@@ -152,20 +153,20 @@ class GlobalPointer(_SpanHead):
             TypeError: hidden_states not floating point.
             ValueError: hidden_states or attention_mask of another shape.
         """
-        hidden_states, real = self._clean(hidden_states, attention_mask)
-        query, key = self._split(self.projection(hidden_states), self.num_types)
-        return self._finish(torch.matmul(query, key.mT), real)
+        hidden_states, real = self.mask_padding(hidden_states, attention_mask)
+        query, key = self.query_and_key(self.projection(hidden_states), self.num_types)
+        return self.mask_scores(torch.matmul(query, key.mT), real)
 
     def project(self, hidden_states: Tensor, attention_mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Query and key, each (B, H, L, d), with scores q_i . k_j: what `tiled_span_loss` takes in the logits' place.
 
         Arguments and errors are those of `forward`.
         """
-        hidden_states, _ = self._clean(hidden_states, attention_mask)
-        return self._split(self.projection(hidden_states), self.num_types)
+        hidden_states, _ = self.mask_padding(hidden_states, attention_mask)
+        return self.query_and_key(self.projection(hidden_states), self.num_types)
 
 
-class EfficientGlobalPointer(_SpanHead):
+class EfficientGlobalPointer(SpanHead):
     """Find spans once for all types, then type them: 2d * (hidden_size + 1) + 2H * (2d + 1) parameters.
 
     score[b, h, i, j] = q_i . k_j / sqrt(d) + start[h, i] + end[h, j], where start and end are linear in (q, k) of their
@@ -180,7 +181,7 @@ class EfficientGlobalPointer(_SpanHead):
         self.typing = nn.Linear(2 * head_size, 2 * num_types)
 
     def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """Hidden states (B, L, hidden_size), attention_mask (B, L) with 1 = real -> logits (B, H, L, L).
+        """Logits (B, H, L, L) of hidden states (B, L, hidden_size); attention_mask is (B, L) with 1 = real.
 
         Cells that are no span hold the dtype's lowest number.
 
@@ -188,20 +189,20 @@ class EfficientGlobalPointer(_SpanHead):
             TypeError: hidden_states not floating point.
             ValueError: hidden_states or attention_mask of another shape.
         """
-        hidden_states, real = self._clean(hidden_states, attention_mask)
+        hidden_states, real = self.mask_padding(hidden_states, attention_mask)
         qk = self.projection(hidden_states)
-        query, key = self._split(qk, 1)  # each (B, 1, L, d)
+        query, key = self.query_and_key(qk, 1)  # each (B, 1, L, d)
         start, end = self.typing(qk).transpose(1, 2).chunk(2, 1)  # each (B, H, L)
-        return self._finish(torch.matmul(query, key.mT) + start[..., :, None] + end[..., None, :], real)
+        return self.mask_scores(torch.matmul(query, key.mT) + start[..., :, None] + end[..., None, :], real)
 
     def project(self, hidden_states: Tensor, attention_mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Query and key, each (B, H, L, d + 2), with scores q_i . k_j: [q, start, 1] and [k, 1, end].
 
         Arguments and errors are those of `forward`.
         """
-        hidden_states, _ = self._clean(hidden_states, attention_mask)
+        hidden_states, _ = self.mask_padding(hidden_states, attention_mask)
         qk = self.projection(hidden_states)
         start, end = self.typing(qk).transpose(1, 2)[..., None].chunk(2, 1)  # each (B, H, L, 1)
-        query, key = (x.expand(*start.shape[:3], -1) for x in self._split(qk, 1))
+        query, key = (x.expand(*start.shape[:3], -1) for x in self.query_and_key(qk, 1))
         one = torch.ones_like(start)
         return torch.cat([query, start, one], -1), torch.cat([key, one, end], -1)

@@ -52,7 +52,7 @@ def multilabel_cross_entropy(
             if unclear[tuple(index)]
             else f"target{index} is positive, but mask rules the cell out"
         )
-    return _cross_entropy(input, positive, class_dims, mask, reduction)
+    return cross_entropy(input, positive, class_dims, mask, reduction)
 
 
 def sparse_multilabel_cross_entropy(
@@ -96,7 +96,7 @@ def sparse_multilabel_cross_entropy(
         wrong |= (positive & ~mask).any()
     if wrong:  # the one point where a GPU is waited for
         _refuse_misplaced(positives, input, mask)
-    return _cross_entropy(input, positive, class_dims, mask, reduction)
+    return cross_entropy(input, positive, class_dims, mask, reduction)
 
 
 def _check(input: Tensor, class_dims: int, reduction: str) -> None:
@@ -120,15 +120,16 @@ def _refuse_misplaced(positives: Tensor, input: Tensor, mask: Tensor | None) -> 
         seen.add(place)
 
 
-def _cross_entropy(input: Tensor, positive: Tensor, class_dims: int, mask: Tensor | None, reduction: str) -> Tensor:
+def cross_entropy(input: Tensor, positive: Tensor, class_dims: int, mask: Tensor | None, reduction: str) -> Tensor:
+    """The reduced loss of checked arguments; `positive` is boolean."""
     negative = ~positive if mask is None else mask & ~positive
     s, negative, positive = (x.flatten(-class_dims) for x in (at_least_float32(input), negative, positive))
-    false_alarms = _log_1_plus_sum_exp(s.masked_fill(~negative, -math.inf))
-    misses = _log_1_plus_sum_exp((-s).masked_fill(~positive, -math.inf))
+    false_alarms = log_1_plus_sum_exp(s.masked_fill(~negative, -math.inf))
+    misses = log_1_plus_sum_exp((-s).masked_fill(~positive, -math.inf))
     return reduce(false_alarms + misses, reduction)
 
 
-def _log_1_plus_sum_exp(x: Tensor) -> Tensor:
+def log_1_plus_sum_exp(x: Tensor) -> Tensor:
     """log(1 + sum_i e^(x_i)) along the last dimension, to the last digit of large and small results; -inf counts 0."""
     m = x.detach().amax(-1, keepdim=True).clamp(min=0)  # the largest of all scores, the threshold's 0 among them
     return (m + torch.log1p((x - m).exp().sum(-1, keepdim=True) + torch.expm1(-m))).squeeze(-1)

@@ -18,9 +18,7 @@ from torch import Tensor
 from gpkl_lib._checks import at_least_float32, check_floating, check_temperature, expand_mask
 
 
-def _over_temperature(
-    input: Tensor, dim: int, temperature: float, mask: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor]:
+def over_temperature(input: Tensor, dim: int, temperature: float, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
     """Shift each slice along `dim` by its largest valid logit m and divide by T, so that no exponential overflows.
 
     Returns ((x - m) / T with -inf where masked, m without gradient, whether the slice has no valid logit). Such an
@@ -62,7 +60,7 @@ def logsumexp(
 
     Source: eq-lse-temperature in the chapter "Smooth maximum".
     """
-    scaled, m, _ = _over_temperature(input, dim, temperature, mask)
+    scaled, m, _ = over_temperature(input, dim, temperature, mask)
     result = m + temperature * torch.logsumexp(scaled, dim, keepdim=True)
     return (result if keepdim else result.squeeze(dim)).to(input.dtype)
 
@@ -85,7 +83,7 @@ def softmax(input: Tensor, *, dim: int = -1, temperature: float = 1.0, mask: Ten
 
     Source: eq-softmax-gradient in the chapter "Smooth maximum".
     """
-    scaled, _, empty = _over_temperature(input, dim, temperature, mask)
+    scaled, _, empty = over_temperature(input, dim, temperature, mask)
     return torch.softmax(scaled, dim).masked_fill(empty, 0).to(input.dtype)
 
 
@@ -106,7 +104,7 @@ def entropy(input: Tensor, *, dim: int = -1, temperature: float = 1.0, mask: Ten
 
     Source: eq-lse-entropy in the chapter "Smooth maximum".
     """
-    scaled, _, empty = _over_temperature(input, dim, temperature, mask)
+    scaled, _, empty = over_temperature(input, dim, temperature, mask)
     log_p = torch.log_softmax(scaled, dim)
     terms = log_p.exp() * log_p.masked_fill(log_p == -math.inf, 0)  # 0 log 0 = 0
     return -terms.masked_fill(empty, 0).sum(dim).to(input.dtype)
@@ -128,7 +126,7 @@ def logsumexp_bounds(
 
     Source: eq-lse-bounds in the chapter "Smooth maximum".
     """
-    _, lower, _ = _over_temperature(input, dim, temperature, mask)
+    _, lower, _ = over_temperature(input, dim, temperature, mask)
     valid = torch.ones_like(input, dtype=torch.bool) if mask is None else mask.expand(input.shape)
     n = valid.sum(dim, keepdim=True).clamp(min=1)
     upper = lower + temperature * n.to(lower.dtype).log()

@@ -68,7 +68,7 @@ def decode_projection(
 
 
 def _named(cells: Tensor, types: Sequence[str], sentences: int) -> list[list[Span]]:
-    """Cells (b, h, i, j) as the spans of each sentence."""
+    """The spans of each sentence, from cells (b, h, i, j)."""
     found: list[list[Span]] = [[] for _ in range(sentences)]
     for b, h, i, j in cells.tolist():
         found[b].append((types[h], i, j + 1))

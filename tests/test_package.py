@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -204,3 +205,74 @@ def test_packages_are_entered_by_their_face() -> None:
             assert other.startswith(PUBLIC_MODULES), (
                 f"{name} imports {other}, which lies behind the face of its package"
             )
+
+
+def test_project_citation_and_changelog_name_one_version() -> None:
+    root = ROOT.parent
+    if not (root / "CITATION.cff").is_file():
+        pytest.skip("the project's own files are not installed with the package")
+    version = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    citation = dict(re.findall(r"^([a-z-]+): *(.+)$", (root / "CITATION.cff").read_text("utf-8"), re.MULTILINE))
+    newest = re.search(r"^## (\S+) \((\S+)\)$", (root / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert newest
+    assert (citation["version"], newest[1]) == (version, version)
+    assert citation.get("date-released", "unreleased") == newest[2]
+
+
+def private_uses(source: str) -> list[str]:
+    """Names with an underscore that a piece of code takes out of another module of the package."""
+    known, ours, found = modules(), set(), []
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            ours |= {alias.asname or "gpkl_lib" for alias in node.names if alias.name.split(".")[0] == "gpkl_lib"}
+        elif isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] == "gpkl_lib":
+            ours |= {alias.asname or alias.name for alias in node.names}
+            found += [alias.name for alias in node.names if f"{node.module}.{alias.name}" not in known]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            root = node.value
+            while isinstance(root, ast.Attribute):
+                root = root.value
+            if isinstance(root, ast.Name) and root.id in ours and f"gpkl_lib.{node.attr}" not in known:
+                found.append(node.attr)
+    return [name for name in found if re.match("_(?!_)", name)]
+
+
+def code_cells(page: Path) -> str:
+    """All code of a chapter, without the options of its cells."""
+    text = page.read_text(encoding="utf-8")
+    cells = re.findall(r"^```\{code-cell\}[^\n]*\n(?:---\n.*?^---\n)?(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    return "\n".join(re.sub(r"^:\w.*$", "", cell, flags=re.MULTILINE) for cell in cells)
+
+
+def test_no_module_uses_a_private_name_of_another() -> None:
+    found = {name: used for name, path in modules().items() if (used := private_uses(path.read_text("utf-8")))}
+    assert found == {}
+
+
+def test_what_a_chapter_uses_and_shows_is_public() -> None:
+    pages = sorted((ROOT.parent / "book").rglob("*.md"))
+    if not pages:
+        pytest.skip("the book is not installed with the package")
+    code = {page.name: code_cells(page) for page in pages}
+    assert sum(text.count("\n") for text in code.values()) > 5000
+    found = {name: used for name, text in code.items() if (used := private_uses(text))}
+    hidden = {name: used for name, text in code.items() if (used := re.findall(r"gpkl_lib[.\w]*\._\w+.*", text))}
+    assert found | hidden == {}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from gpkl_lib.losses import _check",
+        "from gpkl_lib.losses import _check as check",
+        "from gpkl_lib import losses\nlosses._check",
+        "import gpkl_lib.losses\ngpkl_lib.losses._check(1)",
+        "import gpkl_lib as lib\nlib.losses._check",
+        "def f():\n    from gpkl_lib import GlobalPointer as G\n    return source(G._finish)",
+    ],
+)
+def test_a_private_name_is_seen(code: str) -> None:
+    assert private_uses(code)
+    assert not private_uses(code.replace("._", ".").replace(" _", " "))

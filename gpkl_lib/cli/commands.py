@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from gpkl_lib._storage import read_rows, write_text
+from gpkl_lib._storage import read_json, read_rows, write_text
 from gpkl_lib.cli import inputs
 from gpkl_lib.cli.inputs import UsageError
 from gpkl_lib.cli.parser import given
@@ -46,7 +45,7 @@ NOT_RECORDED = ("command", "output", "resume")
 
 
 def train(arguments: argparse.Namespace, words: Sequence[str]) -> None:
-    """`gpkl train`."""
+    """Train a tagger in a run folder, score it and show the history: `gpkl train`."""
     if arguments.resume:
         arguments = _recorded(arguments, words)
     is_main = int(os.environ.get("RANK", "0")) == 0  # torchrun and accelerate set it
@@ -83,7 +82,7 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> None:
 
 
 def compare(arguments: argparse.Namespace, words: Sequence[str]) -> None:
-    """`gpkl compare`."""
+    """Run a grid of trials, show its tables and draw its figure: `gpkl compare`."""
     if arguments.jobs < 1:
         raise UsageError(f"--jobs must be positive, got {arguments.jobs}")
     model, output = _model(arguments), Path(arguments.output)
@@ -122,7 +121,7 @@ def compare(arguments: argparse.Namespace, words: Sequence[str]) -> None:
 
 
 def predict(arguments: argparse.Namespace, words: Sequence[str]) -> None:
-    """`gpkl predict`."""
+    """Write the spans that a tagger finds in a file: `gpkl predict`."""
     tagger = _load(arguments)
     sentences = inputs.sentences(arguments)
     found = tagger.predict(sentences, batch_size=arguments.batch_size, threshold=arguments.threshold)
@@ -135,7 +134,7 @@ def predict(arguments: argparse.Namespace, words: Sequence[str]) -> None:
 
 
 def score(arguments: argparse.Namespace, words: Sequence[str]) -> None:
-    """`gpkl evaluate`."""
+    """Score a tagger on a labelled file: `gpkl evaluate`."""
     tagger = _load(arguments)
     corpus = inputs.corpus(arguments.file, arguments)
     _say(str(corpus))
@@ -146,6 +145,11 @@ def score(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     show(scores_table(corpus.name, scores))
     if arguments.output:
         write_text(Path(arguments.output), json.dumps(score_record(scores), indent=1) + "\n")
+
+
+def trial(arguments: argparse.Namespace) -> Trial:
+    """The run that the arguments of `gpkl train` describe, as a cell of a comparison."""
+    return Trial(inputs.task(arguments), _model(arguments), _config(arguments))
 
 
 def how_to_resume(arguments: argparse.Namespace) -> str:
@@ -215,7 +219,7 @@ def _recorded(arguments: argparse.Namespace, words: Sequence[str]) -> argparse.N
     file = folder / ARGUMENTS
     if not file.is_file():
         raise UsageError(f"there is no run to resume in {folder} ({ARGUMENTS} is missing); give its folder by --output")
-    kept: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    kept = read_json(file)
     typed = {name: value for name, value in given(words).items() if name not in NOT_RECORDED}
     for name, value in typed.items():
         if name != "device" and kept.get(name) != value:
@@ -241,5 +245,5 @@ def _load(arguments: argparse.Namespace) -> Tagger:
 
 
 def _say(line: str) -> None:
-    """Tell a person; standard output is for results."""
+    """Print a line to standard error; standard output is for results."""
     print(line, file=sys.stderr, flush=True)

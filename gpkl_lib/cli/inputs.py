@@ -15,8 +15,6 @@ from gpkl_lib.experiments import Task
 
 HELD_OUT = 10  # without a dev file, every tenth sentence of train is dev
 WORDS = re.compile(r"\w+(?:[-'’.@]\w+)*|[^\w\s]")
-
-
 SUFFIXES = {".txt": "text", ".jsonl": "jsonl", ".json": "jsonl"} | dict.fromkeys((".conll", ".iob2", ".bio"), "conll")
 TAGGED = re.compile(rb"[ \t](O|[BIESM]-\S+)\s*$")  # a token line of CoNLL ends in a tag
 
@@ -76,7 +74,7 @@ def sentences(arguments: argparse.Namespace) -> Sequence[Sentence]:
 
 
 def _files(arguments: argparse.Namespace) -> list[str]:
-    """TRAIN, DEV, TEST as far as given; "" for a missing DEV before a TEST."""
+    """The files TRAIN, DEV, TEST as far as they are given, "" for a missing DEV before a TEST."""
     files = [arguments.train or "", arguments.dev or "", arguments.test or ""]
     if any(files) and not files[0]:
         raise UsageError("--dev and --test need --train, the file to learn from")
@@ -117,7 +115,7 @@ def _toy(arguments: argparse.Namespace, more: int) -> Corpus:
 
 
 def _further(arguments: argparse.Namespace, whole: Callable[[int], Corpus]) -> Corpus | None:
-    """--unlabelled: a file; or, of train beyond what is learnt from, so many sentences or the rest."""
+    """The sentences of --unlabelled: a file; or, of train beyond what is learnt from, so many or the rest."""
     wanted = getattr(arguments, "unlabelled", None)  # a run from before this argument has none
     if wanted is None:
         return None
@@ -138,7 +136,7 @@ def _further(arguments: argparse.Namespace, whole: Callable[[int], Corpus]) -> C
 
 
 def _hold_out(train: Corpus) -> tuple[Corpus, Corpus]:
-    """(the rest, every tenth sentence)."""
+    """Split train into (the rest, every tenth sentence), and say so."""
     if len(train) < HELD_OUT:
         raise UsageError(f"{train.name} has {len(train)} sentences, too few to hold some out: give a --dev file")
     rest = [sentence for number, sentence in enumerate(train, 1) if number % HELD_OUT]

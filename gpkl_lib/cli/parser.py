@@ -27,19 +27,19 @@ from gpkl_lib.training import METHODS, Method, Setting, TrainingConfig, own_sett
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of `gpkl`; every command stores its name in `command`."""
-    return _build()[0]
+    return parsers()[0]
 
 
 def given(words: Sequence[str]) -> dict[str, Any]:
     """The arguments that were typed, without those that only have a default."""
-    parser, commands = _build()
+    parser, commands = parsers()
     names, untyped = vars(parser.parse_args(words)), object()
     for command in commands:
         command.set_defaults(**dict.fromkeys(names, untyped))
     return {name: value for name, value in vars(parser.parse_args(words)).items() if value is not untyped}
 
 
-def _build() -> tuple[argparse.ArgumentParser, list[argparse.ArgumentParser]]:
+def parsers() -> tuple[argparse.ArgumentParser, list[argparse.ArgumentParser]]:
     """The parser, and those of the commands."""
     parser = argparse.ArgumentParser(
         prog="gpkl", description=MAIN, epilog=MAIN_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -162,7 +162,7 @@ def _own(having: Sequence[tuple[Method, Setting]]) -> dict[str, Any]:
 
 
 def _sources(group: argparse._ArgumentGroup) -> None:
-    """What some methods learn from beside the labelled sentences."""
+    """Add what some methods learn from beside the labelled sentences."""
     for name, metavar, text in (
         ("unlabelled", "SOURCE", "a number of train's sentences after those learnt from, rest for all, or a file"),
         ("teacher", "DIR", "folder of a run or tagger; {seed} in it becomes the seed"),
@@ -172,7 +172,7 @@ def _sources(group: argparse._ArgumentGroup) -> None:
 
 
 def _files(group: argparse._ArgumentGroup) -> None:
-    """Files, how to read them, and how much of them."""
+    """Add the files, how to read them, and how much of them."""
     for part, text in (
         ("train", "to learn from"),
         ("dev", "that chooses the best epoch"),
@@ -189,7 +189,7 @@ def _files(group: argparse._ArgumentGroup) -> None:
 
 
 def _learning(parser: argparse.ArgumentParser) -> None:
-    """Model and optimiser."""
+    """Add what describes the model and the optimiser."""
     config, model = TrainingConfig(), ModelConfig()
     group = parser.add_argument_group("model and training")
     group.add_argument(

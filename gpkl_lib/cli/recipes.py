@@ -31,9 +31,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NoReturn
 
-from gpkl_lib.cli import commands, inputs
+from gpkl_lib.cli import commands
 from gpkl_lib.cli.inputs import UsageError
-from gpkl_lib.cli.parser import _build, given
+from gpkl_lib.cli.parser import given, parsers
 from gpkl_lib.experiments import Trial
 from gpkl_lib.training import SCORES
 
@@ -73,7 +73,7 @@ class Recipe:
             UsageError: a value that the command does not take; file and key are named.
         """
         words = [command, *flags(settings)]
-        parser, subparsers = _build()
+        parser, subparsers = parsers()
 
         def fail(message: str) -> NoReturn:
             raise UsageError(f"{self.path}: {message}")
@@ -85,8 +85,7 @@ class Recipe:
     def trial(self, settings: Mapping[str, Any]) -> Trial:
         """The one run that settings of `gpkl train` describe."""
         self.check(settings, options("train"), "train")
-        arguments, _ = self.arguments("train", settings)
-        return Trial(inputs.task(arguments), commands._model(arguments), commands._config(arguments))
+        return commands.trial(self.arguments("train", settings)[0])
 
     def check(self, settings: Mapping[str, Any], known: set[str], what: str) -> None:
         """Raise UsageError, which names file and key, unless every key is a known setting of `what`."""
@@ -168,7 +167,7 @@ def flags(settings: Mapping[str, Any]) -> list[str]:
 
 def options(command: str) -> set[str]:
     """The long names of a command's settings: all its arguments but those that say where to and how to go on."""
-    (parser,) = (one for one in _build()[1] if one.prog.split()[-1] == command)
+    (parser,) = (one for one in parsers()[1] if one.prog.split()[-1] == command)
     names = {name.removeprefix("--") for action in parser._actions for name in action.option_strings}
     return names - NO_SETTINGS
 

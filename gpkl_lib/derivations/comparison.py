@@ -1,4 +1,4 @@
-"""Whether a relation holds between two expressions at a point, by numbers alone."""
+"""A decision by numbers alone: does a relation hold between two expressions at a point?"""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BIG_O = 1000
 
 
 def compare(a: sp.Expr, relation: str, b: sp.Expr, evaluate: Evaluator, point: Point) -> tuple[mpf | None, mpf, mpf]:
-    """(relative difference, both values) at a point; the first is None where `a relation b` does not hold.
+    """The relative difference and both values at a point; the first is None where `a relation b` does not hold.
 
     "=" means equal to 50 digits (25 with integrals; at most 1000 |e| apart where a side has BigO(e)), "<=" at most that
     much above. "<" is decided with 2,000 digits if need be; at a point of the kinds in `BEYOND` it may be "=".

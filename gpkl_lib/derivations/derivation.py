@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -25,7 +25,7 @@ from gpkl_lib.derivations.normal import NotProven
 from gpkl_lib.derivations.notation import Definition, Winner, latex
 from gpkl_lib.derivations.numeric import DIGITS, FLOOR, NEAR_LIMIT, Evaluator, apart
 from gpkl_lib.derivations.points import Domain, Point, points
-from gpkl_lib.derivations.proof import prove
+from gpkl_lib.derivations.proof import in_words, prove
 
 _RELATIONS = {"=": "=", ">=": r"\ge"}
 _prove = lru_cache(maxsize=1024)(prove)
@@ -48,7 +48,6 @@ class Step:
     relation: str = "="
 
 
-@dataclass(frozen=True)
 class Derivation:
     """A chain of steps over definitions.
 
@@ -58,11 +57,6 @@ class Derivation:
         given: definitions (left, right) in the order in which they are shown; they may use one another.
         where: domains of symbols and vectors that may not have any value (see `points`), as for a `Statement`.
     """
-
-    title: str
-    steps: tuple[Step, ...]
-    given: tuple[Definition, ...] = ()
-    where: Mapping[Any, Domain] = field(default_factory=dict, compare=False)
 
     def __init__(
         self,
@@ -77,10 +71,8 @@ class Derivation:
         for step in steps:
             if step.relation not in _RELATIONS:
                 raise ValueError(f'relation must be "=" or ">=", got {step.relation!r} in {title!r}')
-        object.__setattr__(self, "title", title)
-        object.__setattr__(self, "steps", tuple(steps))
-        object.__setattr__(self, "given", tuple(given))
-        object.__setattr__(self, "where", dict(where or {}))
+        self.title, self.steps, self.where = title, tuple(steps), dict(where or {})
+        self.given: tuple[Definition, ...] = tuple(given)
 
     def check(self) -> Verdict:
         """Prove every step: numerically at random and extreme points first, then symbolically.
@@ -119,7 +111,7 @@ class Derivation:
         return Claim(self, numbers or (0, -1))
 
     def latex(self) -> str:
-        """Aligned LaTeX, each reason on the line below its formula."""
+        """The LaTeX of all steps, aligned, each reason on the line below its formula."""
         lines = []
         for number, step in enumerate(self.steps):
             sign = "" if number == 0 else _RELATIONS[step.relation]
@@ -179,7 +171,7 @@ class Claim:
         return in_lines(self.sides())
 
     def sides(self) -> list[str]:
-        """LaTeX of each step, after the first with its relation to the one before: >= where any step between has it."""
+        """The LaTeX of each step, from the second on with its relation: >= where any step between has it."""
         steps = self.derivation.steps
         places = [range(len(steps))[number] for number in self.numbers]
         shown = [latex(steps[places[0]].expr)]
@@ -189,13 +181,13 @@ class Claim:
         return shown
 
     def check(self) -> Verdict:
-        """The verdict of the whole derivation."""
+        """Check the whole derivation."""
         return self.derivation.check()
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What `check` found: how each step was proven, at how many points it was compared, and the largest difference."""
+    """The result of `check`: how each step was proven, the number of points compared, and the largest difference."""
 
     derivation: Derivation
     ways: tuple[str, ...]
@@ -203,16 +195,17 @@ class Verdict:
     largest: mpf
 
     def __str__(self) -> str:
-        ways = ", ".join(f"{self.ways.count(way)} for {way}" for way in dict.fromkeys(self.ways))
+        ways = ", ".join(f"{self.ways.count(way)} {in_words(way)}" for way in dict.fromkeys(self.ways))
+        steps = "step" if len(self.ways) == 1 else "steps"
         return (
-            f"{len(self.ways)} steps proven ({ways}); equal to {DIGITS} digits at {self.points} points, "
+            f"{len(self.ways)} {steps} ({ways}); equal to {DIGITS} digits at {self.points} points, "
             f"largest relative difference {mp.nstr(self.largest, 2)}"
         )
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return _html(self.derivation, ("", *(f" · proven for {way}" for way in self.ways)), str(self))
+        return _html(self.derivation, ("", *(f" · {in_words(way)}" for way in self.ways)), str(self))
 
 
 _ROW = '<div style="display:flex;flex-wrap:wrap;align-items:center;gap:0 1.5em;margin:.4em 0">'

@@ -111,7 +111,7 @@ def partition(one: str, other: str) -> tuple[IndexSet, IndexSet]:
 
 
 def count(members: IndexSet) -> sp.Expr:
-    """How many there are; prints |P|."""
+    """The number of indices in a set; prints |P|."""
     return Over("count", sp.S.One, i, members)
 
 
@@ -139,7 +139,7 @@ class Over(Node):
         return self.args[3] if len(self.args) > 3 else None
 
     def bound(self) -> set[sp.Expr]:
-        """Its index."""
+        """The index that it binds."""
         return {self.args[2]}
 
     def _latex(self, printer: LatexPrinter, exp: str | None = None) -> str:
@@ -158,7 +158,7 @@ class Integral(Node):
     precedence = PRECEDENCE["Mul"]
 
     def bound(self) -> set[sp.Expr]:
-        """Its variable."""
+        """The variable that it binds."""
         return {self.args[1]}
 
     def _latex(self, printer: LatexPrinter) -> str:

@@ -1,4 +1,4 @@
-"""What checks find, in one line and in a notebook."""
+"""Results of checks, shown in one line and in a notebook."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from mpmath import mp, mpf
 
 from gpkl_lib.derivations.derivation import Verdict
 from gpkl_lib.derivations.numeric import DIGITS
+from gpkl_lib.derivations.proof import EVERY, in_words
 
 
 @dataclass(frozen=True, repr=False)
 class Finding:
-    """What a statement's check found.
+    """The result of a statement's check.
 
     Args:
         latex: the statement.
         relations: its relations, in order.
-        ways: how each was proven ("" where it was only compared).
+        ways: for which n each was proven or checked, as `prove` says it ("" where it was only compared).
         points: at how many points it was compared.
         largest: the largest relative difference of sides that are equal.
         tight: at how many more points an inequality was found to be an equality.
@@ -32,9 +33,9 @@ class Finding:
     tight: int
 
     def __str__(self) -> str:
-        proven = [way for way in self.ways if way]
-        share = "" if len(proven) == len(self.ways) else f"{len(proven)} of {len(self.ways)} relations "
-        parts = [f"{share}proven for {' and for '.join(dict.fromkeys(proven))}"] if proven else []
+        ways = [way for way in self.ways if way]
+        share = "" if len(ways) == len(self.ways) else f"{len(ways)} of {len(self.ways)} relations "
+        parts = [share + " and ".join(map(in_words, dict.fromkeys(ways)))] if ways else []
         parts.append(f"compared at {self.points} points in {DIGITS} digits")
         if "O(" in self.latex:
             parts[-1] += ", the remainder at most 1000 times what O names"
@@ -52,7 +53,7 @@ class Finding:
 
 @dataclass(frozen=True, repr=False)
 class Findings:
-    """What the checks of several formulas under one label found."""
+    """The results of the checks of several formulas under one label."""
 
     latex: str
     each: tuple[Finding | Verdict, ...]
@@ -67,12 +68,12 @@ class Findings:
 
 
 def status(found: Finding | Findings | Verdict) -> str:
-    """Whether what was found is a proof, one in part, or a comparison of numbers."""
+    """Status of a result: "proven" (all relations, for every n), "proven in part" (some of them) or "compared"."""
     each = found.each if isinstance(found, Findings) else (found,)
     ways = [way for one in each for way in one.ways]
-    if not any(ways):
+    if EVERY not in ways:
         return "compared"
-    return "proven" if set(ways) == {"every n"} else "proven in part"
+    return "proven" if set(ways) == {EVERY} else "proven in part"
 
 
 def _html(formula: str, *verdicts: str) -> str:

@@ -1,4 +1,4 @@
-"""How wide a formula is, and on how many lines it stands, so that it can be read on a phone."""
+"""The width of formulas and their breaking into lines, so that they can be read on a phone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LINE = 32  # the same for one line of several, where nothing stands before the r
 
 
 def width(formula: str) -> int:
-    """About how many signs wide a formula is; a command counts as one, a sum as two, one over a set as seven."""
+    """The width of a formula in signs, about: a command counts as one, a sum as two, one over a set as seven."""
     for pattern, shown in (
         (r"\\(sum|prod|max|min)_\{[^{}]*\\in (?:[^{}]|\{[^{}]*\})*\}", "SSSSSSS"),
         (r"\\sum_\{[^}]*\}\^\{[^}]*\}", "SS"),
@@ -35,7 +35,7 @@ def in_lines(shown: Sequence[str]) -> str:
 
 
 def aligned(lines: Iterable[str]) -> str:
-    """Lines with their `&`, in one block."""
+    """One aligned block of lines that have their `&`."""
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
 

@@ -23,7 +23,7 @@ def outermost(e: sp.Sum) -> tuple[sp.Symbol, sp.Expr, sp.Expr, sp.Expr]:
 
 
 class Normal:
-    """Normal(): expression to expression without sums. One object for both sides, so that equal sums share a symbol."""
+    """Brings the sums of an expression into normal form. One object serves both sides: equal sums share a symbol."""
 
     def __init__(self) -> None:
         self._table: dict[sp.Expr, sp.Dummy] = {}

@@ -78,7 +78,7 @@ __all__ = ["DIGITS", "KINDS", "Evaluator", "Point", "apart", "points"]
 
 
 class Evaluator:
-    """value(expr, point): expressions over the definitions of one derivation, each node by its own meaning."""
+    """Evaluates expressions over the definitions of one derivation, each node by its own meaning."""
 
     def __init__(self, definitions: tuple[Definition, ...]) -> None:
         self._entries = {left.base: (left.indices[0], right) for left, right in definitions if left.is_Indexed}
@@ -190,7 +190,7 @@ class Evaluator:
         return _RELATIONS[condition.func](*(self._value(x, at) for x in condition.args))
 
     def _slope(self, f: sp.Expr, variables: tuple[sp.Expr, ...], at: dict[Any, Any]) -> Any:
-        """Central differences, nested for a second derivative; mpmath raises its precision to make up for the loss."""
+        """The derivative by central differences, nested for a second one; mpmath raises its precision for them."""
         if not variables:
             return self._value(f, at)
         *outer, x = variables
@@ -213,7 +213,7 @@ def _meaning(e: Any) -> sp.Expr:
 
 
 def _fresh(values: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Values with nothing known yet of what the definitions make of them (indices may change without this)."""
+    """Values with an empty store of what the definitions make of them (a change of an index alone needs no new one)."""
     return {**values, _KNOWN: {}}
 
 

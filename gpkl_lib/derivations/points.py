@@ -61,7 +61,7 @@ def points(
     where = where or {}
     rng = random.Random(seed)
     for turn, kind in enumerate(kinds * 2):
-        length = 2 + (turn * 3 + turn // len(kinds)) % 4
+        length = 2 + (turn * 3 + turn // len(kinds)) % 4  # the two points of a kind differ in n
         values: dict[sp.Expr, Any] = {size: length}
         first: list[mpf] | None = None
         for key in sorted(free - {size}, key=str):
@@ -71,7 +71,7 @@ def points(
                 if key.is_positive or key.label.is_positive:
                     raise ValueError(f"{key} is positive: say in `where` which numbers it may hold")
                 values[key] = _vector(rng, kind, length, first)
-                first = first or values[key]
+                first = first or values[key]  # the other vectors may be drawn close to it, or opposite
                 if distinct:
                     values[key][rng.randrange(length)] = max(values[key]) + mpf("0.1")
             elif not key.is_Symbol:

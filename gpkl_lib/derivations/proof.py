@@ -1,4 +1,7 @@
-"""Proof that two expressions are equal, by SymPy: for every n where sums have a normal form, else for n = 2..5."""
+"""Proof that two expressions are equal, by SymPy, for every n where sums have a normal form; else a check at n = 2..5.
+
+Such a check is exact algebra over symbols too, but with the sums written out: it says nothing of n = 6.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,11 @@ from gpkl_lib.derivations.normal import Normal, NotProven, is_zero, outermost
 from gpkl_lib.derivations.notation import AtEqual, Definition, Partial, Winner, n, total
 
 SIZES = (2, 3, 4, 5)
+EVERY = "every n"
 
 
 def prove(a: sp.Expr, b: sp.Expr, relation: str, definitions: tuple[Definition, ...], *, sizes: bool = True) -> str:
-    """How `a relation b` was proven: "every n" or "n = 2, 3, 4, 5".
+    """For which n `a relation b` was found to hold: "every n", a proof, or "n = 2, 3, 4, 5", a check.
 
     Args:
         a, b: expressions over the definitions.
@@ -30,10 +34,10 @@ def prove(a: sp.Expr, b: sp.Expr, relation: str, definitions: tuple[Definition, 
     if relation == ">=":
         if b != 0 or not _is_nonnegative(a):
             raise NotProven(f"{a} is not seen to be at least {b}")
-        return "every n"
+        return EVERY
     winners = {right.args[0]: left for left, right in definitions if isinstance(right, Winner)}
     if _equal_for_every_n(a, b):
-        return "every n"
+        return EVERY
     if not sizes:
         raise NotProven("no proof for every n")
     for size in SIZES:
@@ -42,6 +46,11 @@ def prove(a: sp.Expr, b: sp.Expr, relation: str, definitions: tuple[Definition, 
             if not is_zero(x - y):
                 raise NotProven(f"the difference does not simplify to 0 for n = {size}")
     return "n = " + ", ".join(map(str, SIZES))
+
+
+def in_words(way: str) -> str:
+    """An answer of `prove` as it is shown: "proven for every n" or "checked for n = 2, 3, 4, 5"."""
+    return f"{'proven' if way == EVERY else 'checked'} for {way}"
 
 
 def unfold(e: sp.Expr, definitions: tuple[Definition, ...]) -> sp.Expr:
@@ -63,7 +72,7 @@ def unfold(e: sp.Expr, definitions: tuple[Definition, ...]) -> sp.Expr:
 
 
 def _meaning(e: Node) -> sp.Expr:
-    """A node by others; a sum over a set of indices by a mask that is 1 for its members."""
+    """A node written by others; a sum over a set of indices by a mask that is 1 for its members."""
     if isinstance(e, Over) and str(e.args[0]) in ("sum", "count"):
         _, term, index = e.args[:3]
         if e.members:

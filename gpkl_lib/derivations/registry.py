@@ -55,7 +55,7 @@ class Equation:
 
     @property
     def status(self) -> str:
-        """What is known of the object that the page shows: "proven" (for every n), "proven in part" or "compared"."""
+        """Status of the object that the page shows: "proven" (for every n), "proven in part" or "compared"."""
         from gpkl_lib.derivations.finding import status
 
         return status(self.shows.check())
@@ -66,7 +66,7 @@ class Equation:
         return inspect.getsource(self.function)
 
     def check(self) -> str:
-        """Run the check; return its verdict, one line. Raises AssertionError (or the check's own error)."""
+        """Run the check and return its verdict, one line. Raises AssertionError (or the check's own error)."""
         verdict = self.function()
         if not isinstance(verdict, str) or not verdict.strip() or "\n" in verdict:
             raise TypeError(f"the check of {self.label} must return its verdict in one line, got {verdict!r}")

@@ -21,7 +21,6 @@ a function and prints it as a book does; `vocabulary` has the common ones (softm
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -52,7 +51,6 @@ class StatementError(AssertionError):
         self.link, self.point = link, point
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Statement:
     """A chain of relations over definitions.
 
@@ -67,15 +65,6 @@ class Statement:
         proof: True: every "=" must be proven by SymPy; False: do not try; None: try, and compare where it fails.
         shared: points and values that statements with other sides over the same symbols have in common.
     """
-
-    sides: tuple[sp.Expr, ...]
-    relations: tuple[str, ...]
-    given: tuple[Definition, ...] = ()
-    where: Mapping[Any, Domain] = field(default_factory=dict)
-    tight: Mapping[int, Sequence[Definition]] = field(default_factory=dict)
-    kinds: tuple[str, ...] = KINDS
-    proof: bool | None = None
-    shared: dict[Any, Any] = field(default_factory=dict)
 
     def __init__(
         self,
@@ -96,13 +85,15 @@ class Statement:
         for link in tight or {}:
             if not 1 <= link <= len(relations) or relations[link - 1] == "=":
                 raise ValueError(f"tight names link {link}, which is no inequality of the chain")
-        own = (dict(where or {}), dict(tight or {}), tuple(kinds), proof, {} if shared is None else shared)
-        values: tuple[Any, ...] = (sides, relations, tuple(given), *own)
-        for name, value in zip(self.__dataclass_fields__, values, strict=True):
-            object.__setattr__(self, name, value)
+        self.sides: tuple[sp.Expr, ...] = sides
+        self.relations: tuple[str, ...] = relations
+        self.given: tuple[Definition, ...] = tuple(given)
+        self.where, self.tight = dict(where or {}), dict(tight or {})
+        self.kinds, self.proof = tuple(kinds), proof
+        self.shared: dict[Any, Any] = {} if shared is None else shared
 
     def check(self) -> Finding:
-        """Compare every link at every point, then prove what can be proven.
+        """Compare every link at every point and prove what can be proven.
 
         Raises:
             StatementError: naming the link, with a point and both values.
@@ -113,7 +104,7 @@ class Statement:
         return Finding(self.latex(), self.relations, ways, len(self.points()), largest, reached)
 
     def compare(self) -> mpf:
-        """The numerical part of `check`; returns the largest relative difference of two sides that should be equal."""
+        """Compare every link at every point; return the largest relative difference of sides that should be equal."""
         largest = mpf(0)
         for tight in (0, *self.tight):
             evaluate = self.shared.setdefault(("values", tight), Evaluator(self._definitions(tight)))
@@ -160,7 +151,15 @@ class Statement:
 
     def _other(self, sides: tuple[sp.Expr, ...], relations: tuple[str, ...]) -> Statement:
         chain = [x for pair in zip(sides, (*relations, ""), strict=True) for x in pair][:-1]
-        return Statement(*chain, **{name: getattr(self, name) for name in list(self.__dataclass_fields__)[2:]})
+        return Statement(
+            *chain,
+            given=self.given,
+            where=self.where,
+            tight=self.tight,
+            kinds=self.kinds,
+            proof=self.proof,
+            shared=self.shared,
+        )
 
     def latex(self) -> str:
         """The chain on one line, or where that is too wide for a phone, one relation to a line."""
@@ -227,5 +226,5 @@ class Statement:
 
 
 def _open(left: sp.Expr, right: sp.Expr) -> set[sp.Expr]:
-    """What a definition needs beside its own index."""
+    """Symbols that a definition needs beside its own index."""
     return needs(right) - ({left.indices[0]} if left.is_Indexed else set())

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gpkl_lib.derivations.derivation import Claim
 from gpkl_lib.derivations.finding import Findings
 from gpkl_lib.derivations.layout import PHONE, aligned, width
 from gpkl_lib.derivations.statement import Statement
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Together:
     """Several formulas under one label, each checked for itself: Together(claim, statement, statement)."""
-
-    parts: tuple[Claim | Statement, ...]
 
     def __init__(self, *parts: Claim | Statement) -> None:
         if len(parts) < 2:
             raise ValueError("one formula needs nothing to hold it together")
-        object.__setattr__(self, "parts", parts)
+        self.parts = parts
 
     def latex(self) -> str:
-        """All in one block, aligned at their first relation where each fits a phone, else at their left."""
+        """One block of LaTeX, aligned at the parts' first relations where each fits a phone, else at their left."""
         blocks = [_lines(part) for part in self.parts]
         narrow = all(width(line) <= PHONE for lines in blocks for line in lines)
         if not (narrow and all(not lines[0].startswith("&") for lines in blocks)):
@@ -32,7 +27,7 @@ class Together:
         )
 
     def check(self) -> Findings:
-        """The findings of all parts."""
+        """Check every part."""
         return Findings(self.latex(), tuple(part.check() for part in self.parts))
 
     def _repr_latex_(self) -> str:

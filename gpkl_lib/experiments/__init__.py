@@ -1,5 +1,6 @@
 """Experiments: methods x weights x seeds x corpora, recorded row by row, compared in pairs."""
 
+from gpkl_lib._storage import read_rows
 from gpkl_lib.experiments.plots import comparison_figure
 from gpkl_lib.experiments.records import identity, provenance
 from gpkl_lib.experiments.runner import compare, run_trial, score_record
@@ -24,6 +25,7 @@ __all__ = [
     "identity",
     "label",
     "provenance",
+    "read_rows",
     "run_trial",
     "score_record",
     "scores_table",

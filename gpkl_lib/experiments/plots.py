@@ -86,5 +86,5 @@ def _weights(axes: Any, group: Sequence[Row]) -> None:
 
 
 def _styles(group: Sequence[Row]) -> dict[str, tuple[str, str]]:
-    """Marker and colour of every label."""
+    """The marker and the colour of every label in a group."""
     return {label(row): style(row) for row in group}

@@ -1,4 +1,4 @@
-"""Experiments on disk: one JSON object a line, appended durably, and where each came from."""
+"""Name and origin of an experiment's row: a digest of its configuration, and where its numbers came from."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from typing import Any
 
 import torch
 
-Row = dict[str, Any]
+from gpkl_lib._storage import Row
+
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def identity(settings: Mapping[str, Any]) -> str:
-    """16 hexadecimal digits that name a configuration; the order of the keys does not matter.
+    """The key of a configuration, 16 hexadecimal digits; the order of its settings does not matter.
 
     Raises:
         ValueError: a NaN or an infinity among the settings.
@@ -31,7 +32,7 @@ def identity(settings: Mapping[str, Any]) -> str:
 
 
 def _git(*arguments: str) -> str | None:
-    """What git says in the package's folder; None without git or outside a repository."""
+    """Output of git in the package's folder; None without git or outside a repository."""
     git = shutil.which("git")
     if git is None:
         return None
@@ -40,7 +41,7 @@ def _git(*arguments: str) -> str | None:
 
 
 def provenance(device: torch.device) -> Row:
-    """Where numbers come from: commit of the code (None if installed from a wheel), versions, device, threads.
+    """Provenance of numbers: commit of the code (None if installed from a wheel), versions, device, threads.
 
     `dirty` is True where the package's own code differs from that commit.
     """
@@ -56,7 +57,7 @@ def provenance(device: torch.device) -> Row:
 
 
 def device_name(device: torch.device) -> str:
-    """The device in words: 'cpu: x86_64, 2 cores' or 'cuda: NVIDIA H200'."""
+    """Description of a device: 'cpu: x86_64, 2 cores' or 'cuda: NVIDIA H200'."""
     if device.type == "cuda":
         return f"cuda: {torch.cuda.get_device_name(device)}"
     if device.type == "cpu":

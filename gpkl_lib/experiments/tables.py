@@ -107,7 +107,7 @@ def interval(difference: PairedDifference) -> str:
 
 
 def _table(title: str, *columns: str) -> Any:
-    """Words to the left in the first column, numbers to the right in the others."""
+    """An empty table; words stand to the left in its first column, numbers to the right in the others."""
     rich = optional("rich.table", "train", "a table")
     table = rich.Table(title=title, title_justify="left", box=optional("rich.box", "train", "a table").SIMPLE)
     for number, column in enumerate(columns):

@@ -10,7 +10,7 @@ import torch
 import traitlets
 from torch import Tensor
 
-from gpkl_lib.divergence import _jensen_shannon_terms, _kl_terms
+from gpkl_lib.divergence import jensen_shannon_terms, kl_terms
 from gpkl_lib.explore.base import Explorable, check_range, esm
 from gpkl_lib.explore.kit import svg
 
@@ -34,7 +34,7 @@ def kl(p: Probabilities, q: Probabilities) -> float:
     """
     p, q = _float64(p), _float64(q)
     both = (p > 0) & (q > 0)
-    terms = _kl_terms(p[both], q[both], _log_ratio(p[both], q[both])).sum() + q[p == 0].sum()
+    terms = kl_terms(p[both], q[both], _log_ratio(p[both], q[both])).sum() + q[p == 0].sum()
     return math.inf if bool(((p > 0) & (q == 0)).any()) else float(terms)
 
 
@@ -48,7 +48,7 @@ def jensen_shannon(p: Probabilities, q: Probabilities) -> float:
     p, q = _float64(p), _float64(q)
     both = (p > 0) & (q > 0)
     alone = (p + q)[~both].sum() * math.log(2) / 2
-    return float(_jensen_shannon_terms(p[both], q[both], _log_ratio(p[both], q[both])).sum() + alone)
+    return float(jensen_shannon_terms(p[both], q[both], _log_ratio(p[both], q[both])).sum() + alone)
 
 
 def _float64(values: Probabilities) -> Tensor:

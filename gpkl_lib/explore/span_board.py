@@ -135,7 +135,7 @@ class SpanBoard(Explorable):
         tokens, values, decided, gold = self._shown["tokens"], self.values(), self.decided(), self.gold()
         told = []
         for span in sorted({*decided, *gold}, key=lambda span: (span[1], -span[2], span[0])):
-            words, verdict = " ".join(tokens[span[1] : span[2]]), _verdict(span, decided, gold)
+            words, verdict = " ".join(tokens[span[1] : span[2]]), verdict_of(span, decided, gold)
             told.append((f"{SIGNS[verdict]} {span[0]}: {words}", f"{span[0]} {words}: {verdict}", TONES[verdict]))
         alt = (
             f"Score matrix of type {self.type} for the sentence: {' '.join(tokens)} Threshold {self.threshold:g}. "
@@ -159,7 +159,7 @@ class SpanBoard(Explorable):
         for i, token in enumerate(tokens):
             yield svg.text(left + side * i - 4, 24 * i + 16, token, "ink", "end")
             for j in range(i, len(tokens)):
-                verdict, x = _verdict((self.type, i, j + 1), decided, gold), left + side * (j + 0.5)
+                verdict, x = verdict_of((self.type, i, j + 1), decided, gold), left + side * (j + 0.5)
                 if verdict != "none":
                     dash = {"stroke_dasharray": "3 2"} if verdict == "missed" else {}
                     yield svg.line(
@@ -191,7 +191,8 @@ def _state(board: Board) -> dict[str, Any]:
     }
 
 
-def _verdict(span: Span, decided: Sequence[Span], gold: Sequence[Span]) -> str:
+def verdict_of(span: Span, decided: Sequence[Span], gold: Sequence[Span]) -> str:
+    """What a span is to a decision: "right", "wrong", "missed" or, in neither list, "none"."""
     if span in decided:
         return "right" if span in gold else "wrong"
     return "missed" if span in gold else "none"

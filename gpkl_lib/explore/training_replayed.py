@@ -10,7 +10,7 @@ import traitlets
 from gpkl_lib.explore.base import Explorable, check_range, esm
 from gpkl_lib.explore.kit import svg
 from gpkl_lib.explore.recorded.replays import Epoch, Replay
-from gpkl_lib.explore.span_board import SIGNS, TONES, _verdict
+from gpkl_lib.explore.span_board import SIGNS, TONES, verdict_of
 from gpkl_lib.spans import Span
 
 SIDE = 64.0  # of a board in the still picture
@@ -91,7 +91,7 @@ class TrainingReplayed(Explorable):
         tokens = self._replay.tokens
         told = []
         for span in sorted({*decided, *gold}, key=lambda span: (span[1], -span[2], span[0])):
-            words, verdict = " ".join(tokens[span[1] : span[2]]), _verdict(span, decided, gold)
+            words, verdict = " ".join(tokens[span[1] : span[2]]), verdict_of(span, decided, gold)
             told.append((f"{SIGNS[verdict]} {span[0]}: {words}", f"{span[0]} {words}: {verdict}", TONES[verdict]))
         others = ", ".join(f"{m} {svg.number(r.epochs[self.epoch - 1].f1, 3)}" for m, r in self._replays.items())
         alt = (
@@ -149,7 +149,11 @@ class TrainingReplayed(Explorable):
             yield svg.text(left, 152, kind if len(kind) < 11 else kind[:9] + "…", "ink", "start")
             for span in {*decided, *gold}:
                 if span[0] == kind:
-                    tone, x, y = TONES[_verdict(span, decided, gold)], left + step * (span[2] - 1), 160 + step * span[1]
+                    tone, x, y = (
+                        TONES[verdict_of(span, decided, gold)],
+                        left + step * (span[2] - 1),
+                        160 + step * span[1],
+                    )
                     if span in decided:
                         yield svg.box(x, y, step, step, tone)
                     else:

@@ -24,7 +24,7 @@ class Example(NamedTuple):
 
 
 class StepBatches:
-    """Makes the batches of the steps; everything in them follows from the seed and the step.
+    """The batches of the training steps; everything in them follows from the seed and the step.
 
     Args:
         tagger: the one that learns.
@@ -94,7 +94,7 @@ class StepBatches:
 
 
 def fixed_scores(tagger: Tagger, sentences: Sequence[Sentence], device: torch.device) -> Tensor:
-    """(B, H, L, L): what the tagger says without dropout and without a gradient; its mode is then as it was."""
+    """The scores (B, H, L, L) of a tagger without dropout and without a gradient; its mode is then as it was."""
     training = tagger.training
     tagger.eval()
     try:

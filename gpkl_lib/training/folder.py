@@ -12,9 +12,17 @@ from typing import Any
 
 from torch import Tensor
 
-from gpkl_lib._storage import CheckpointError, load_checkpoint, read_tensors, save_checkpoint, write_text
+from gpkl_lib._storage import (
+    CheckpointError,
+    Row,
+    load_checkpoint,
+    read_json,
+    read_tensors,
+    save_checkpoint,
+    write_text,
+)
 from gpkl_lib.tagger import WEIGHTS, Tagger
-from gpkl_lib.training.history import FILE, History, Row
+from gpkl_lib.training.history import FILE, History
 
 CONFIG, SCORES, PICTURE, BEST, CHECKPOINT = "config.json", "scores.json", "history.png", "best", "checkpoint"
 FREE = {"config.device", "config.checkpoint_seconds", "train.name", "dev.name"}  # may change when a run is resumed
@@ -40,11 +48,7 @@ class RunFolder:
             return
         if not resume:
             raise CheckpointError(f"{self.path} already holds a run: resume it, or choose another output folder")
-        try:
-            before = _flat(json.loads(file.read_text(encoding="utf-8")))
-        except ValueError as error:
-            raise CheckpointError(f"{file} is damaged: {error}") from error
-        now = _flat(json.loads(json.dumps(asked)))
+        before, now = _flat(read_json(file)), _flat(json.loads(json.dumps(asked)))
         changed = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
         for key in changed:
             if key not in FREE:
@@ -60,7 +64,7 @@ class RunFolder:
             write_text(self.path / CONFIG, json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
 
     def load_checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """The newest one that is whole."""
+        """The tensors and the state of the newest whole checkpoint; None if there is none."""
         return None if self.path is None else load_checkpoint(self.path / CHECKPOINT)
 
     def best(self) -> dict[str, Tensor]:
@@ -69,12 +73,12 @@ class RunFolder:
         return read_tensors(self.path / BEST / WEIGHTS)[0]
 
     def save_checkpoint(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-        """Keep where the run stands."""
+        """Write a checkpoint of where the run stands."""
         if self.writes and self.path is not None:
             save_checkpoint(self.path / CHECKPOINT, tensors, state)
 
     def save_best(self, tagger: Tagger) -> None:
-        """Keep the tagger of the best epoch."""
+        """Save the tagger, whose epoch is the best so far."""
         if self.writes and self.path is not None:
             tagger.save(self.path / BEST)
 

@@ -72,7 +72,7 @@ class Process:
         self.model, self.optimizer = accelerator.prepare(_Dispatch(tagger), self.adamw)
 
     def __call__(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
-        """Logits of a training step, in mixed precision if configured; see `Tagger.forward`.
+        """The logits of a training step, in mixed precision if configured; see `Tagger.forward`.
 
         The batch itself goes through the wrapped tagger, once a step, which readies it to share gradients. Embeddings
         go through the tagger as it is: what is shared are the gradients of the weights, wherever they come from, and
@@ -116,12 +116,12 @@ class Process:
             getattr(torch, self.device.type).manual_seed(number)
 
     def mean(self, values: Sequence[Tensor]) -> list[float]:
-        """Scalars, averaged over the processes."""
+        """The means of scalars over the processes."""
         stacked = torch.stack([value.detach().float() for value in values])
         return self.accelerator.reduce(stacked, "mean").tolist()  # type: ignore[no-any-return]
 
     def sum(self, counts: Tensor) -> Tensor:
-        """Integers, added up over the processes."""
+        """The sums of integers over the processes."""
         return self.accelerator.reduce(counts.to(self.device), "sum").cpu()  # type: ignore[no-any-return]
 
     def any(self, answer: bool) -> bool:
@@ -141,7 +141,7 @@ class Process:
         self.optimizer.step()
 
     def tensors(self) -> dict[str, Tensor]:
-        """Weights and optimiser state by name, for a checkpoint."""
+        """The weights and the optimiser's state by name, for a checkpoint."""
         tensors = {f"model.{name}": tensor for name, tensor in self.tagger.state_dict().items()}
         for index, state in self.adamw.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in state.items()}

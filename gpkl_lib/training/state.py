@@ -11,11 +11,12 @@ from typing import Any
 
 from torch import Tensor
 
+from gpkl_lib._storage import Row
 from gpkl_lib.corpora import Corpus, Sentence, batches, contents
 from gpkl_lib.spans import SpanScores
 from gpkl_lib.training.config import TrainingConfig
 from gpkl_lib.training.folder import RunFolder
-from gpkl_lib.training.history import History, Row
+from gpkl_lib.training.history import History
 from gpkl_lib.training.methods import METHODS
 from gpkl_lib.training.process import Process
 from gpkl_lib.training.progress import Progress
@@ -119,12 +120,12 @@ class Run:
 
     @property
     def done(self) -> float:
-        """Share of all steps, the one under way half counted: never quite 0, never quite 1."""
+        """The share of all steps that is done, the one under way half counted: never quite 0, never quite 1."""
         return (self.at.step + 0.5) / self.steps
 
     @property
     def finished(self) -> bool:
-        """All epochs done, no better one for `patience` of them, or stopped."""
+        """Whether all epochs are done, `patience` of them brought nothing better, or the run was stopped."""
         patience = self.config.patience
         idle = patience is not None and self.at.stale >= patience
         return self.stopped or idle or self.at.epoch >= self.config.epochs
@@ -145,7 +146,7 @@ class Run:
         return islice(order, self.at.batch, None)
 
     def count(self, parts: Sequence[float], sentences: int) -> None:
-        """A step has been taken: add up its losses; write a checkpoint if the last one is old."""
+        """Add up the losses of a step that has been taken; write a checkpoint if the last one is old."""
         at = self.at
         at.alpha = self.config.alpha_at(self.done)
         for name, value in zip(PARTS, parts, strict=True):
@@ -179,7 +180,7 @@ class Run:
         self.checkpoint()
 
     def checkpoint(self) -> None:
-        """Keep everything that it takes to go on from here."""
+        """Write everything that it takes to go on from here."""
         self._seconds()
         if self.folder.writes:
             self.folder.save_checkpoint(self.process.tensors(), asdict(self.at))
@@ -194,7 +195,7 @@ class Run:
         self.process.wait()
 
     def _seconds(self) -> float:
-        """Seconds of the epoch so far, those before a kill included."""
+        """The seconds of the epoch so far, those before a kill included."""
         now = time.monotonic()
         self.at.seconds += now - self._clock
         self._clock = now

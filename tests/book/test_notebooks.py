@@ -8,9 +8,10 @@ from typing import Any
 
 import nbformat
 import pytest
+import yaml
 from conftest import NOTEBOOKS, ROOT
 from gpkl_book.notebooks import set_up_cell, show_glued
-from gpkl_book.plain_markdown import References, to_plain
+from gpkl_book.plain_markdown import EXTENSIONS, References, to_plain
 
 LEFT_OVER = re.compile(r"\{[\w:-]+\}`|^ *[`:]{3,}\{|^\([\w-]+\)=|^\+\+\+", re.M)
 
@@ -56,12 +57,30 @@ def references() -> References:
             "**T**\n\n| a | b |\n| --- | --- |\n| 1 | (1) |",
         ),
         ("a\n% a comment\nb", "a\nb"),
+        ("    ```{note}\n    shown as typed\n    ```", "    ```{note}\n    shown as typed\n    ```"),
+        ("````\n```{note}\nshown\n```\n````", "````\n```{note}\nshown\n```\n````"),
+        (
+            "````{note}\n- ```{math}\n  :label: eq-a\n  a\n  ```\n\n  {eq}`eq-a`\n````",
+            "> **Note**\n>\n> - $$\n>   a \\tag{1}\n>   $$\n>\n>   (1)",
+        ),
+        ("> ```{tip}\n> Mind {eq}`eq-a`.\n> ```\n> End.", ">\n> > **Tip**\n> >\n> > Mind (1).\n>\n> End."),
+        (
+            "1. Do:\n   ~~~~{note}\n   ~~~\n   A\n   ~~~\n   ~~~~",
+            "1. Do:\n\n   > **Note**\n   >\n   > ~~~\n   > A\n   > ~~~",
+        ),
+        ("$$\n% {eq}`eq-a`\na\n$$", "$$\n% {eq}`eq-a`\na\n$$"),
+        ("```python title={x}\n1\n```", "```python title={x}\n1\n```"),
     ],
 )
 def test_plain_form(myst: str, plain: str) -> None:
     found = references()
     assert to_plain(myst, found) == plain
     assert found.problems == []
+
+
+def test_the_converter_reads_what_the_pages_may_use() -> None:
+    config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+    assert set(config["sphinx"]["config"]["myst_enable_extensions"]) == EXTENSIONS
 
 
 def test_what_has_no_plain_form_is_reported() -> None:

@@ -37,7 +37,10 @@ class SmallBook:
         self.write("_toc.yml", "format: jb-book\nroot: book/index\nchapters:\n  - file: book/other\n")
         self.write("book/references.bib", "@book{key, author={Ann Author}, title={T}, year={2001}, publisher={P}}\n")
         self.write("book/index.md", PAGE + CELL % "print(6 * 7)")
-        self.write("book/other.md", PAGE.removeprefix(HEAD) + "Cited {cite:t}`key`.\n\n```{bibliography}\n```\n")
+        self.write(
+            "book/other.md",
+            PAGE.removeprefix(HEAD).replace("A page", "Another") + "Cited {cite:t}`key`.\n\n```{bibliography}\n```\n",
+        )
         self.write("gpkl_lib/probe.py", "first")
         # JupyterLab brings a checker of addresses that compiles 40 grammars when jsonschema finds it, 3 s a build.
         self.write("without/rfc3987_syntax.py", "raise ImportError")
@@ -74,11 +77,15 @@ def test_addresses_are_filled_in(small: SmallBook) -> None:
     assert 'href="https://github.com/someone/a-book"' in page
     assert "colab.research" not in small.page("book/other.html"), "a page without cells is no notebook"
     assert '<meta property="og:url" content="https://someone.github.io/a-book/book/index.html" />' in page
-    picture = re.search(r'property="og:image" content="https://someone.github.io/a-book/([^"]*)"', page)
-    assert picture
-    head = (small.folder / "_build" / "html" / picture[1]).read_bytes()[:24]
-    assert head.startswith(b"\x89PNG")
-    assert (int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")) == (1200, 630)
+    pictures = {
+        re.search(r'property="og:image" content="https://someone.github.io/a-book/([^"]*)"', small.page(name))[1]
+        for name in ("book/index.html", "book/other.html")
+    }
+    assert len(pictures) == 2, "each page has a card of its own"
+    for picture in pictures:
+        head = (small.folder / "_build" / "html" / picture).read_bytes()[:24]
+        assert head.startswith(b"\x89PNG")
+        assert (int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")) == (1200, 630)
     assert 'href="/a-book/book/other.html"' in small.page("404.html")
     assert 'content="0; url=book/index.html"' in small.page("index.html")
     assert "og:image" in small.page("index.html")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gpkl_lib.chapters.cells import recipe, source, table, verdict
-from gpkl_lib.losses import _log_1_plus_sum_exp, multilabel_cross_entropy
+from gpkl_lib.losses import log_1_plus_sum_exp, multilabel_cross_entropy
 
 
 def test_table_names_columns_and_rows():
@@ -18,11 +18,11 @@ def test_table_names_columns_and_rows():
 
 
 def test_source_is_the_library_s_without_docstrings():
-    text = source(_log_1_plus_sum_exp, multilabel_cross_entropy).data
-    assert text.startswith("```python\ndef _log_1_plus_sum_exp(x: Tensor) -> Tensor:\n    m = x")
+    text = source(log_1_plus_sum_exp, multilabel_cross_entropy).data
+    assert text.startswith("```python\ndef log_1_plus_sum_exp(x: Tensor) -> Tensor:\n    m = x")
     assert "\n\n\ndef multilabel_cross_entropy(" in text
     assert '"""' not in text
-    assert text.endswith("return _cross_entropy(input, positive, class_dims, mask, reduction)\n```")
+    assert text.endswith("return cross_entropy(input, positive, class_dims, mask, reduction)\n```")
     assert "    return" not in source(torch.nn.Linear.forward).data.split("\n")[1]
 
 

@@ -15,13 +15,12 @@ from typing import Any
 import pytest
 
 from gpkl_lib import cli
-from gpkl_lib._storage import read_rows
 from gpkl_lib.chapters.recorders import RECORDERS
 from gpkl_lib.chapters.recorders.__main__ import entries
 from gpkl_lib.chapters.recorders.__main__ import main as make
 from gpkl_lib.cli import COMPARE, commands, flags, inputs, read_recipe
 from gpkl_lib.corpora import CorpusError, read_corpus
-from gpkl_lib.experiments import Task, Teacher, Trial, identity, trials
+from gpkl_lib.experiments import Task, Teacher, Trial, identity, read_rows, trials
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "book/_results"

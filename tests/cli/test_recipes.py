@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from gpkl_lib import cli
-from gpkl_lib._storage import read_rows
 from gpkl_lib.cli import read_recipe
 from gpkl_lib.corpora import toy_corpus, write_jsonl
+from gpkl_lib.experiments import read_rows
 
 SMALL = """
 device = "cpu"

@@ -12,6 +12,7 @@ from gpkl_lib.chapters.formulas import curvature
 from gpkl_lib.chapters.formulas import symmetric_kl as forms
 from gpkl_lib.derivations import Derivation, DerivationError, Step, equation, equations, latex, load_checks
 from gpkl_lib.derivations import derivation as derivation_module
+from gpkl_lib.derivations.finding import status
 from gpkl_lib.derivations.normal import NotProven
 from gpkl_lib.derivations.notation import AtEqual, Partial, T, Winner, c, epsilon, i, j, k, l, n, name, s, t, total
 from gpkl_lib.derivations.numeric import KINDS, Evaluator, Point, apart, points
@@ -63,6 +64,8 @@ def test_all_but_the_cold_limit_are_proven_for_every_n() -> None:
     others = {way for derivation in DERIVATIONS if derivation is not curvature.cold for way in derivation.check().ways}
     assert others == {"every n"}
     assert curvature.cold.check().ways == ("n = 2, 3, 4, 5", "every n", "every n")
+    assert status(curvature.cold.check()) == "proven in part"
+    assert "(1 checked for n = 2, 3, 4, 5, 2 proven for every n)" in str(curvature.cold.check())
 
 
 @pytest.mark.parametrize("key", TRUE)
@@ -114,10 +117,15 @@ def test_inequality() -> None:
         prove(total(s[i]), sp.S.Zero, ">=", ())
 
 
-def test_sum_over_two_coupled_indices_is_proven_for_small_n_only() -> None:
+def test_sum_over_two_coupled_indices_is_checked_for_small_n_only() -> None:
     one, other = total(total(exp(s[i] * t[j]), j), i), total(total(exp(s[i] * t[j]), i), j)
     assert prove(one, other, "=", ()) == "n = 2, 3, 4, 5"
-    assert chain(one, other).check().ways == ("n = 2, 3, 4, 5",)
+    checked = chain(one, other).check()
+    assert checked.ways == ("n = 2, 3, 4, 5",)
+    assert "1 step (1 checked for n = 2, 3, 4, 5); equal to" in str(checked)
+    assert "claim · checked for n = 2, 3, 4, 5" in checked._repr_html_()
+    assert status(checked) == "compared"
+    assert "proven" not in str(checked) + checked._repr_html_()
     with pytest.raises(NotProven):
         prove(one, total(total(exp(s[i] * t[i]), j), i), "=", ())
     with pytest.raises(NotProven):

@@ -244,6 +244,20 @@ def test_a_short_chain_is_one_line_and_a_long_one_several() -> None:
     assert latex(wide).count(r"&\quad +") + latex(wide).count(r"& \quad +") == latex(wide).count(r"\\") - 1 > 0
 
 
+def test_another_side_or_relation_changes_nothing_else() -> None:
+    where, tight, shared = {c: interval(1, 2)}, {1: [(c, T)]}, {"kept": 1}
+    old = Statement(
+        c, "<=", 2 * c, "=", c + c, given=[(k, n)], where=where, tight=tight, kinds=["mild"], proof=False, shared=shared
+    )
+    for new in (old.with_side(2, 3 * c), old.with_relation(0, "<")):
+        assert vars(new) | {"sides": old.sides, "relations": old.relations} == vars(old)
+        assert new.shared is shared
+    assert old.with_side(2, 3 * c).sides == (c, 2 * c, 3 * c)
+    assert old.with_relation(0, "<").relations == ("<", "=")
+    with pytest.raises(ValueError, match="no inequality"):
+        old.with_relation(0, "=")
+
+
 def test_together() -> None:
     derivation = Derivation("Twice", [Step(2 * c, "start"), Step(c + c, "add")])
     both = Together(derivation.claim(), TRUE["shift"])

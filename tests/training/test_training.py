@@ -529,7 +529,7 @@ def test_a_history_cut_short_is_read_to_its_last_whole_line(tmp_path):
     path.write_text('{"epoch": 1, "f1": 0.5}\n{"epoch": 2, "f1"')
     assert History.load(path).rows == [{"epoch": 1, "f1": 0.5}]
     path.write_text('{"epoch": 1}\nnonsense\n{"epoch": 3}\n')
-    with pytest.raises(CheckpointError, match=r"history.jsonl:2: no JSON"):
+    with pytest.raises(CheckpointError, match=r"history\.jsonl:2: expected one JSON object"):
         History.load(tmp_path)
     with pytest.raises(CheckpointError, match="missing"):
         History.load(tmp_path / "nowhere")

@@ -10,7 +10,7 @@ front_pages     the 404 page, and the root that leads to the first page
 freshness       notebooks run again when the library or a recorded result changes
 launch          the repository's address; repository, Colab and Binder buttons
 notebooks       every chapter as an ``.ipynb`` without outputs
-social          Open Graph tags and their picture
+social          Open Graph tags, and a card for each page
 ==============  =====================================================================
 """
 

@@ -39,7 +39,7 @@ def watch(app: Sphinx, config: Config) -> None:
 
 
 def gather(app: Sphinx) -> Path:
-    """Return the folder, beside the site, that Sphinx copies into ``_static`` after the theme's own files."""
+    """The folder, beside the site, that Sphinx copies into ``_static`` after the theme's own files."""
     folder = Path(app.outdir).parent / "gpkl_assets"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -14,7 +14,7 @@ class folded(nodes.General, nodes.Element):
 
 
 class folded_title(nodes.General, nodes.TextElement):
-    """What is seen of it then."""
+    """The title of such a block, which is seen while it is closed."""
 
 
 class FoldAdmonitions(SphinxPostTransform):

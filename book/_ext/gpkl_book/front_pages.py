@@ -51,7 +51,7 @@ def write_front_door(app: Sphinx, exception: Exception | None) -> None:
 
 
 def pages(app: Sphinx) -> list[str]:
-    """Return the book's pages in reading order."""
+    """The book's pages in reading order."""
     root = app.config.root_doc
     ordered, stack = [], [root]
     while stack:

@@ -36,7 +36,7 @@ BRANDS = ["github"]
 
 
 def code_points(css: str, names: list[str]) -> list[int]:
-    """Return the code point that the theme's style sheet gives to each icon."""
+    """The code point that the theme's style sheet gives to each icon."""
     found = []
     for name in names:
         rule = re.search(rf'\.fa-{name}:before[^{{}}]*\{{content:"\\([0-9a-f]+)"\}}', css)
@@ -47,7 +47,7 @@ def code_points(css: str, names: list[str]) -> list[int]:
 
 
 def font_face(family: str, weight: int, font: Path, points: list[int]) -> str:
-    """Return an ``@font-face`` rule that holds these glyphs of the font."""
+    """An ``@font-face`` rule that holds these glyphs of the font."""
     options = subset.Options(flavor="woff", name_IDs=[], layout_features=[], hinting=False, notdef_outline=True)
     small = TTFont(font, recalcTimestamp=False)
     cut = subset.Subsetter(options)
@@ -65,7 +65,7 @@ def font_face(family: str, weight: int, font: Path, points: list[int]) -> str:
 
 
 def style_sheet(theme_static: Path) -> str:
-    """Return the rules for both of the theme's icon families."""
+    """The rules for both of the theme's icon families."""
     css = (theme_static / "styles" / "pydata-sphinx-theme.css").read_text("utf-8")
     fonts = theme_static / "vendor" / "fontawesome" / "webfonts"
     named = [ord(glyph) for glyph in re.findall(r'--pst-icon-[\w-]+:"(.)"', css)]

@@ -31,7 +31,7 @@ def read_addresses(app: Sphinx, config: Config) -> None:
 
 
 def launch_links(repository: str, docname: str) -> dict[str, str]:
-    """Return the address of the chapter's notebook on Colab and on Binder."""
+    """The address of the chapter's notebook on Colab and on Binder."""
     name = repository.removeprefix(GITHUB)
     notebook = quote(f"{docname}.ipynb")
     return {

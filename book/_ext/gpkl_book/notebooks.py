@@ -44,7 +44,7 @@ REFUSE = """\
 
 
 def set_up_cell(repository: str, docname: str, code: str) -> str:
-    """Return the source of the first cell, for a chapter with this code.
+    """The source of the first cell, for a chapter with this code.
 
     It brings what is missing by a copy of the repository; where the repository is not known it can only say what to do.
     """
@@ -63,7 +63,7 @@ def set_up_cell(repository: str, docname: str, code: str) -> str:
 def strip(
     notebook: nbformat.NotebookNode, docname: str, repository: str, references: References
 ) -> nbformat.NotebookNode:
-    """Return the notebook to hand out: outputs dropped, text plain, folded cells folded, the set-up cell first."""
+    """The notebook to hand out: outputs dropped, text plain, folded cells folded, the set-up cell first."""
     shared = nbformat.v4.new_notebook()
     shared.metadata = nbformat.from_dict(
         {
@@ -89,7 +89,7 @@ def strip(
 
 
 def glued_values(notebook: nbformat.NotebookNode) -> dict[str, str]:
-    """Return what the cells glued, by name, as the text that Python shows."""
+    """Values that the cells glued, by name, as the text that Python shows."""
     values = {}
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
@@ -100,7 +100,7 @@ def glued_values(notebook: nbformat.NotebookNode) -> dict[str, str]:
 
 
 def show_glued(reference: str, values: dict[str, str]) -> str:
-    """Return the value for ``name`` or ``name:format``, as myst-nb shows it."""
+    """The value for ``name`` or ``name:format``, as myst-nb shows it."""
     name, _, wanted = reference.partition(":")
     if name not in values:
         return f"[{name}]"
@@ -117,11 +117,11 @@ class Lookup:
         self.app, self.docname, self.values = app, docname, values
 
     def references(self) -> References:
-        """Return them as the converter wants them."""
+        """The methods as the converter wants them."""
         return References(self.equation, self.citation, self.target, self.page, self.glued, self.include)
 
     def equation(self, label: str) -> str:
-        """Return the number that the page shows, with the page's title where it is another."""
+        """The number that the page shows, with the page's title where it is another."""
         docname, number = self.app.env.get_domain("math").equations.get(label, (None, None))
         if docname is None:
             return "?"
@@ -130,7 +130,7 @@ class Lookup:
         return shown if docname == self.docname else f"{shown} of “{self.app.env.titles[docname].astext()}”"
 
     def citation(self, key: str, textual: bool) -> str:
-        """Return author and year."""
+        """Author and year."""
         entry = bibliography(self.app).get(key)
         if entry is None:
             return key
@@ -141,7 +141,7 @@ class Lookup:
         return re.sub(r"[{}]", "", f"{who} ({year})" if textual else f"{who} {year}")
 
     def target(self, label: str) -> str:
-        """Return the title of what the label marks."""
+        """The title of what the label marks."""
         standard = self.app.env.get_domain("std")
         if label in standard.labels:
             return str(standard.labels[label][2])
@@ -149,28 +149,28 @@ class Lookup:
         return found.astext() if found is not None else label
 
     def docname_of(self, path: str) -> str:
-        """Return the name of the page that a path leads to from this one."""
+        """The name of the page that a path leads to from this one."""
         folder = "" if path.startswith("/") else posixpath.dirname(self.docname)
         return posixpath.normpath(posixpath.join(folder, path.lstrip("/"))).removesuffix(".md")
 
     def page(self, path: str) -> str:
-        """Return the address of another page: on the site where its address is known, else the file beside this one."""
+        """The address of another page: on the site where its address is known, else the file beside this one."""
         docname, base = self.docname_of(path), self.app.config.html_baseurl
         if base:
             return str(base + self.app.builder.get_target_uri(docname))
         return path + (".ipynb" if "kernelspec" in self.app.env.metadata.get(docname, {}) else ".md")
 
     def glued(self, reference: str) -> str:
-        """Return a glued value."""
+        """A glued value."""
         return show_glued(reference, self.values)
 
     def include(self, path: str) -> str:
-        """Return the text of a file of the repository."""
+        """The text of a file of the repository."""
         return (Path(self.app.srcdir) / self.docname).parent.joinpath(path).read_text("utf-8").rstrip("\n")
 
 
 def bibliography(app: Sphinx) -> dict[str, Any]:
-    """Return the entries of all bibliography files, read once for a build."""
+    """The entries of all bibliography files, read once for a build."""
     if not hasattr(app, "gpkl_bibliography"):
         entries: dict[str, Any] = {}
         for file in app.config.bibtex_bibfiles:

@@ -7,10 +7,28 @@ they were typed. A directive or role without a plain form is reported, so that t
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 
-FENCE = re.compile(
-    r"^(?P<indent> *)(?P<marks>`{3,}|:{3,}|~{3,})(?:\{(?P<name>[\w:-]+)\}(?P<argument>.*)|(?P<info>[^`]*))$"
-)
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from myst_parser.config.main import MdParserConfig
+from myst_parser.parsers.mdit import create_md_parser
+
+# what `_config.yml` names in myst_enable_extensions
+EXTENSIONS = {
+    "amsmath",
+    "attrs_block",
+    "attrs_inline",
+    "colon_fence",
+    "deflist",
+    "dollarmath",
+    "substitution",
+    "tasklist",
+}
+FENCES, UNSEEN = {"fence", "colon_fence"}, {"myst_target", "myst_line_comment", "myst_block_break"}
+BLOCKS = FENCES | UNSEEN | {"math_block_label", "math_block", "amsmath", "code_block", "html_block"}
+DIRECTIVE = re.compile(r"\{(?P<name>[\w:-]+)\}(?P<argument>.*)")
 INLINE = re.compile(
     r"\{(?P<name>[a-zA-Z][\w:.-]*)\}`(?P<text>[^`]+)`"  # a role
     r"|(?P<code>(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`))"  # a code span, which stays as it is
@@ -18,9 +36,6 @@ INLINE = re.compile(
     re.S,
 )
 OPTION = re.compile(r"^:([\w-]+):[ \t]*(.*)$")
-TARGET = re.compile(r"^\([\w.:-]+\)=\s*$", re.M)
-COMMENT = re.compile(r"^%.*\n?", re.M)
-LABELLED_DOLLARS = re.compile(r"\$\$(?P<body>(?:(?!\$\$).)+)\$\$ *\((?P<label>[\w.:-]+)\)", re.S)
 TITLED = re.compile(r"^(?P<title>.*?)\s*<(?P<target>[^<>]+)>$", re.S)
 NAMES_OF_CODE = {
     "func",
@@ -52,7 +67,7 @@ LEFT_OUT = {"tableofcontents", "toctree", "contents", "raw", "index", "bibliogra
 
 @dataclass
 class References:
-    """What roles refer to, as text, and where to report what has no plain form."""
+    """Texts of what roles refer to, and a list of what has no plain form."""
 
     equation: Callable[[str], str]
     citation: Callable[[str, bool], str]
@@ -64,36 +79,42 @@ class References:
 
 
 def to_plain(text: str, references: References) -> str:
-    """Return the Markdown of one cell without directives and roles."""
-    plain, lines, at = [], text.split("\n"), 0
-    prose: list[str] = []
-    while at < len(lines):
-        fence = FENCE.match(lines[at])
-        if fence is None:
-            prose.append(lines[at])
-            at += 1
-            continue
-        plain.append(_prose("\n".join(prose), references))
-        prose = []
-        end = _closing(lines, at, fence["marks"])
-        inner = [line.removeprefix(fence["indent"]) for line in lines[at + 1 : end]]
-        if fence["name"] is None:
-            plain.append("\n".join(lines[at : end + 1]))
-        else:
-            shown = _directive(fence["name"], fence["argument"].strip(), inner, references)
-            plain.append("\n" + "\n".join((fence["indent"] + line).rstrip() for line in shown.split("\n")) + "\n")
-        at = end + 1
-    plain.append(_prose("\n".join(prose), references))
+    """The Markdown of one cell without directives and roles.
+
+    MyST's own parser says where its blocks are; what lies between them keeps its lines, with the roles replaced.
+    """
+    plain: list[str] = []
+    lines, at = text.split("\n"), 0
+    for token in _parser().parse(text):
+        if token.type in BLOCKS and token.map:
+            first, end = token.map
+            plain += _prose("\n".join(lines[at:first]), references).split("\n") if at < first else []
+            plain += _block(token, lines[first:end], references)
+            at = end
+    plain.append(_prose("\n".join(lines[at:]), references))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(plain)).strip("\n")
 
 
-def _closing(lines: list[str], start: int, marks: str) -> int:
-    """Return the line that closes the fence, or the one after the last."""
-    for at in range(start + 1, len(lines)):
-        line = lines[at].strip()
-        if len(line) >= len(marks) and set(line) == {marks[0]}:
-            return at
-    return len(lines)
+@cache
+def _parser() -> MarkdownIt:
+    return create_md_parser(MdParserConfig(enable_extensions=EXTENSIONS), RendererHTML)
+
+
+def _block(token: Token, lines: list[str], references: References) -> list[str]:
+    """The lines of a block's plain form; `lines` are those that it stands on."""
+    directive = DIRECTIVE.fullmatch(token.info.strip()) if token.type in FENCES else None
+    if token.type in UNSEEN:
+        return []
+    if token.type == "math_block_label":
+        shown = display(token.content, references.equation(token.info))
+    elif directive:
+        shown = _directive(directive["name"], directive["argument"].strip(), token.content.split("\n"), references)
+    else:
+        return lines
+    before = lines[0].partition(token.markup)[0]  # in a list its mark and indent, in a quotation its ">"
+    below = re.sub(r"[^>]", " ", before)
+    first, *others = shown.split("\n")
+    return [below.rstrip(), *(line.rstrip() for line in (before + first, *(below + x for x in others))), below.rstrip()]
 
 
 def _options(lines: list[str]) -> tuple[dict[str, str], list[str]]:
@@ -146,7 +167,7 @@ def _directive(name: str, argument: str, lines: list[str], references: Reference
 
 
 def display(body: str, number: str) -> str:
-    """Return a displayed formula, aligned and split where Sphinx would, numbered by hand."""
+    """A displayed formula, aligned and split where Sphinx would, numbered by hand."""
     body = re.sub(r"\n\s*\n", "\n", body.strip())
     environment = re.match(r"\\begin\{(align|gather|equation|multline|alignat|flalign)\*?\}", body)
     if "\\\\" in body and not re.match(r"\\begin\{", body):
@@ -163,7 +184,7 @@ def _box(title: str, text: str, folded: bool) -> str:
 
 
 def _table(caption: str, text: str, references: References) -> str:
-    """Return a list-table as a pipe table; its first row is the head."""
+    """A list-table as a pipe table; its first row is the head."""
     rows: list[list[str]] = []
     for line in text.split("\n"):
         if re.match(r"[*-] [*-] ?", line):
@@ -180,11 +201,9 @@ def _table(caption: str, text: str, references: References) -> str:
 
 
 def _prose(text: str, references: References) -> str:
-    """Convert what stands inside lines (roles, labelled dollars, targets, links to pages), not in code spans."""
+    """Convert what stands inside lines (roles and links to pages), not in code spans."""
     if not text.strip():
         return text
-    text = COMMENT.sub("", TARGET.sub("", text))
-    text = LABELLED_DOLLARS.sub(lambda found: display(found["body"], references.equation(found["label"])), text)
     return INLINE.sub(lambda found: _inline(found, references), text)
 
 

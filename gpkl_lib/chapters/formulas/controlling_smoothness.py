@@ -28,7 +28,7 @@ Rows = list[list[mpf]]
 
 
 def unit_rows(rows: Rows) -> Rows:
-    """Each row divided by its length."""
+    """Rows divided by their length."""
     return [[entry / mp.sqrt(mp.fsum(y * y for y in row)) for entry in row] for row in rows]
 
 
@@ -38,7 +38,7 @@ def simplex(size: int) -> Rows:
 
 
 def cosines(weights: Rows, points: Rows) -> Rows:
-    """cos[y][j] of the feature of class y and the weight of class j."""
+    """The cosines [y][j] of the feature of class y and the weight of class j."""
     directions, unit = unit_rows(weights), unit_rows(points)
     return [[mp.fdot(feature, weight) for weight in directions] for feature in unit]
 
@@ -51,7 +51,7 @@ def mean_loss(cos: Rows, scale: mpf) -> mpf:
 
 
 def mean_lead(cos: Rows) -> mpf:
-    """How far the own class's cosine is above the mean of the others', on average over the classes."""
+    """The lead of the own class's cosine over the mean of the others', on average over the classes."""
     size = len(cos)
     return mp.fsum(row[y] - (mp.fsum(row) - row[y]) / (size - 1) for y, row in enumerate(cos)) / size
 

@@ -29,7 +29,7 @@ COUNTS = {H: integers(1, 50), d: integers(1, 128), w: integers(1, 1024)}
 
 
 def _variance(value: Callable[[sp.Expr], Any]) -> Any:
-    """Of <q, k> for independent q_i = +-a_i and k_i = +-b_i, every sign with chance 1/2: the mean over all signs."""
+    """The variance of <q, k> for independent q_i = +-a_i and k_i = +-b_i, every sign with chance 1/2."""
     entries = [value(a[m]) * value(b[m]) for m in range(1, int(value(size)) + 1)]
     signs = list(product((-1, 1), repeat=2 * len(entries)))
     totals = (mp.fsum(x * s * t for x, s, t in zip(entries, draw[::2], draw[1::2], strict=True)) for draw in signs)

@@ -42,7 +42,7 @@ SIZES = integers(1, 5)
 
 
 def _bytes(value: Callable[[sp.Expr], Any]) -> int:
-    """Two views of every cell, counted one by one, each a float32 of 32 bits."""
+    """Bytes of two views of every cell, counted one by one, each a float32 of 32 bits."""
     sizes = [range(int(value(size))) for size in (batch, heads, length, length)]
     return sum(32 // 8 for _ in product(range(2), *sizes))
 

@@ -62,7 +62,7 @@ with sp.evaluate(False):
 
 
 def _lowest(value: Callable[[sp.Expr], Any]) -> Any:
-    """Where the slope of the loss of a constant changes its sign, found without the closed form."""
+    """The place where the slope of the loss of a constant changes its sign, found without the closed form."""
     others, gold = value(N - P), value(P)
     return mp.findroot(lambda v: others / (others + mp.exp(-v)) - gold / (gold + mp.exp(v)), (-1, 1))
 

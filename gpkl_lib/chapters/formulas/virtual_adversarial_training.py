@@ -94,7 +94,7 @@ TILT = mp.mpf("0.7")  # of the axes of G against those of the embedding; the res
 
 
 def _iterate(value: Callable[[sp.Expr], Any]) -> tuple[Any, Any]:
-    """Power iteration as it is run: a 2 x 2 matrix, a start, multiply and divide by the length. Angle, quotient."""
+    """Angle and quotient after power iteration as it is run: multiply by a 2 x 2 matrix, divide by the length."""
     turn = mp.matrix([[mp.cos(TILT), -mp.sin(TILT)], [mp.sin(TILT), mp.cos(TILT)]])
     G = turn * mp.diag([value(one), value(two)]) * turn.T
     d = turn * mp.matrix([mp.cos(value(theta)), mp.sin(value(theta))])

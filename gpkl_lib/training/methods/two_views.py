@@ -22,12 +22,12 @@ def cross_entropy(logits: Tensor, batch: Batch, mask: Tensor | None = None) -> T
 
 
 def rows(scores: Tensor) -> Tensor:
-    """(B, H, L, L) -> (B * H, L * L)."""
+    """Scores (B, H, L, L) as rows (B * H, L * L), one for each type in each sentence."""
     return scores.flatten(0, 1).flatten(1)
 
 
 def one_view(step: Step) -> ConsistencyLoss:
-    """Cross-entropy alone."""
+    """The cross-entropy of one view, alone."""
     task = cross_entropy(step.model(step.batch), step.batch)
     return ConsistencyLoss(task, task, torch.zeros_like(task))
 
