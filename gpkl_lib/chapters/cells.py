@@ -1,4 +1,4 @@
-"""What the chapters' cells show again and again: a table, the source of a function, a verdict."""
+"""What the chapters' cells show again and again: a table, the source of a function, a recipe, a verdict."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -39,6 +40,15 @@ def source(*functions: Callable[..., Any]) -> Markdown:
     """The code of functions, one below another, without their docstrings: what the library does, from the library."""
     text = "\n\n\n".join(map(_body, functions))
     return Markdown(f"```python\n{text}\n```")  # type: ignore[no-untyped-call]
+
+
+def recipe(*files: Path) -> Markdown:
+    """Recipes of records, each below the command that makes the record again."""
+    shown = []
+    for file in files:
+        text = file.read_text(encoding="utf-8").strip()
+        shown.append(f"```shell\nmake results-{file.stem}\n```\n\n```toml\n{text}\n```")
+    return Markdown("\n\n".join(shown))  # type: ignore[no-untyped-call]
 
 
 def _body(function: Callable[..., Any]) -> str:

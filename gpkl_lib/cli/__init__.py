@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from gpkl_lib._storage import CheckpointError
 from gpkl_lib.cli import commands
 from gpkl_lib.cli.inputs import UsageError
-from gpkl_lib.cli.inputs import task as task_of
 from gpkl_lib.cli.parser import build_parser
+from gpkl_lib.cli.recipes import COMPARE, Recipe, flags, options, read_recipe, steps
 from gpkl_lib.corpora import CorpusError
 from gpkl_lib.training import TrainingError
 
-__all__ = ["UsageError", "build_parser", "main", "task_of"]
+__all__ = ["COMPARE", "Recipe", "UsageError", "build_parser", "flags", "main", "options", "read_recipe"]
 
 RUN = {
     "train": commands.train,
@@ -35,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _one_line
-            RUN[arguments.command](arguments, words)
+            for step, spelt in steps(arguments, words):
+                RUN[step.command](step, spelt)
     except BrokenPipeError:  # the reader of a pipe, `head` say, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (UsageError, CorpusError, CheckpointError, TrainingError, ModuleNotFoundError, OSError) as error:

@@ -147,6 +147,11 @@ def score(arguments: argparse.Namespace, words: Sequence[str]) -> None:
         write_text(Path(arguments.output), json.dumps(score_record(scores), indent=1) + "\n")
 
 
+def trial(arguments: argparse.Namespace) -> Trial:
+    """The run that the arguments of `gpkl train` describe, as a cell of a comparison."""
+    return Trial(inputs.task(arguments), _model(arguments), _config(arguments))
+
+
 def how_to_resume(arguments: argparse.Namespace) -> str:
     """What a person types to go on after Ctrl-C; empty where there is nothing to go on with."""
     if arguments.command == "compare":

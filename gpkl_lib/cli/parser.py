@@ -27,19 +27,19 @@ from gpkl_lib.training import METHODS, Method, Setting, TrainingConfig, own_sett
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of `gpkl`; every command stores its name in `command`."""
-    return _build()[0]
+    return parsers()[0]
 
 
 def given(words: Sequence[str]) -> dict[str, Any]:
     """The arguments that were typed, without those that only have a default."""
-    parser, commands = _build()
+    parser, commands = parsers()
     names, untyped = vars(parser.parse_args(words)), object()
     for command in commands:
         command.set_defaults(**dict.fromkeys(names, untyped))
     return {name: value for name, value in vars(parser.parse_args(words)).items() if value is not untyped}
 
 
-def _build() -> tuple[argparse.ArgumentParser, list[argparse.ArgumentParser]]:
+def parsers() -> tuple[argparse.ArgumentParser, list[argparse.ArgumentParser]]:
     """The parser, and those of the commands."""
     parser = argparse.ArgumentParser(
         prog="gpkl", description=MAIN, epilog=MAIN_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -141,6 +141,7 @@ def _compare(parser: argparse.ArgumentParser) -> None:
     )
     _sources(what)
     _learning(parser)
+    parser.add_argument("--recipe", metavar="FILE", help="TOML with all settings; the rows go to FILE with .jsonl")
     parser.add_argument(
         "--jobs", metavar="N", type=int, default=1, help="runs at a time, each a process with one thread"
     )

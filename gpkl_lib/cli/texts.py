@@ -66,6 +66,9 @@ Every run of a corpus takes equally many optimiser steps (there is no early stop
 Each finished run is a row of --output, which is JSONL, with what it came from: command,
 commit, versions, device, checksums. Start the same command again after an interruption:
 it does what is missing. A figure with every seed's point is drawn beside it.
+
+--recipe reads all of it from a TOML file, with the names below as its keys and one
+[[runs]] for each comparison: an experiment that stands in a file, beside its rows.
 """
 COMPARE_EXAMPLES = """\
 examples:
@@ -75,6 +78,7 @@ examples:
   gpkl compare --methods none sigmoid vat --alphas 0.1 0.3 1 3 --epsilons 0.03 0.1 0.3 --tuning-seeds 0 1
   gpkl compare --methods none uda --limit-train 50 --unlabelled 500 --divides all confident --alphas 0.1 1 --epochs 60
   gpkl compare --methods none distillation --teacher runs/teacher-{seed} --temperatures 1 2 4 8 inf --alphas 0.03 0.1
+  gpkl compare --recipe mine.toml    (its rows go to mine.jsonl)
 """
 
 PREDICT = """\

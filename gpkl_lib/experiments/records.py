@@ -17,6 +17,8 @@ import torch
 
 from gpkl_lib._storage import Row
 
+PACKAGE = Path(__file__).resolve().parents[1]
+
 
 def identity(settings: Mapping[str, Any]) -> str:
     """The key of a configuration, 16 hexadecimal digits; the order of its settings does not matter.
@@ -30,12 +32,11 @@ def identity(settings: Mapping[str, Any]) -> str:
 
 
 def _git(*arguments: str) -> str | None:
-    """Output of git in the folder that this package lies in; None without git or outside a repository."""
+    """Output of git in the package's folder; None without git or outside a repository."""
     git = shutil.which("git")
     if git is None:
         return None
-    here = Path(__file__).resolve().parent
-    answer = subprocess.run([git, *arguments], cwd=here, capture_output=True, text=True, check=False)
+    answer = subprocess.run([git, *arguments], cwd=PACKAGE, capture_output=True, text=True, check=False)
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
@@ -45,7 +46,7 @@ def provenance(device: torch.device) -> Row:
     `dirty` is True where the package's own code differs from that commit.
     """
     # A wheel unpacked into some other project's repository must not borrow that project's commit.
-    tracked = _git("ls-files", "--error-unmatch", Path(__file__).name) is not None
+    tracked = _git("ls-files", "--error-unmatch", "__init__.py") is not None
     return {
         "commit": _git("rev-parse", "HEAD") if tracked else None,
         "dirty": bool(_git("status", "--porcelain", "--", ".")) if tracked else None,

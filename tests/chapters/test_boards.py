@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,23 @@ import torch
 
 from gpkl_lib import decode_spans
 from gpkl_lib._storage import read_rows
-from gpkl_lib.chapters.recorders import boards
-from gpkl_lib.chapters.recorders.boards import board, main
+from gpkl_lib.chapters.recorders.__main__ import main
+from gpkl_lib.chapters.recorders.boards import _rounded, board
 from gpkl_lib.corpora import Sentence, toy_corpus
 from gpkl_lib.explore.recorded.boards import Board, fold, load_boards, unfold
 from gpkl_lib.tagger.tagger import Tagger
 
 RECORD = Path(__file__).parents[2] / "book/_results/span-boards.jsonl"
-TRAIN = ["--epochs", "1", "--toy-size", "8", "--hidden-size", "8", "--dropout", "0.5", "--device", "cpu"]
+RECIPE = """
+recorder = "boards"
+epochs = 1
+toy-size = 8
+hidden-size = 8
+dropout = 0.5
+
+[[runs]]
+sentences = [61, 84]
+"""
 
 
 @pytest.fixture
@@ -82,7 +90,7 @@ def test_what_would_mislead_is_refused(tagger: Tagger) -> None:
 
 def test_rounding_changes_no_decision() -> None:
     scores = [0.5, -3.14159, 0.004, -0.0049, 1.23e-7, 0.0, 0.01, -0.009999]
-    rounded = boards._rounded(torch.tensor([scores], dtype=torch.float64))[0]
+    rounded = _rounded(torch.tensor([scores], dtype=torch.float64))[0]
     assert rounded == [0.5, -3.14, 0.004, -0.0049, 1.2e-7, 0.0, 0.01, -0.01]
     assert [x > 0 for x in rounded] == [x > 0 for x in scores]
 
@@ -97,23 +105,27 @@ def test_unfold_is_the_inverse_of_fold_and_counts_cells() -> None:
             unfold(cells, length)
 
 
-def test_the_command_line_records_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    output = tmp_path / "boards.jsonl"
-    words = ["--sentences", "61", "84", "--output", str(output), *TRAIN]
-    main(words)
+def test_a_recipe_is_recorded_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe, output = tmp_path / "boards.toml", tmp_path / "boards.jsonl"
+    recipe.write_text(RECIPE, "utf-8")
+    assert main([str(recipe)]) == 0
     first = output.read_text()
-    main(words)
+    assert main([str(recipe)]) == 0
     assert output.read_text() == first
-    assert "are there already" in capsys.readouterr().err
+    assert "was there already" in capsys.readouterr().err
     (row,) = read_rows(output)
-    assert shlex.split(row["provenance"]["command"]) == ["python", "-m", "gpkl_lib.chapters.recorders.boards", *words]
+    assert row["provenance"]["command"] == f"python -m gpkl_lib.chapters.recorders {recipe}"
     assert row["corpus"]["train"]["sentences"] == 8
     assert row["model"]["dropout"] == 0.5
     assert row["dropout_seed"] == 0
     assert len(row["corpus"]["test"]["sha256"]) == 64
     assert [one.tokens for one in load_boards(output)] == [toy_corpus(split="test")[place].tokens for place in (61, 84)]
-    with pytest.raises(ValueError, match=r"places in the test part, from 0, got \[400\]"):
-        main(["--sentences", "400", "--output", str(output), *TRAIN])
+    recipe.write_text(RECIPE.replace("[61, 84]", "[400]"), "utf-8")
+    assert main([str(recipe)]) == 2
+    assert "places in the test part, from 0, got [400]" in capsys.readouterr().err
+    recipe.write_text(RECIPE + "dropout-seed = 1\n", "utf-8")
+    assert main([str(recipe)]) == 0
+    assert [row["dropout_seed"] for row in read_rows(output)] == [0, 1]
 
 
 def test_a_record_that_is_none_is_named_with_its_line(tmp_path: Path) -> None:
@@ -134,7 +146,7 @@ def test_the_book_s_record_is_whole_and_says_where_it_came_from() -> None:
     for row in rows:
         assert row["provenance"]["dirty"] is False
         assert len(row["provenance"]["commit"]) == 40
-        assert row["provenance"]["command"].startswith("python -m gpkl_lib.chapters.recorders.boards ")
+        assert row["provenance"]["command"] == "python -m gpkl_lib.chapters.recorders book/_results/span-boards.toml"
     test = toy_corpus(split="test")
     assert rows[0]["corpus"]["test"]["sha256"] == test.sha256
     for one, written in zip(loaded, [x for row in rows for x in row["boards"]], strict=True):
@@ -149,9 +161,12 @@ def test_the_book_s_record_is_whole_and_says_where_it_came_from() -> None:
 def test_the_toy_boards_are_made_again(tmp_path: Path) -> None:
     """Float32 sums differ from processor to processor in the last digits, which training carries on."""
     row = read_rows(RECORD)[0]
-    words = shlex.split(row["provenance"]["command"])[3:]
-    words[words.index("--output") + 1] = str(tmp_path / "boards.jsonl")
-    main(words)
+    recipe, found, last = RECORD.with_suffix(".toml").read_text("utf-8").rpartition("[[runs]]")
+    assert found
+    assert "germeval2014" in last
+    copy = tmp_path / "boards.toml"
+    copy.write_text(recipe, "utf-8")
+    assert main([str(copy)]) == 0
     (again,) = read_rows(tmp_path / "boards.jsonl")
     assert again["key"] == row["key"]
     assert again["parameters"] == row["parameters"]

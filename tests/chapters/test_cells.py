@@ -1,9 +1,9 @@
-"""What the chapters' cells show: tables, sources, verdicts."""
+"""What the chapters' cells show: tables, sources, recipes, verdicts."""
 
 import pytest
 import torch
 
-from gpkl_lib.chapters.cells import source, table, verdict
+from gpkl_lib.chapters.cells import recipe, source, table, verdict
 from gpkl_lib.losses import log_1_plus_sum_exp, multilabel_cross_entropy
 
 
@@ -24,6 +24,15 @@ def test_source_is_the_library_s_without_docstrings():
     assert '"""' not in text
     assert text.endswith("return cross_entropy(input, positive, class_dims, mask, reduction)\n```")
     assert "    return" not in source(torch.nn.Linear.forward).data.split("\n")[1]
+
+
+def test_recipes_stand_below_their_commands(tmp_path):
+    for name, text in (("one", "epochs = 3\n\n[[runs]]\n"), ("two", "# nothing\n")):
+        (tmp_path / f"{name}.toml").write_text(text)
+    assert recipe(tmp_path / "one.toml", tmp_path / "two.toml").data == (
+        "```shell\nmake results-one\n```\n\n```toml\nepochs = 3\n\n[[runs]]\n```\n\n"
+        "```shell\nmake results-two\n```\n\n```toml\n# nothing\n```"
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from gpkl_lib._storage import read_rows
-from gpkl_lib.chapters.recorders.corpora import facts, flat, main
+from gpkl_lib.chapters.recorders.__main__ import main
+from gpkl_lib.chapters.recorders.corpora import facts, flat
 from gpkl_lib.corpora import KNOWN, Corpus, Sentence
 
 RECORD = Path(__file__).parents[2] / "book/_results/corpora.jsonl"
@@ -61,11 +62,17 @@ def test_the_book_s_record_says_where_it_came_from_and_names_the_known_files() -
     assert [row["corpus"] for row in rows] == ["wnut17", "germeval2014"]
     for row in rows:
         assert row["provenance"]["dirty"] is False
+        assert row["provenance"]["command"] == "python -m gpkl_lib.chapters.recorders book/_results/corpora.toml"
         for part, (_, sha256) in KNOWN[row["corpus"]].files.items():
             assert row["parts"][part]["sha256"] == sha256
 
 
-def test_a_corpus_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_corpus_that_is_not_there_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.delenv("GPKL_DATA", raising=False)
-    with pytest.raises(ValueError, match="GPKL_DATA is not set"):
-        main(["--corpus", "wnut17", "--output", str(tmp_path / "facts.jsonl")])
+    recipe = tmp_path / "facts.toml"
+    recipe.write_text('recorder = "corpora"\n[[runs]]\ncorpora = ["wnut17"]\n', "utf-8")
+    assert main([str(recipe)]) == 2
+    assert "GPKL_DATA is not set" in capsys.readouterr().err
+    assert not recipe.with_suffix(".jsonl").exists()

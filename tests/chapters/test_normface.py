@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from gpkl_lib._storage import read_rows
-from gpkl_lib.chapters.recorders.normface import clusters, fit_normalized, main
+from gpkl_lib.chapters.recorders.__main__ import main
+from gpkl_lib.chapters.recorders.normface import Curve, clusters, fit_normalized
 from gpkl_lib.smoothing import normalized_scale_bound
 
 RECORD = Path(__file__).parents[2] / "book/_results/normface.jsonl"
@@ -49,6 +50,7 @@ def test_the_record_is_complete_and_says_where_it_is_from() -> None:
     for row in rows:
         assert row["provenance"].keys() >= {"commit", "versions", "device", "command"}
         assert row["provenance"]["dirty"] is False
+        assert row["provenance"]["command"] == "python -m gpkl_lib.chapters.recorders book/_results/normface.toml"
         assert row["seconds"] > 0
         assert row["steps"] == list(range(0, 401, 10))
         assert min(row["loss"]) >= normalized_scale_bound(row["classes"], row["scale"]) * (1 - 1e-4)  # five digits
@@ -65,19 +67,21 @@ def test_a_recorded_run_comes_out_again() -> None:
     assert curve.accuracy == pytest.approx(row["accuracy"][:5], abs=0.01)
 
 
-def test_the_command_adds_only_what_is_missing(
+def test_only_what_is_missing_is_added(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from gpkl_lib.chapters.recorders import normface
-
     monkeypatch.setattr(
-        normface, "fit_normalized", lambda *_, scale, seed: normface.Curve(scale, [0], [1.0], [0.5], [0.0])
+        "gpkl_lib.chapters.recorders.normface.fit_normalized",
+        lambda *_, scale, seed: Curve(scale, [0], [1.0], [0.5], [0.0]),
     )
-    output = tmp_path / "record.jsonl"
-    main(["--scales", "1", "4", "--seeds", "0", "--output", str(output)])
-    main(["--scales", "1", "4", "16", "--seeds", "0", "--output", str(output)])
+    recipe, output = tmp_path / "record.toml", tmp_path / "record.jsonl"
+    for scales in ("[1, 4]", "[1, 4, 16]"):
+        recipe.write_text(f'recorder = "normface"\n[[runs]]\nseeds = [0]\nscales = {scales}\n', "utf-8")
+        assert main([str(recipe)]) == 0
     rows = read_rows(output)
     assert [row["scale"] for row in rows] == [1, 4, 16]
     assert len({row["key"] for row in rows}) == 3
-    assert capsys.readouterr().out.count("held-out accuracy") == 3
+    said = capsys.readouterr().err
+    assert said.count("is made") == 3
+    assert said.count("was there already") == 2
     assert math.isclose(rows[0]["accuracy"][0], 0.5)

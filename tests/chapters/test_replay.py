@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import pytest
@@ -10,14 +9,24 @@ import torch
 
 from gpkl_lib import decode_spans, span_scores
 from gpkl_lib._storage import read_rows
-from gpkl_lib.chapters.recorders.replays import NAME, _Watched, candidates, main, reliability
+from gpkl_lib.chapters.recorders.__main__ import main
+from gpkl_lib.chapters.recorders.replays import candidates, note, reliability
 from gpkl_lib.corpora import toy_corpus
 from gpkl_lib.explore.recorded.boards import fold
 from gpkl_lib.explore.recorded.replays import calibration_error, load_replays
 from gpkl_lib.tagger.tagger import Tagger
 
 RECORD = Path(__file__).parents[2] / "book/_results/replay.jsonl"
-TRAIN = ["--epochs", "2", "--toy-size", "8", "--hidden-size", "8", "--device", "cpu"]
+RECIPE = """
+recorder = "replays"
+epochs = 2
+toy-size = 8
+hidden-size = 8
+sentence = 60
+
+[[runs]]
+methods = ["none", "sigmoid"]
+"""
 
 
 def test_reliability_counts_what_a_loop_counts() -> None:
@@ -56,26 +65,25 @@ def test_candidates_are_all_spans_of_all_types_once() -> None:
 
 def test_a_note_holds_the_scores_without_dropout_whatever_the_mode() -> None:
     corpus = toy_corpus(40)
-    tagger = _Watched.from_scratch(corpus.sentences, corpus.types, hidden_size=16, dropout=0.5)
-    assert isinstance(tagger, _Watched)
-    notes = tagger.watch(corpus[:5], corpus[0])
-    found = tagger.train().predict(corpus.sentences)
+    tagger = Tagger.from_scratch(corpus.sentences, corpus.types, hidden_size=16, dropout=0.5)
+    found = note(tagger.train(), corpus[0], corpus[:5])
+    assert tagger.training
     with torch.no_grad():
         scores = fold(tagger.eval()(tagger.collate([corpus[0]]))[0].double())
-    kept = torch.tensor([[float(x) for x in cells.split()] for cells in notes[0]["scores"]], dtype=torch.float64)
+    kept = torch.tensor([[float(x) for x in cells.split()] for cells in found["scores"]], dtype=torch.float64)
     assert ((kept - scores).abs() <= 0.0501 * scores.abs()).all()
     assert ((kept > 0) == (scores > 0)).all()
-    assert found == tagger.predict(corpus.sentences)
+    assert [bin[0] for bin in found["bins"]] == [bin[0] for bin in reliability(*candidates(tagger, corpus[:5]))]
 
 
-def test_the_command_line_records_once_and_what_stood_then(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    output = tmp_path / "replay.jsonl"
-    words = ["--sentence", "60", "--methods", "none", "sigmoid", "--output", str(output), *TRAIN]
-    main(words)
+def test_a_recipe_is_recorded_once_and_what_stood_then(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe, output = tmp_path / "replay.toml", tmp_path / "replay.jsonl"
+    recipe.write_text(RECIPE, "utf-8")
+    assert main([str(recipe)]) == 0
     first = output.read_text()
-    main(words)
+    assert main([str(recipe)]) == 0
     assert output.read_text() == first
-    assert capsys.readouterr().err.count("is there already") == 2
+    assert capsys.readouterr().err.count("was there already") == 2
     none, sigmoid = load_replays(output)
     assert (none.method, sigmoid.method) == ("none", "sigmoid")
     assert len(none.epochs) == len(sigmoid.epochs) == 2
@@ -83,9 +91,10 @@ def test_the_command_line_records_once_and_what_stood_then(tmp_path: Path, capsy
     assert {epoch.term for epoch in none.epochs} == {0}
     assert all(epoch.term > 0 for epoch in sigmoid.epochs)
     assert none.tokens == toy_corpus(split="dev")[60].tokens
-    assert none.run["provenance"]["command"] == shlex.join(["python", "-m", NAME, *words])
-    with pytest.raises(ValueError, match="place in the dev part, from 0 to 199, got 200"):
-        main(["--sentence", "200", "--methods", "none", "--output", str(output), *TRAIN])
+    assert none.run["provenance"]["command"] == f"python -m gpkl_lib.chapters.recorders {recipe}"
+    recipe.write_text(RECIPE.replace("60", "200"), "utf-8")
+    assert main([str(recipe)]) == 2
+    assert "place in the dev part, from 0 to 199, got 200" in capsys.readouterr().err
 
 
 def test_the_book_s_record_is_whole_and_says_where_it_came_from() -> None:
@@ -96,6 +105,7 @@ def test_the_book_s_record_is_whole_and_says_where_it_came_from() -> None:
     for row, replay in zip(rows, replays, strict=True):
         assert row["provenance"]["dirty"] is False
         assert len(row["provenance"]["commit"]) == 40
+        assert row["provenance"]["command"] == "python -m gpkl_lib.chapters.recorders book/_results/replay.toml"
         assert row["corpus"]["dev"]["sha256"] == dev.sha256
         assert replay.gold == dev[row["sentence"]].spans
         assert len(replay.epochs) == row["config"]["epochs"]
@@ -109,10 +119,12 @@ def test_the_book_s_record_is_whole_and_says_where_it_came_from() -> None:
 def test_the_book_s_record_is_made_again(tmp_path: Path) -> None:
     """Float32 sums differ from processor to processor in the last digits, which training carries on."""
     row = read_rows(RECORD)[0]
-    words = shlex.split(row["provenance"]["command"])[3:]
-    words[words.index("--output") + 1] = str(tmp_path / "replay.jsonl")
-    del words[words.index("sigmoid") : words.index("softmax") + 1]
-    main(words)
+    recipe = RECORD.with_suffix(".toml").read_text("utf-8")
+    methods = '["none", "sigmoid", "softmax"]'
+    assert methods in recipe
+    copy = tmp_path / "replay.toml"
+    copy.write_text(recipe.replace(methods, '["none"]'), "utf-8")
+    assert main([str(copy)]) == 0
     (again,) = read_rows(tmp_path / "replay.jsonl")
     assert again["key"] == row["key"]
     last, before = again["epochs"][-1], row["epochs"][-1]

@@ -1,35 +1,30 @@
 """Span boards: train one tagger and record every score that it gives to a few sentences, with where they came from.
 
-    python -m gpkl_lib.chapters.recorders.boards --sentences 342 49 --output boards.jsonl --corpus toy --epochs 15
-
-The arguments that are not its own are those of `gpkl train`. `gpkl_lib.explore.recorded` reads the record, the
-explorables draw it.
+`gpkl_lib.explore.recorded` reads the record, the explorables draw it.
 """
 
 from __future__ import annotations
 
-import argparse
-import shlex
-import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from gpkl_lib._storage import Row, append_row, read_rows
-from gpkl_lib.cli import build_parser, task_of
-from gpkl_lib.corpora import Sentence
-from gpkl_lib.experiments import ModelConfig, Trial, identity, run_trial
+from gpkl_lib._storage import Row
+from gpkl_lib.chapters.recorders.recorder import Entry
+from gpkl_lib.corpora import Corpus, Sentence
+from gpkl_lib.experiments import Trial, run_trial
 from gpkl_lib.tagger import Tagger
-from gpkl_lib.training import BEST, TrainingConfig
+from gpkl_lib.training import BEST
 
 DIGITS = 2  # of a score after the point; one nearer to 0 keeps two digits that are not 0, and with them its sign
-KEPT = ("corpus", "model", "config", "sources", "test", "best_epoch", "steps", "seconds", "cpu_seconds", "provenance")
-
-
-NAME = "gpkl_lib.chapters.recorders.boards"
+KEPT = (
+    *("corpus", "model", "config", "sources", "test", "parameters"),
+    *("best_epoch", "steps", "seconds", "cpu_seconds"),
+)
 
 
 def board(tagger: Tagger, sentence: Sentence, types: Sequence[str], *, seed: int = 0) -> Row:
@@ -76,60 +71,36 @@ def _rounded(cells: Tensor) -> list[list[float]]:
     return [[round(x, DIGITS) if abs(x) >= near else float(f"{x:.1e}") for x in row] for row in cells.tolist()]
 
 
-def record(trial: Trial, sentences: Sequence[int], types: Sequence[str], *, seed: int = 0) -> Row:
-    """Train, then a board for each of the `sentences`, which are places in the test part, from 0.
+def board_rows(
+    trial: Trial, sentences: Sequence[int], types: Sequence[str] | None = None, dropout_seed: int = 0
+) -> Iterator[Entry]:
+    """One row: train, then a board for each of the `sentences`.
+
+    Args:
+        trial: what is trained.
+        sentences: places in the test part, from 0.
+        types: that the boards keep; all of them where None.
+        dropout_seed: of the two views.
 
     Raises:
-        ValueError: no test part, a place outside it, or as `board` says.
+        ValueError: no test part, a place outside it; when the row is made, as `board` says.
     """
     test = trial.task.test
     if test is None or not all(0 <= place < len(test) for place in sentences):
         raise ValueError(f"sentences must be places in the test part, from 0, got {list(sentences)}")
+    kept = list(types or trial.task.types)
+    own = {"sentences": list(sentences), "types": kept, "dropout_seed": dropout_seed}
+    yield Entry({**trial.settings(), **own}, partial(_made, trial, test, sentences, kept, dropout_seed))
+
+
+def _made(trial: Trial, test: Corpus, sentences: Sequence[int], types: list[str], seed: int) -> Row:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "run")
         row = run_trial(trial, folder)
         tagger = Tagger.load(folder / BEST)
-    boards = [{"sentence": place, **board(tagger, test[place], types, seed=seed)} for place in sentences]
     return {
-        "key": _key(trial, sentences, types, seed),
         **{name: row[name] for name in KEPT},
-        "parameters": sum(parameter.numel() for parameter in tagger.parameters()),
-        "types": list(types),
+        "types": types,
         "dropout_seed": seed,
-        "boards": boards,
+        "boards": [{"sentence": place, **board(tagger, test[place], types, seed=seed)} for place in sentences],
     }
-
-
-def _key(trial: Trial, sentences: Sequence[int], types: Sequence[str], seed: int) -> str:
-    return identity({**trial.settings(), "sentences": list(sentences), "types": list(types), "dropout_seed": seed})
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """The command line; a record that --output has already is not made again."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(
-        "python -m gpkl_lib.chapters.recorders.boards", description=__doc__, allow_abbrev=False
-    )
-    parser.add_argument("--sentences", nargs="+", type=int, required=True, metavar="N", help="places in test, from 0")
-    parser.add_argument("--types", nargs="+", metavar="T", help="types to keep; all of them where not given")
-    parser.add_argument("--dropout-seed", type=int, default=0, metavar="N", help="of the two views")
-    parser.add_argument("--output", required=True, metavar="FILE", help="JSONL, appended to")
-    own, rest = parser.parse_known_args(words)
-    arguments = build_parser().parse_args(["train", *rest])
-    names = [name for name in vars(TrainingConfig()) if hasattr(arguments, name)]
-    config = TrainingConfig(**{name: getattr(arguments, name) for name in names})
-    model = ModelConfig(arguments.encoder, arguments.head, arguments.hidden_size, arguments.dropout)
-    trial, output = Trial(task_of(arguments), model, config), Path(own.output)
-    types = own.types or list(trial.task.types)
-    if output.exists() and _key(trial, own.sentences, types, own.dropout_seed) in {r["key"] for r in read_rows(output)}:
-        print(f"{output}: the boards of {trial} are there already", file=sys.stderr)
-        return
-    torch.set_num_threads(1)
-    row = record(trial, own.sentences, types, seed=own.dropout_seed)
-    row["provenance"]["command"] = shlex.join(["python", "-m", NAME, *words])
-    append_row(output, row)
-    print(f"{output}: {len(row['boards'])} boards of {trial}, test F1 {row['test']['f1']:.4f}", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,33 +1,31 @@
 """Facts about the parts of known corpora: sizes, nesting, repeats, what passes from one part to another, what is new.
 
-    python -m gpkl_lib.chapters.recorders.corpora --corpus wnut17 --corpus germeval2014 --output FILE
-
 One row a corpus. A chapter reads the record, so that it needs no corpus when it is built.
 """
 
 from __future__ import annotations
 
-import argparse
 import re
-import shlex
-import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-import torch
-
-from gpkl_lib._storage import Row, append_row, read_rows
-from gpkl_lib.corpora import KNOWN, Corpus, read_corpus
-from gpkl_lib.experiments import identity, provenance
+from gpkl_lib._storage import Row
+from gpkl_lib.chapters.recorders.recorder import Entry
+from gpkl_lib.corpora import Corpus, read_corpus
 from gpkl_lib.spans import Span, span_scores
 
 PARTS = ("train", "dev", "test")
 LOOSE = (re.compile(r"https?://\S+|@\w+"), re.compile(r"\d"))  # what differs between copies of one message
 
 
-NAME = "gpkl_lib.chapters.recorders.corpora"
+def corpus_rows(corpora: Sequence[str]) -> Iterator[Entry]:
+    """A row of `facts` for each of these known corpora."""
+    for name in corpora:
+        parts = {part: read_corpus(f"{name}:{part}") for part in PARTS}
+        sums = {part: corpus.sha256 for part, corpus in parts.items()}
+        yield Entry({"corpus": name, "sha256": sums}, partial(facts, name, parts))
 
 
 def facts(name: str, parts: Mapping[str, Corpus]) -> Row:
@@ -47,7 +45,6 @@ def facts(name: str, parts: Mapping[str, Corpus]) -> Row:
     spans = {(sentence.surface(span), span[0]) for sentence in train for span in sentence.spans}
     pairs = [(a, b) for a in PARTS for b in PARTS if a in parts and b in parts and PARTS.index(a) < PARTS.index(b)]
     return {
-        "key": identity({"corpus": name, "sha256": {part: corpus.sha256 for part, corpus in parts.items()}}),
         "corpus": name,
         "parts": {part: part_facts(corpus) for part, corpus in parts.items()},
         "between": {f"{a}, {b}": _shared(parts[a], parts[b]) for a, b in pairs},
@@ -124,29 +121,3 @@ def _loose(tokens: Sequence[str]) -> str:
 def _share(values: Any) -> float:
     counts = Counter(map(bool, values))
     return counts[True] / max(counts.total(), 1)
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """The command line; a row that --output has already is not made again."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(
-        "python -m gpkl_lib.chapters.recorders.corpora", description=__doc__, allow_abbrev=False
-    )
-    parser.add_argument("--corpus", action="append", choices=sorted(KNOWN), required=True, help="may be given again")
-    parser.add_argument("--output", required=True, metavar="FILE", help="JSONL, appended to")
-    arguments = parser.parse_args(words)
-    output = Path(arguments.output)
-    there = {row["key"] for row in read_rows(output)} if output.exists() else set()
-    for name in arguments.corpus:
-        row = facts(name, {part: read_corpus(f"{name}:{part}") for part in PARTS})
-        if row["key"] in there:
-            print(f"{output}: the facts of {name} are there already", file=sys.stderr)
-            continue
-        row["provenance"] = provenance(torch.device("cpu"))
-        row["provenance"]["command"] = shlex.join(["python", "-m", NAME, *words])
-        append_row(output, row)
-        print(f"{output}: {name}, {row['parts']['train']['sentences']:,} sentences of train", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    main()

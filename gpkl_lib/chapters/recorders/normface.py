@@ -2,7 +2,6 @@
 
     train, test = clusters(seed=0)
     run = fit_normalized(train, test, scale=16)      # half a second on one core
-    python -m gpkl_lib.chapters.recorders.normface --output book/_results/normface.jsonl
 
 The data: C random directions in R^d, a few noisy points about each to learn from and many to test on. The model: one
 hidden layer, a feature f(x) of length 1, a weight w_c of length 1 for each class, logits s <w_c, f(x)>.
@@ -10,20 +9,19 @@ hidden layer, a feature f(x) of length 1, a weight w_c of length 1 for each clas
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
-from gpkl_lib._storage import Row, append_row, read_rows
-from gpkl_lib.experiments import identity, provenance
+from gpkl_lib._storage import Row
+from gpkl_lib.chapters.recorders.recorder import Entry
 
 Labelled = tuple[Tensor, Tensor]
 
@@ -118,39 +116,18 @@ def fit_normalized(
     return curve
 
 
-def record(output: Path, scales: Sequence[float], seeds: Sequence[int], command: str) -> None:
-    """Append one row for each scale and seed to a JSONL file; rows that are there are not run again."""
-    known = {row["key"] for row in read_rows(output)} if output.exists() else set()
+def normface_rows(scales: Sequence[float], seeds: Sequence[int]) -> Iterator[Entry]:
+    """A row for each seed and scale: `fit_normalized` on the `clusters` of the seed."""
     for seed in seeds:
         train, test = clusters(seed=seed)
         data = hashlib.sha256(b"".join(t.numpy().tobytes() for part in (train, test) for t in part)).hexdigest()
-        for scale in scales:
-            settings: Row = {
-                "scale": float(scale),
-                "seed": seed,
-                "classes": 50,
-                "data": {"name": "clusters", "sha256": data},
-            }
-            if (key := identity(settings)) in known:
-                continue
-            start = time.perf_counter()
-            curve = asdict(fit_normalized(train, test, scale=float(scale), seed=seed))
-            seconds = round(time.perf_counter() - start, 3)
-            origin = {**provenance(torch.device("cpu")), "command": command}
-            append_row(output, {"key": key, **settings, **curve, "seconds": seconds, "provenance": origin})
-            print(f"scale {scale:g}, seed {seed}: held-out accuracy {curve['accuracy'][-1]:.3f} in {seconds:.1f} s")
+        named = {"seed": seed, "classes": 50, "data": {"name": "clusters", "sha256": data}}
+        for scale in map(float, scales):
+            settings: Row = {"scale": scale, **named}
+            yield Entry(settings, partial(_run, settings, train, test))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the record that the chapter "Controlling smoothness" reads."""
-    parser = argparse.ArgumentParser(prog="python -m gpkl_lib.chapters.recorders.normface", description=main.__doc__)
-    parser.add_argument("--scales", type=float, nargs="+", default=[1, 4, 16, 64, 256])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--output", type=Path, required=True)
-    chosen = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    record(chosen.output, chosen.scales, chosen.seeds, "make results-normface")
-
-
-if __name__ == "__main__":
-    main()
+def _run(settings: Row, train: Labelled, test: Labelled) -> Row:
+    began = time.perf_counter()
+    curve = asdict(fit_normalized(train, test, scale=settings["scale"], seed=settings["seed"]))
+    return {**settings, **curve, "seconds": round(time.perf_counter() - began, 3)}

@@ -1,40 +1,27 @@
 """Training, replayed: train one tagger a method and record what stood after every epoch, and where it came from.
 
-    python -m gpkl_lib.chapters.recorders.replays --sentence 155 --methods none sigmoid --output FILE --epochs 15
-
-The arguments that are not its own are those of `gpkl train`. `gpkl_lib.explore.recorded` reads the record, the
-explorable `TrainingReplayed` draws it.
+`gpkl_lib.explore.recorded` reads the record, the explorable `TrainingReplayed` draws it.
 """
 
 from __future__ import annotations
 
-import argparse
-import shlex
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from gpkl_lib._storage import Row, append_row, read_rows
-from gpkl_lib.cli import build_parser, task_of
+from gpkl_lib._storage import Row
+from gpkl_lib.chapters.recorders.recorder import Entry
 from gpkl_lib.corpora import Corpus, Sentence, batches
-from gpkl_lib.experiments import ModelConfig, Trial, identity, provenance
+from gpkl_lib.experiments import Trial
 from gpkl_lib.global_pointer import span_mask
-from gpkl_lib.spans import Span
 from gpkl_lib.tagger import Tagger
-from gpkl_lib.training import METHODS, TrainingConfig, fit
+from gpkl_lib.training import History, fit
 
-BINS, LEAST = (
-    10,
-    0.05,
-)  # of sigma(s), over the candidates that are given at least LEAST: the others are thousands to one
-
-
-NAME = "gpkl_lib.chapters.recorders.replays"
+BINS = 10  # of sigma(s)
+LEAST = 0.05  # the candidates that are given less are thousands to one
 
 
 def reliability(scores: Tensor, gold: Tensor) -> list[tuple[int, float, int]]:
@@ -74,23 +61,15 @@ def candidates(tagger: Tagger, corpus: Corpus) -> tuple[Tensor, Tensor]:
     return torch.cat(scores), torch.cat(gold)
 
 
-class _Watched(Tagger):
-    """A tagger that notes, each time `fit` has it predict dev at the end of an epoch, what it holds then."""
-
-    def watch(self, dev: Corpus, sentence: Sentence) -> list[Row]:
-        """Note from now on; returns the list that grows."""
-        self.dev, self.sentence, self.notes = dev, sentence, list[Row]()
-        return self.notes
-
-    def predict(self, sentences: Sequence[Sentence], **settings: Any) -> list[list[Span]]:
-        found = super().predict(sentences, **settings)
-        with torch.no_grad():
-            scores = self.eval()(self.collate([self.sentence]).to(self.device))[0].cpu()
-        rows, columns = torch.triu_indices(len(self.sentence), len(self.sentence))
-        bins = [(count, round(mean, 4), hits) for count, mean, hits in reliability(*candidates(self, self.dev))]
-        cells = [" ".join(map(_short, one)) for one in scores[:, rows, columns].tolist()]
-        self.notes.append({"scores": cells, "bins": bins})
-        return found
+def note(tagger: Tagger, sentence: Sentence, dev: Corpus) -> Row:
+    """What a tagger holds without dropout: its scores of one sentence, cell by cell, and its calibration on `dev`."""
+    training = tagger.training
+    with torch.no_grad():
+        scores = tagger.eval()(tagger.collate([sentence]).to(tagger.device))[0].cpu()
+    tagger.train(training)
+    rows, columns = torch.triu_indices(len(sentence), len(sentence))
+    bins = [(count, round(mean, 4), hits) for count, mean, hits in reliability(*candidates(tagger, dev))]
+    return {"scores": [" ".join(map(_short, one)) for one in scores[:, rows, columns].tolist()], "bins": bins}
 
 
 def _short(score: float) -> str:
@@ -98,35 +77,44 @@ def _short(score: float) -> str:
     return f"{float(f'{score:.1e}'):g}"
 
 
-def record(trial: Trial, place: int) -> Row:
-    """Train, noting after each epoch the scores of dev's sentence `place` (from 0) and the calibration on all of dev.
+def replay_rows(trial: Trial, methods: Sequence[str], sentence: int) -> Iterator[Entry]:
+    """A row for each method: what stood after every epoch.
+
+    Args:
+        trial: what is trained, but for the method.
+        methods: of training; "none" has no weight.
+        sentence: place in the dev part, from 0, of the one whose scores are kept.
 
     Raises:
-        ValueError: a place outside dev, an encoder that is not from scratch.
+        ValueError: a place outside dev; a method that there is not.
     """
-    task, model, config = trial.task, trial.model, trial.config
-    if not 0 <= place < len(task.dev):
-        raise ValueError(f"sentence must be a place in the dev part, from 0 to {len(task.dev) - 1}, got {place}")
-    if model.encoder != "scratch":
-        raise ValueError(f"encoder must be scratch for a replay, got {model.encoder!r}")
-    sizes: dict[str, Any] = {"hidden_size": model.hidden_size, "dropout": model.dropout}
-    tagger = _Watched.from_scratch(task.train.sentences, task.types, head=model.head, seed=config.seed, **sizes)
-    assert isinstance(tagger, _Watched)
-    sentence = task.dev[place]
-    notes = tagger.watch(task.dev, sentence)
-    history = fit(tagger, task.train, task.dev, config=config, progress=False)
-    epochs = [_numbers(row) | note for row, note in zip(history.rows, notes, strict=True)]
+    if not 0 <= sentence < len(trial.task.dev):
+        last = len(trial.task.dev) - 1
+        raise ValueError(f"sentence must be a place in the dev part, from 0 to {last}, got {sentence}")
+    for method in methods:
+        config = replace(trial.config, method=method)
+        one = replace(trial, config=replace(config, alpha=0.0, alpha_warmup=0.0) if method == "none" else config)
+        yield Entry({**one.settings(), "replayed": sentence}, partial(_made, one, sentence))
+
+
+def _made(trial: Trial, place: int) -> Row:
+    task, sentence = trial.task, trial.task.dev[place]
+    tagger = trial.model.build(task, trial.config.seed)
+    epochs: list[Row] = []
+
+    def look(history: History) -> None:
+        epochs.append(_numbers(history.rows[-1]) | note(tagger, sentence, task.dev))
+
+    fit(tagger, task.train, task.dev, config=trial.config, progress=False, on_epoch=look)
     return {
-        "key": _key(trial, place),
         **trial.settings(),
         "sources": {part: corpus.name for part, corpus in task.parts().items()},
-        "parameters": sum(parameter.numel() for parameter in tagger.parameters()),
+        "parameters": tagger.num_parameters,
         "types": list(tagger.types),
         "sentence": place,
         "tokens": list(sentence.tokens),
         "gold": [list(span) for span in sentence.spans],
         "epochs": epochs,
-        "provenance": provenance(tagger.device),
     }
 
 
@@ -134,42 +122,3 @@ def _numbers(row: Row) -> Row:
     """Cross-entropy, what the divergence adds to it (alpha/4 D), and F1 on dev."""
     found = {"task": row["task"], "term": row["loss"] - row["task"], "f1": row["f1"]}
     return {name: float(f"{value:.4g}") for name, value in found.items()}
-
-
-def _key(trial: Trial, place: int) -> str:
-    return identity({**trial.settings(), "replayed": place})
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    """The command line; a row that --output has already is not made again."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(
-        "python -m gpkl_lib.chapters.recorders.replays", description=__doc__, allow_abbrev=False
-    )
-    parser.add_argument("--sentence", type=int, required=True, metavar="N", help="place in dev, from 0")
-    parser.add_argument("--methods", nargs="+", choices=METHODS, required=True, metavar="M", help="one run each")
-    parser.add_argument("--output", required=True, metavar="FILE", help="JSONL, appended to")
-    own, rest = parser.parse_known_args(words)
-    arguments = build_parser().parse_args(["train", *rest])
-    names = [name for name in vars(TrainingConfig()) if hasattr(arguments, name)]
-    base = TrainingConfig(**{name: getattr(arguments, name) for name in names})
-    model = ModelConfig(arguments.encoder, arguments.head, arguments.hidden_size, arguments.dropout)
-    task, output = task_of(arguments), Path(own.output)
-    there = {row["key"] for row in read_rows(output)} if output.exists() else set()
-    torch.set_num_threads(1)
-    for method in own.methods:
-        config = replace(base, method=method)
-        trial = Trial(task, model, config if method != "none" else replace(config, alpha=0.0, alpha_warmup=0.0))
-        if _key(trial, own.sentence) in there:
-            print(f"{output}: the replay of {trial} is there already", file=sys.stderr)
-            continue
-        row = record(trial, own.sentence)
-        row["provenance"]["command"] = shlex.join(["python", "-m", NAME, *words])
-        append_row(output, row)
-        print(
-            f"{output}: {len(row['epochs'])} epochs of {trial}, dev F1 {row['epochs'][-1]['f1']:.4f}", file=sys.stderr
-        )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,76 @@
+"""The record of a recipe, whatever it is made by: `python -m gpkl_lib.chapters.recorders FILE.toml`.
+
+Words after FILE are handed on to the program that makes the record, `gpkl compare` or a script.
+"""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from gpkl_lib import cli
+from gpkl_lib._storage import CheckpointError
+from gpkl_lib.chapters.recorders import RECORDERS, Entry, record
+from gpkl_lib.training import TrainingError
+
+
+def main(words: Sequence[str]) -> int:
+    """Make what the record lacks. Returns the exit code, 2 for wrong input, which is said in one line."""
+    if not words:
+        print(__doc__, file=sys.stderr)
+        return 2
+    file, *more = words
+    try:
+        recipe = cli.read_recipe(Path(file))
+        if recipe.recorder == cli.COMPARE:
+            return cli.main(["compare", "--recipe", file, *more])
+        if recipe.recorder in RECORDERS:
+            command = f"python -m gpkl_lib.chapters.recorders {file}"
+            record(entries(recipe), recipe.record, command)
+        elif recipe.recorder.endswith(".py"):
+            for run in recipe.runs:
+                output = ["--output", str(recipe.record)]
+                subprocess.run([sys.executable, recipe.recorder, *output, *cli.flags(run), *more], check=True)
+        else:
+            known = ", ".join([cli.COMPARE, *RECORDERS])
+            raise cli.UsageError(f"{file}: recorder must be one of {known}, or a script, got {recipe.recorder!r}")
+    except (cli.UsageError, CheckpointError, TrainingError, ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except subprocess.CalledProcessError as error:
+        return error.returncode
+    return 0
+
+
+def entries(recipe: cli.Recipe) -> Iterator[Entry]:
+    """The rows of a recipe for one of the `RECORDERS`.
+
+    The keys of a run are the recorder's own arguments, and the settings of `gpkl train` where one of them is `trial`.
+
+    Raises:
+        UsageError: a key that is neither, an argument that is missing; file and key are named.
+    """
+    recorder = RECORDERS[recipe.recorder]
+    own = {name.replace("_", "-"): parameter for name, parameter in inspect.signature(recorder).parameters.items()}
+    trained = "trial" in own
+    if trained:
+        del own["trial"]
+    for run in recipe.runs:
+        recipe.check(run, own.keys() | (cli.options("train") if trained else set()), recipe.recorder)
+        for name, parameter in own.items():
+            if parameter.default is parameter.empty and name not in run:
+                raise cli.UsageError(f"{recipe.path}: {recipe.recorder} needs {name!r}")
+    for run in recipe.runs:
+        given = {name.replace("-", "_"): run[name] for name in own if name in run}
+        if trained:
+            trial = recipe.trial({name: value for name, value in run.items() if name not in own})
+            given["trial"] = replace(trial, config=replace(trial.config, device="cpu"))
+        yield from recorder(**given)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

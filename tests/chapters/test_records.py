@@ -1,0 +1,201 @@
+"""The book's records and their recipes: every row is one that its recipe asks for, and named by its own settings."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gpkl_lib import cli
+from gpkl_lib.chapters.recorders import RECORDERS
+from gpkl_lib.chapters.recorders.__main__ import entries
+from gpkl_lib.chapters.recorders.__main__ import main as make
+from gpkl_lib.cli import COMPARE, commands, flags, inputs, read_recipe
+from gpkl_lib.corpora import CorpusError, read_corpus
+from gpkl_lib.experiments import Task, Teacher, Trial, identity, read_rows, trials
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "book/_results"
+BESIDE = ROOT.parent / "shared" / "data"
+RECIPES = {path.stem: read_recipe(path) for path in sorted(RESULTS.glob("*.toml"))}
+COMPARED = [name for name, recipe in RECIPES.items() if recipe.recorder == COMPARE]
+MEASURED = {"milliseconds", "peak_mib", "median_ms", "median_mib", "processes", "skipped"}
+
+read_once = functools.cache(read_corpus)
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GPKL_DATA, or the folder beside the repository where that is not set; no file is read twice."""
+    if not os.environ.get("GPKL_DATA") and BESIDE.is_dir():
+        monkeypatch.setenv("GPKL_DATA", str(BESIDE))
+    for module in ("cli.inputs", "chapters.recorders.corpora"):
+        monkeypatch.setattr(f"gpkl_lib.{module}.read_corpus", read_once)
+
+
+def recorded(name: str) -> dict[str, dict[str, Any]]:
+    rows = read_rows(RESULTS / f"{name}.jsonl")
+    found = {row["key"]: row for row in rows}
+    assert len(found) == len(rows), "two rows of one key"
+    return found
+
+
+def settings(name: str, row: dict[str, Any]) -> dict[str, Any]:
+    """What names a row, from the row alone."""
+    run = {part: row[part] for part in ("corpus", "model", "config") if part in row}
+    match RECIPES[name].recorder:
+        case "boards":
+            own = {"sentences": [board["sentence"] for board in row["boards"]]}
+            return {**run, **own, "types": row["types"], "dropout_seed": row["dropout_seed"]}
+        case "replays":
+            return {**run, "replayed": row["sentence"]}
+        case "corpora":
+            return {**run, "sha256": {part: facts["sha256"] for part, facts in row["parts"].items()}}
+        case "normface":
+            return {part: row[part] for part in ("scale", "seed", "classes", "data")}
+        case "benchmarks/span_loss.py":
+            return {k: v for k, v in row.items() if k not in {*MEASURED, "key", "provenance", "command", "measured_at"}}
+    return run
+
+
+def test_every_record_has_its_recipe() -> None:
+    assert sorted(RECIPES) == sorted(path.stem for path in RESULTS.glob("*.jsonl"))
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_row_is_named_by_its_settings(name: str) -> None:
+    for key, row in recorded(name).items():
+        assert identity(settings(name, row)) == key
+
+
+def asked(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """The keys that `gpkl compare --recipe` asks for: grids, and with all seeds what dev chose in them."""
+    rows, found = recorded(name), dict[str, None]()
+    weights = {row["teacher"]["folder"]: row["teacher"]["weights"] for row in rows.values() if "teacher" in row}
+
+    def look_up(wanted: Sequence[Trial], *_: Any, **__: Any) -> list[dict[str, Any]]:
+        keys = [identity(trial.settings()) for trial in wanted]
+        missing = [str(trial) for key, trial in zip(keys, wanted, strict=True) if key not in rows]
+        assert not missing, f"{name}.jsonl lacks what {name}.toml asks for"
+        found.update(dict.fromkeys(keys))
+        return [rows[key] for key in keys]
+
+    monkeypatch.setattr(commands, "run_trials", look_up)
+    monkeypatch.setattr(commands, "read_rows", lambda path: [])
+    monkeypatch.setattr(commands, "comparison_figure", lambda rows: SimpleNamespace(savefig=lambda *_, **__: None))
+    monkeypatch.setattr(commands, "train", lambda *_: pytest.fail("a teacher would be trained"))
+    monkeypatch.setattr(Teacher, "weights", property(lambda self: weights[str(self.folder)]))
+    monkeypatch.chdir(tmp_path)
+    for folder in weights:
+        Path(folder).mkdir(parents=True)
+        Path(folder, "scores.json").touch()
+    assert cli.main(["compare", "--recipe", str(RESULTS / f"{name}.toml")]) == 0
+    return list(found)
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_a_recipe_asks_for_the_rows_of_its_record_and_no_other(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, read: None
+) -> None:
+    for run in RECIPES[name].runs:
+        try:
+            inputs.tasks(RECIPES[name].arguments(COMPARE, run)[0])
+        except CorpusError as error:
+            pytest.skip(f"{run['corpus']} is not at hand: {error}")
+    assert sorted(asked(name, monkeypatch, tmp_path)) == sorted(recorded(name))
+
+
+class Unread:
+    """Sentences without labels of which a record keeps a sum and their number."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+
+    def __len__(self) -> int:
+        return int(self.config["sentences"])
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_so_it_does_by_what_the_record_says_of_the_corpora(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The same without any corpus."""
+    rows = recorded(name).values()
+
+    def tasks(arguments: argparse.Namespace) -> list[Task]:
+        ((corpus,),) = arguments.corpus or [["toy"]]
+        same = [row for row in rows if row["corpus"]["name"] == corpus]
+        size = arguments.limit_train or max(row["corpus"]["train"]["sentences"] for row in same)
+        same = [row for row in same if row["corpus"]["train"]["sentences"] == size]
+        spare = next((Unread(row["config"]["unlabelled"]) for row in same if "unlabelled" in row["config"]), None)
+        task: Any = SimpleNamespace(name=corpus, record=lambda: same[0]["corpus"], unlabelled=spare)
+        return [task]
+
+    monkeypatch.setattr(inputs, "tasks", tasks)
+    monkeypatch.setattr(trials, "bare", lambda corpus: corpus)
+    monkeypatch.setattr(trials, "contents", lambda corpus: corpus.config["contents"])
+    assert sorted(asked(name, monkeypatch, tmp_path)) == sorted(recorded(name))
+
+
+@pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.recorder in RECORDERS])
+def test_a_recorder_asks_for_the_rows_of_its_record_and_no_other(name: str, read: None) -> None:
+    recipe = RECIPES[name]
+    try:
+        keys = [identity(entry.settings) for entry in entries(recipe)]
+    except CorpusError as error:
+        pytest.skip(f"a corpus is not at hand: {error}")
+    assert sorted(keys) == sorted(recorded(name))
+
+
+def test_the_benchmark_asks_for_the_rows_of_its_record_and_no_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (run,) = (recipe := RECIPES["tiled-span-loss"]).runs
+    spec = importlib.util.spec_from_file_location("span_loss", ROOT / recipe.recorder)
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    copy = tmp_path / "copy.jsonl"
+    copy.write_bytes(recipe.record.read_bytes())
+    planned = []
+    wanted = script.wanted
+    monkeypatch.setattr(script, "wanted", lambda *options: planned.append([*wanted(*options)]) or planned[0])
+    monkeypatch.setattr(script, "_process", lambda what, options: pytest.fail(f"{what} would be measured"))
+    monkeypatch.setattr(sys, "argv", ["span_loss.py", "--output", str(copy), *flags(run)])
+    script.main()
+    places = ("case", "implementation", "length", "batch")
+    assert {tuple(one.values()) for one in planned[0]} == {
+        tuple(row[place] for place in places) for row in recorded("tiled-span-loss").values()
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('recorder = "board"\n[[runs]]\nsentences = [1]', "must be one of compare, boards, corpora, normface, replays"),
+        (
+            'recorder = "boards"\n[[runs]]\nsentence = [1]',
+            "'sentence' is no setting of boards; did you mean 'sentences'?",
+        ),
+        ('recorder = "boards"\n[[runs]]\nepochs = 1', "boards needs 'sentences'"),
+        ('recorder = "normface"\n[[runs]]\nepochs = 1', "'epochs' is no setting of normface"),
+    ],
+)
+def test_what_is_wrong_is_said_with_file_and_key(
+    text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "small.toml"
+    recipe.write_text(text)
+    assert make([str(recipe)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(recipe) in line
+    assert said in line
