@@ -4,15 +4,14 @@ Strict means that Sphinx's warnings are errors. A build that failed leaves no en
 would find nothing out of date, repeat no warning, and pass.
 """
 
-import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -42,15 +41,6 @@ def is_current() -> bool:
     return (SITE / "index.html").is_file() and STATE.is_file() and STATE.read_text("utf-8") == state()
 
 
-@contextmanager
-def only_one() -> Iterator[None]:
-    """Let one process at a time build."""
-    STATE.parent.mkdir(exist_ok=True)
-    with (STATE.parent / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def build(*, quiet: bool = False) -> float:
     """Build if needed and return the seconds it took.
 
@@ -58,7 +48,8 @@ def build(*, quiet: bool = False) -> float:
         subprocess.CalledProcessError: the build failed; its output is in ``_build/build.log`` where it was not shown.
     """
     begin = time.monotonic()
-    with only_one():
+    STATE.parent.mkdir(exist_ok=True)
+    with FileLock(STATE.parent / ".lock"):  # one process at a time builds
         if is_current():
             return time.monotonic() - begin
         started_from = state()

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from pages import ROOT
 
 HEAD = """---
 jupytext: {text_representation: {extension: .md, format_name: myst}}
@@ -24,7 +24,8 @@ ADDRESSES = {
     "GPKL_REPOSITORY_URL": "https://github.com/someone/a-book",
     "GPKL_BASE_URL": "https://someone.github.io/a-book",
 }
-READS_THE_LIBRARY = "from pathlib import Path\nprint(Path('../gpkl_lib/probe.py').read_text())"
+READS_THE_LIBRARY = "import sys\n\nsys.path.insert(0, '..')\nfrom gpkl_lib.probe import word\n\nprint(word)"
+RAN = "Executing notebook using"
 
 
 class SmallBook:
@@ -41,7 +42,9 @@ class SmallBook:
             "book/other.md",
             PAGE.removeprefix(HEAD).replace("A page", "Another") + "Cited {cite:t}`key`.\n\n```{bibliography}\n```\n",
         )
-        self.write("gpkl_lib/probe.py", "first")
+        self.write("gpkl_lib/__init__.py", "")
+        self.write("gpkl_lib/probe.py", "word = 'first'\n")
+        self.write("gpkl_lib/apart.py", "word = 'apart'\n")
         # JupyterLab brings a checker of addresses that compiles 40 grammars when jsonschema finds it, 3 s a build.
         self.write("without/rfc3987_syntax.py", "raise ImportError")
 
@@ -57,6 +60,10 @@ class SmallBook:
         variables["PYTHONPATH"] = str(self.folder / "without")
         done = subprocess.run(command, cwd=self.folder, env=variables, capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr
+
+    def caches(self, page: str) -> list[Path]:
+        """The folders that hold an executed notebook of the page."""
+        return [database.parent for database in (self.folder / "_build/.jupyter_cache" / page).glob("*/global.db")]
 
     def page(self, name: str = "book/index.html") -> str:
         return (self.folder / "_build" / "html" / name).read_text("utf-8")
@@ -110,15 +117,22 @@ def test_built_once_and_again_for_each_thing_that_changes(small: SmallBook) -> N
     assert small.build()[0] == 0
     assert small.page("_static/gpkl/site.css") == "/* another */", "an asset stays behind without a change of text"
 
-    small.write("gpkl_lib/probe.py", "second")
-    assert small.build()[0] == 0
-    assert "second" in small.page(), "the library changed, and the chapter did not run"
-
+    small.write("gpkl_lib/apart.py", "word = 'elsewhere'\n")
     small.write("book/index.md", PAGE + "One sentence more.\n\n" + CELL % READS_THE_LIBRARY)
     status, said = small.build()
     assert status == 0
     assert "One sentence more" in small.page()
-    assert "Executing notebook using" not in said, "prose was edited, and yet the notebook ran"
+    assert RAN not in said, "prose was edited, and a module that the chapter does not reach; yet the notebook ran"
+
+    (old,) = small.caches("book/index")
+    small.write("gpkl_lib/probe.py", "word = 'second'\n")
+    status, said = small.build()
+    assert status == 0
+    assert "second" in small.page(), "the library changed, and the chapter did not run"
+    assert said.count(RAN) == 1
+    (new,) = small.caches("book/index")  # the old one is removed
+    assert new != old
+    assert 0 < float((new / "cpu-seconds").read_text()) < 60
 
 
 def test_wrong_repository_address_is_refused(small: SmallBook) -> None:
@@ -167,7 +181,8 @@ def test_notebook_branch_holds_commit_notebooks_and_binder(small: SmallBook, tmp
     remote = tmp_path / "remote.git"
     git("init", "--quiet", "--bare", str(remote))
     git("init", "--quiet", "--initial-branch=main")
-    git("add", "_toc.yml", "_config.yml", "book")
+    small.write("constraints.txt", "torch==2.0.1\ntorchvision==0.9\n")
+    git("add", "_toc.yml", "_config.yml", "constraints.txt", "book")
     git("commit", "--quiet", "-m", "first")
     sources = tmp_path / "sources"
     (sources / "book" / "part").mkdir(parents=True)
@@ -179,6 +194,8 @@ def test_notebook_branch_holds_commit_notebooks_and_binder(small: SmallBook, tmp
     assert {"book/part/a.ipynb", "book/index.md", "_config.yml", ".binder/environment.yml", ".binder/postBuild"} <= set(
         held
     )
+    assert "pytorch-cpu=2.0.1," in git("--git-dir", str(remote), "show", "notebooks:.binder/environment.yml")
+    assert "--constraint constraints.txt" in git("--git-dir", str(remote), "show", "notebooks:.binder/postBuild")
     assert git("status", "--porcelain", "--untracked-files=no") == ""
     assert git("--git-dir", str(remote), "rev-list", "--count", "notebooks").strip() == "1"
     (sources / "book" / "part" / "a.ipynb").unlink()

@@ -7,7 +7,7 @@ assets          MathJax, icons and style sheets from the project's own files
 explorables     the explorables' modules on the page, run by ``static/gpkl-host.js``
 folding         folded admonitions as native ``<details>``
 front_pages     the 404 page, and the root that leads to the first page
-freshness       notebooks run again when the library or a recorded result changes
+freshness       a notebook runs again when what it reaches has changed, and only then
 launch          the repository's address; repository, Colab and Binder buttons
 notebooks       every chapter as an ``.ipynb`` without outputs
 social          Open Graph tags, and a card for each page
