@@ -5,14 +5,15 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 DONE   := $(VENV)/.done
-PIP    := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
-WHAT_IS_INSTALLED := requirements.txt constraints.txt pyproject.toml
+CONSTRAINTS ?= constraints.txt
+PIP    := $(BIN)/python -m pip install --disable-pip-version-check --constraint $(CONSTRAINTS)
+WHAT_IS_INSTALLED := requirements.txt $(CONSTRAINTS) pyproject.toml
 
 # Threads that spin while they wait make two processes on two cores many times slower than one.
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help bench book serve lab test lint results minilm links constraints clean distclean
+.PHONY: help bench book serve lab check library test fonts lint results minilm links constraints clean distclean
 
 help:
 	@echo 'A fresh clone needs Python 3.11 or newer, git and make. Each command installs what it needs into $(VENV) first.'
@@ -20,8 +21,9 @@ help:
 	@echo '  make book         run every notebook and build the site, strictly: a warning is an error   _build/html/index.html'
 	@echo '  make serve        the same, and show the site on a free port of this computer'
 	@echo '  make lab          JupyterLab; a double click on a chapter opens it as a notebook'
+	@echo '  make check        while you write code: linters, and the tests that need no browser, no built site and no long training'
+	@echo '  make lint         linters only;   make library: those tests only;   make fonts: the tests of widths, which other fonts change'
 	@echo '  make test         linters and all tests; browser tests need a Chromium and otherwise say so in one line'
-	@echo '  make lint         ruff and mypy only'
 	@echo '  make links        visit every address outside the book that it names (needs the network)'
 	@echo '  make results      run every recorded experiment again, some hours on two cores (real text needs GPKL_DATA)'
 	@echo '  make results-NAME one of them, by the recipe book/_results/NAME.toml; those of a minute: normface, replay, corpora'
@@ -32,6 +34,7 @@ help:
 	@echo 'Another interpreter:      make book PYTHON=python3.12     (after make distclean)'
 	@echo 'While writing a chapter:  $(BIN)/jupyter-book build . -W --keep-going --path-output /tmp/draft'
 	@echo 'Some tests only:          $(BIN)/pytest tests/book -k r-drop'
+	@echo 'Tests of another site:    GPKL_SITE=/tmp/draft/_build/html $(BIN)/pytest tests/book     GPKL_SPECIMEN=two_views: of one explorable'
 
 $(BIN)/python:
 	@command -v $(PYTHON) > /dev/null || { \
@@ -47,10 +50,11 @@ $(DONE)/book: $(WHAT_IS_INSTALLED) | $(BIN)/python
 	@$(PIP) --requirement requirements.txt
 	@mkdir -p $(DONE) && touch $@
 
-$(DONE)/test: $(DONE)/book
-	@echo 'Installing what the tests need ...'
-	@$(PIP) --editable '.[lab,test]'
-	@touch $@
+# `make lint` and `make check` need a part of this only, the extra of that name: no JupyterLab, Sphinx or transformers.
+$(DONE)/lint $(DONE)/check $(DONE)/test: $(DONE)/%: $(WHAT_IS_INSTALLED) | $(BIN)/python
+	@echo 'Installing what `make $*` needs into $(VENV) ...'
+	@$(PIP) --editable '.[$*]'
+	@mkdir -p $(DONE) && touch $@
 
 book: $(DONE)/book
 	@$(BIN)/python book/_ext/build_book.py
@@ -61,14 +65,24 @@ serve: book
 lab: $(DONE)/book
 	@$(BIN)/python book/_ext/open_lab.py
 
-lint: $(DONE)/test
+lint: $(DONE)/lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 # Two workers; each test process and each kernel keeps to one thread, so that they do not wait for one another.
-test: lint book
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+library: $(DONE)/check
+	$(PYTEST) --ignore tests/book -m 'not browser and not slow and not pretrained'
+
+check: lint library
+
+test: $(DONE)/test lint book
+	$(PYTEST)
+
+fonts: $(DONE)/test book
+	$(PYTEST) tests/book -m fonts
 
 links: $(DONE)/book
 	$(BIN)/jupyter-book build . --builder linkcheck --path-output _build/links
@@ -77,7 +91,7 @@ links: $(DONE)/book
 constraints: $(DONE)/test
 	@{ echo '# The versions that were tested, written by `make constraints`. They bind only what is installed anyway.'; \
 	  $(BIN)/python -m pip freeze --disable-pip-version-check --exclude-editable | sed -e 's/+[A-Za-z0-9.]*$$//' | grep -Ev '^(nvidia|cuda|triton)|@ '; } > constraints.new
-	@mv constraints.new constraints.txt && touch $(DONE)/book $(DONE)/test && wc -l constraints.txt
+	@mv constraints.new constraints.txt && touch $(DONE)/* && wc -l constraints.txt
 
 # Every recorded experiment again, from the recipes beside the records that the chapters read; rows that are there already
 # are not run again, and what was interrupted goes on. Move a file of book/_results away to have all of its rows made anew.
