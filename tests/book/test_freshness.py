@@ -166,6 +166,27 @@ def test_a_key_is_of_the_code_and_what_it_reaches(
     assert key() not in (first, second)
 
 
+def test_the_list_of_equations_is_made_again_for_an_equation_or_a_title(
+    library: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gpkl_book import freshness
+
+    listing = (ROOT / "book" / "reference" / "equations.md").read_text("utf-8")
+    chapter = (ROOT / "book" / "divergence" / "symmetric-kl.md").read_text("utf-8")
+    folder = tmp_path / "divergence"
+    folder.mkdir()
+    monkeypatch.setattr(freshness, "BOOK", tmp_path)
+
+    def key(text: str) -> str:
+        (folder / "symmetric-kl.md").write_text(text, "utf-8")
+        return freshness.key(listing, library)
+
+    assert key(chapter) == key(chapter.replace("What to notice", "What one sees"))
+    title, label = chapter.index("\n# ") + 3, chapter.index("\n", chapter.index("\n:label: eq-") + 1)
+    for place in (title, label):
+        assert key(chapter[:place] + "x" + chapter[place:]) != key(chapter)
+
+
 def test_magics_are_no_python_so_everything_counts(library: Any) -> None:
     from gpkl_book import freshness
 

@@ -25,7 +25,7 @@ from .reach import Library
 
 CHECKS = BOOK / "_checks"
 RECORDS = BOOK / "_results"
-HEADINGS_AND_EQUATIONS = re.compile(r"^# .+$|^:label: eq-.*?^```", re.M | re.S)
+HEADINGS_AND_EQUATIONS = re.compile(r"^# .+$|^:label: eq-[\s\S]*?^```", re.M)
 
 
 def code_of(page: str) -> str:
