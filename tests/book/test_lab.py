@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import NOTEBOOKS, ROOT, Visit
+from browser import Visit
+from pages import NOTEBOOKS, ROOT
 
 CHAPTER = next(page for page in NOTEBOOKS if page.count("/") == 2)
 

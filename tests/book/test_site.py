@@ -13,7 +13,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import axe_playwright_python
 import pytest
-from conftest import PAGES, ROOT, Visit
+from browser import Visit
+from pages import PAGES, ROOT
 
 AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from pages import ROOT
 
 HEAD = """---
 jupytext: {text_representation: {extension: .md, format_name: myst}}
