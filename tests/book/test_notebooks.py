@@ -10,6 +10,7 @@ import pytest
 import yaml
 from pages import NOTEBOOKS, ROOT
 
+HUNG = 1800  # seconds after which a cell counts as one that never ends
 LEFT_OVER = re.compile(r"\{[\w:-]+\}`|^ *[`:]{3,}\{|^\([\w-]+\)=|^\+\+\+", re.M)
 
 
@@ -142,14 +143,34 @@ def test_notebook_numbers_equations_as_its_page_does(notebook: Any, path: Path, 
     assert re.findall(r"\\tag\{([^}]*)\}", text) == on_page
 
 
+def test_notebook_holds_the_code_that_the_build_ran(notebook: Any, path: Path, site_dir: Path) -> None:
+    """In its order, and none of it failed: so it runs again where the build ran it, beside the files of the book."""
+    import nbformat
+
+    executed = nbformat.read(
+        site_dir.parent / "jupyter_execute" / path.relative_to(site_dir / "_sources"), as_version=4
+    )
+    ran = [cell for cell in nbformat.read(executed, as_version=4).cells if cell.cell_type == "code"]
+    assert ran
+    assert all(cell.execution_count for cell in ran)
+    assert all(output.output_type != "error" for cell in ran for output in cell.outputs)
+    assert [cell.source for cell in notebook.cells if cell.cell_type == "code"][1:] == [cell.source for cell in ran]
+
+
 @pytest.mark.slow
-def test_notebook_runs_from_an_empty_folder(notebook: Any, path: Path, site_dir: Path, tmp_path: Path) -> None:
+def test_notebook_runs_from_an_empty_folder(
+    notebook: Any, path: Path, site_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or, where it opens files of the book, its first cell sees that they are there; what follows ran in the build."""
+    code = "\n".join(cell.source for cell in notebook.cells)
+    if "_results" in code or "_checks" in code:  # elsewhere, the first cell brings a copy of the book
+        monkeypatch.chdir(ROOT / path.relative_to(site_dir / "_sources").parent)
+        names: dict[str, Any] = {}
+        exec(notebook.cells[0].source, names)
+        assert names["missing"] == []
+        assert not names.get("away")
+        return
     from nbclient import NotebookClient
 
-    code = "\n".join(cell.source for cell in notebook.cells)
-    where = tmp_path
-    if "_results" in code or "_checks" in code:  # such a chapter's first cell brings a copy of the book
-        where = ROOT / path.relative_to(site_dir / "_sources").parent
-    NotebookClient(
-        notebook, timeout=1800, kernel_name="python3", resources={"metadata": {"path": str(where)}}
-    ).execute()
+    resources = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(notebook, timeout=HUNG, kernel_name="python3", resources=resources).execute()
