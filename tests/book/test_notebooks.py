@@ -147,9 +147,7 @@ def test_notebook_holds_the_code_that_the_build_ran(notebook: Any, path: Path, s
     """In its order, and none of it failed: so it runs again where the build ran it, beside the files of the book."""
     import nbformat
 
-    executed = nbformat.read(
-        site_dir.parent / "jupyter_execute" / path.relative_to(site_dir / "_sources"), as_version=4
-    )
+    executed = site_dir.parent / "jupyter_execute" / path.relative_to(site_dir / "_sources")
     ran = [cell for cell in nbformat.read(executed, as_version=4).cells if cell.cell_type == "code"]
     assert ran
     assert all(cell.execution_count for cell in ran)
