@@ -16,13 +16,14 @@ SCRIPT = Path(__file__).parents[1] / "benchmarks" / "span_loss.py"
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(SCRIPT), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=1800)
 
 
 def rows(path: Path) -> dict[str, dict[str, Any]]:
     return {row["implementation"]: row for row in map(json.loads, path.read_text().splitlines())}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_measures_and_goes_on(tmp_path: Path, dtype: str) -> None:
     output = tmp_path / "record.jsonl"
@@ -49,6 +50,7 @@ def test_says_that_there_is_no_gpu(tmp_path: Path) -> None:
     assert "--device cuda: this torch finds no GPU" in answer.stderr
 
 
+@pytest.mark.slow
 def test_a_process_that_fails_is_reported_with_its_message(tmp_path: Path) -> None:
     output = str(tmp_path / "record.jsonl")
     answer = bench("--output", output, "--cases", "small", "--lengths", "8", "--threads", "0")

@@ -141,7 +141,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     code = f"import sys, gpkl_lib; print([name for name in {HEAVY} if name in sys.modules])"
     loaded_by_torch = f"import sys, torch; print([name for name in {HEAVY} if name in sys.modules])"
     found, already = (
-        subprocess.run([sys.executable, "-c", c], capture_output=True, text=True, check=True, timeout=120).stdout
+        subprocess.run([sys.executable, "-c", c], capture_output=True, text=True, check=True, timeout=1800).stdout
         for c in (code, loaded_by_torch)
     )
     assert found == already

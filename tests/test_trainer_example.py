@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy, kl_div
 
 from gpkl_lib import decode_spans, distillation_loss, uda_loss, virtual_adversarial_loss
 
-transformers = pytest.importorskip("transformers", reason="needs the extra transformers")
+pytestmark = pytest.mark.pretrained
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SIZE = {"vocab_size": 30, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
 TAGS = 4
@@ -23,6 +23,7 @@ TAGS = 4
 @pytest.fixture(autouse=True)
 def accelerate_as_it_was() -> Any:
     """`transformers.Trainer` leaves Accelerate's state of the process behind, which other tests look at."""
+    pytest.importorskip("transformers", reason="needs the extra transformers")
     yield
     state = pytest.importorskip("accelerate.state")
     state.AcceleratorState._reset_state(reset_partial_state=True)
@@ -40,6 +41,8 @@ def load(name: str) -> Any:
 
 
 def classifier(dropout: float = 0.0) -> Any:
+    import transformers
+
     torch.manual_seed(0)
     config = transformers.BertConfig(
         **SIZE, num_labels=TAGS, hidden_dropout_prob=dropout, attention_probs_dropout_prob=0.0
@@ -68,6 +71,8 @@ def pad(rows: list[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
 
 
 def arguments(folder: Path, **changes: Any) -> Any:
+    import transformers
+
     settings = {
         "per_device_train_batch_size": 8,
         "num_train_epochs": 1,
@@ -84,6 +89,8 @@ def arguments(folder: Path, **changes: Any) -> Any:
 
 def trained(folder: Path, model: Any, alpha: float | None, rows: Any, **changes: Any) -> Any:
     """By the example, or by the stock Trainer where alpha is None."""
+    import transformers
+
     example = load("trainer_r_drop")
     kind = transformers.Trainer if alpha is None else example.RDropTrainer
     own = {} if alpha is None else {"compute_loss_func": functools.partial(example.r_drop, alpha=alpha)}
@@ -159,6 +166,8 @@ def noisy(model: Any) -> Any:
 
 @pytest.mark.parametrize("items", [None, 17])
 def test_the_loss_is_cross_entropy_and_a_quarter_alpha_of_both_kls_over_tagged_tokens(items: int | None):
+    import transformers
+
     logits = torch.randn(6, 5, TAGS, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     logits.requires_grad_()
     labels = pad(tagged_rows(3))["labels"]
@@ -175,6 +184,8 @@ def test_the_loss_is_cross_entropy_and_a_quarter_alpha_of_both_kls_over_tagged_t
 
 def test_a_global_pointer_head_learns_nested_spans(tmp_path: Path):
     """Pieces 1 to 9 open a span of type 0 to the sentence's end; pieces above 20 are spans of type 1 by themselves."""
+    import transformers
+
     example, generator, rows = load("trainer_global_pointer"), torch.Generator().manual_seed(0), []
     for number in range(64):
         pieces = torch.randint(1, 30, (3 + number % 4,), generator=generator).tolist()

@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import ipywidgets as widgets
-from matplotlib.figure import Figure
 
 from gpkl_lib.corpora import toy_corpus
 from gpkl_lib.palette import COLOURS, DASHES, MARKERS, PALETTE
@@ -212,6 +211,8 @@ def training_panel(
 
 
 def _png(runs: Mapping[str, History]) -> bytes:
+    from matplotlib.figure import Figure  # a second, which only a drawn chart takes
+
     figure = Figure(figsize=(5.6, 4.6), dpi=110, layout="constrained")
     axes = figure.subplots(2, 1, sharex=True)
     for number, (name, history) in enumerate(runs.items()):

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import sympy as sp
+from verdicts import Verdict
 
 from gpkl_lib.derivations import (
-    Claim,
     Derivation,
     DerivationError,
     Integral,
@@ -16,6 +16,7 @@ from gpkl_lib.derivations import (
     Statement,
     StatementError,
     Together,
+    latex,
 )
 from gpkl_lib.derivations.functions import bound
 from gpkl_lib.derivations.numeric import Evaluator
@@ -58,11 +59,6 @@ def statements_of(shown: Any) -> list[Statement]:
     return [part for part in parts_of(shown) if isinstance(part, Statement)]
 
 
-def claims_of(shown: Any) -> list[Claim]:
-    """Those of them that are."""
-    return [part for part in parts_of(shown) if isinstance(part, Claim)]
-
-
 def wrong_statements(statement: Statement) -> Iterator[Statement]:
     """The statement with one sign of one side changed, or one relation turned round."""
     for number, side in enumerate(statement.sides):
@@ -84,12 +80,21 @@ def passes(statement: Statement) -> bool:
     return True
 
 
-def wrong_steps(derivation: Derivation) -> Iterator[tuple[int, sp.Expr, bool]]:
-    """(step, its expression with one sign changed, whether the numbers let it pass), for every step and sign."""
+def verdict_on_statement(statement: Statement) -> Verdict:
+    """How many signs and relations can be changed, and what comes out where the numbers let it pass."""
+    wrong = list(wrong_statements(statement))
+    return len(wrong), [x.latex() for x in wrong if passes(x)]
+
+
+def verdicts_on_derivation(derivation: Derivation) -> Iterator[Verdict]:
+    """The same for every step: how many signs, and which expressions pass at it and at the step after it."""
     evaluate, at = Evaluator(derivation.given), derivation.points()
     for number, step in enumerate(derivation.steps):
-        for changed in sign_changes(step.expr):
-            yield number, changed, not _found(derivation.with_step(number, changed), number, evaluate, at)
+        wrong = list(sign_changes(step.expr))
+        yield (
+            len(wrong),
+            [latex(x) for x in wrong if not _found(derivation.with_step(number, x), number, evaluate, at)],
+        )
 
 
 def _found(wrong: Derivation, number: int, evaluate: Evaluator, at: list[Any]) -> bool:

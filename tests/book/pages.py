@@ -174,3 +174,11 @@ def teaching_chapters() -> list[Path]:
     """The chapters that the rubric holds for."""
     pages = [Path(page) for page in pages_of_toc()]
     return [ROOT / page.with_suffix(".md") for page in pages if len(page.parts) > 2 and page.parts[1] in TEACHING]
+
+
+PAGES = [f"{page}.html" for page in pages_of_toc()]
+NOTEBOOKS = [
+    page
+    for page in pages_of_toc()
+    if "\nkernelspec:" in (ROOT / f"{page}.md").read_text("utf8").partition("\n---\n")[0]
+]

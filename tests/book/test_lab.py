@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import NOTEBOOKS, ROOT, Visit
+from browser import Visit
+from pages import NOTEBOOKS, ROOT
 
 CHAPTER = next(page for page in NOTEBOOKS if page.count("/") == 2)
 
@@ -32,9 +33,9 @@ def lab(tmp_path: Path) -> Iterator[str]:
         running = subprocess.Popen(command, env=variables, stdout=log, stderr=log, start_new_session=True)
     address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(240):
+        for _ in range(1200):  # ten minutes: a guard against a server that hangs
             try:
-                urllib.request.urlopen(f"{address}/api", timeout=5).close()
+                urllib.request.urlopen(f"{address}/api", timeout=60).close()
                 break
             except OSError:
                 assert running.poll() is None, (tmp_path / "log").read_text()
@@ -42,7 +43,7 @@ def lab(tmp_path: Path) -> Iterator[str]:
         yield address
     finally:
         os.killpg(running.pid, signal.SIGTERM)
-        running.wait(30)
+        running.wait(300)
 
 
 @pytest.mark.browser
@@ -51,7 +52,7 @@ def test_double_click_opens_a_notebook_that_runs(open_page: Callable[..., Visit]
     folder, _, name = CHAPTER.rpartition("/")
     visit = open_page(f"{lab}/lab/tree/{folder}", settle=False)
     page = visit.page
-    page.set_default_timeout(120_000)
+    page.set_default_timeout(600_000)
     page.locator(".jp-DirListing-item", has_text=f"{name}.md").dblclick()
     notebook = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
     first = notebook.locator(".jp-CodeCell").first

@@ -6,18 +6,20 @@ import re
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 import yaml
-from conftest import NOTEBOOKS, ROOT
-from gpkl_book.notebooks import set_up_cell, show_glued
-from gpkl_book.plain_markdown import EXTENSIONS, References, to_plain
+from pages import NOTEBOOKS, ROOT
 
+HUNG = 1800  # seconds after which a cell counts as one that never ends
 LEFT_OVER = re.compile(r"\{[\w:-]+\}`|^ *[`:]{3,}\{|^\([\w-]+\)=|^\+\+\+", re.M)
 
 
-def references() -> References:
-    return References(
+def plain_form(myst: str) -> tuple[str, list[str]]:
+    """What a notebook without the book shows instead of MyST, and what of it has no such form."""
+    from gpkl_book.notebooks import show_glued
+    from gpkl_book.plain_markdown import References, to_plain
+
+    references = References(
         equation=lambda label: {"eq-a": "1", "eq-b": "2 of “Elsewhere”"}[label],
         citation=lambda key, textual: f"{key.title()} ({1900})" if textual else f"{key.title()} 1900",
         target=lambda label: f"Title of {label}",
@@ -25,6 +27,7 @@ def references() -> References:
         glued=lambda name: show_glued(name, {"n": "3.14159", "word": "'two'"}),
         include=lambda path: f"# text of {path}",
     )
+    return to_plain(myst, references), references.problems
 
 
 @pytest.mark.parametrize(
@@ -73,23 +76,24 @@ def references() -> References:
     ],
 )
 def test_plain_form(myst: str, plain: str) -> None:
-    found = references()
-    assert to_plain(myst, found) == plain
-    assert found.problems == []
+    assert plain_form(myst) == (plain, [])
 
 
 def test_the_converter_reads_what_the_pages_may_use() -> None:
+    from gpkl_book.plain_markdown import EXTENSIONS
+
     config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
     assert set(config["sphinx"]["config"]["myst_enable_extensions"]) == EXTENSIONS
 
 
 def test_what_has_no_plain_form_is_reported() -> None:
-    found = references()
-    to_plain("{strange}`x`\n\n```{odd}\nbody\n```", found)
-    assert sorted(found.problems) == ["directive {odd}", "role {strange}"]
+    _, problems = plain_form("{strange}`x`\n\n```{odd}\nbody\n```")
+    assert sorted(problems) == ["directive {odd}", "role {strange}"]
 
 
 def test_set_up_cell_brings_what_is_missing() -> None:
+    from gpkl_book.notebooks import set_up_cell
+
     cell = set_up_cell("https://github.com/o/n", "book/part/chapter", "open('../_results/x')")
     assert "git" in cell
     assert '"https://github.com/o/n"' in cell
@@ -105,41 +109,66 @@ def test_set_up_cell_brings_what_is_missing() -> None:
 
 
 @pytest.fixture(params=NOTEBOOKS)
-def notebook(request: pytest.FixtureRequest, site_dir: Path) -> Path:
+def path(request: pytest.FixtureRequest, site_dir: Path) -> Path:
     return site_dir / "_sources" / f"{request.param}.ipynb"
 
 
-def test_notebook_is_valid_empty_and_plain(notebook: Path) -> None:
-    read = nbformat.read(notebook, as_version=4)
-    nbformat.validate(read)
-    assert read.cells[0].source.startswith("# Set-up")
-    assert all(not cell.outputs and cell.execution_count is None for cell in read.cells if cell.cell_type == "code")
-    assert not {"widgets", "jupytext"} & set(read.metadata)
-    for cell in read.cells:
+@pytest.fixture
+def notebook(path: Path) -> Any:
+    import nbformat
+
+    return nbformat.read(path, as_version=4)
+
+
+def test_notebook_is_valid_empty_and_plain(notebook: Any) -> None:
+    import nbformat
+
+    nbformat.validate(notebook)
+    assert notebook.cells[0].source.startswith("# Set-up")
+    assert all(not cell.outputs and cell.execution_count is None for cell in notebook.cells if cell.cell_type == "code")
+    assert not {"widgets", "jupytext"} & set(notebook.metadata)
+    for cell in notebook.cells:
         if cell.cell_type == "markdown":
             text = re.sub(r"```.*?```|`[^`\n]*`(?!`)", "", cell.source, flags=re.S)
             assert not LEFT_OVER.search(text), cell.source
             assert "(?)" not in cell.source
-    folded = [cell for cell in read.cells if {"hide-input", "hide-cell"} & set(cell.metadata.get("tags", []))]
+    folded = [cell for cell in notebook.cells if {"hide-input", "hide-cell"} & set(cell.metadata.get("tags", []))]
     assert all(cell.metadata["jupyter"]["source_hidden"] for cell in folded)
 
 
-def test_notebook_numbers_equations_as_its_page_does(notebook: Path, site_dir: Path) -> None:
-    name = notebook.relative_to(site_dir / "_sources").with_suffix(".html")
+def test_notebook_numbers_equations_as_its_page_does(notebook: Any, path: Path, site_dir: Path) -> None:
+    name = path.relative_to(site_dir / "_sources").with_suffix(".html")
     on_page = re.findall(r'<span class="eqno">\(([^)]*)\)', (site_dir / name).read_text("utf-8"))
-    text = "\n".join(
-        cell.source for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "markdown"
-    )
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     assert re.findall(r"\\tag\{([^}]*)\}", text) == on_page
 
 
+def test_notebook_holds_the_code_that_the_build_ran(notebook: Any, path: Path, site_dir: Path) -> None:
+    """In its order, and none of it failed: so it runs again where the build ran it, beside the files of the book."""
+    import nbformat
+
+    executed = site_dir.parent / "jupyter_execute" / path.relative_to(site_dir / "_sources")
+    ran = [cell for cell in nbformat.read(executed, as_version=4).cells if cell.cell_type == "code"]
+    assert ran
+    assert all(cell.execution_count for cell in ran)
+    assert all(output.output_type != "error" for cell in ran for output in cell.outputs)
+    assert [cell.source for cell in notebook.cells if cell.cell_type == "code"][1:] == [cell.source for cell in ran]
+
+
 @pytest.mark.slow
-def test_notebook_runs_from_an_empty_folder(notebook: Path, site_dir: Path, tmp_path: Path) -> None:
+def test_notebook_runs_from_an_empty_folder(
+    notebook: Any, path: Path, site_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or, where it opens files of the book, its first cell sees that they are there; what follows ran in the build."""
+    code = "\n".join(cell.source for cell in notebook.cells)
+    if "_results" in code or "_checks" in code:  # elsewhere, the first cell brings a copy of the book
+        monkeypatch.chdir(ROOT / path.relative_to(site_dir / "_sources").parent)
+        names: dict[str, Any] = {}
+        exec(notebook.cells[0].source, names)
+        assert names["missing"] == []
+        assert not names.get("away")
+        return
     from nbclient import NotebookClient
 
-    read = nbformat.read(notebook, as_version=4)
-    code = "\n".join(cell.source for cell in read.cells)
-    where = tmp_path
-    if "_results" in code or "_checks" in code:  # such a chapter's first cell brings a copy of the book
-        where = ROOT / notebook.relative_to(site_dir / "_sources").parent
-    NotebookClient(read, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(where)}}).execute()
+    resources = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(notebook, timeout=HUNG, kernel_name="python3", resources=resources).execute()

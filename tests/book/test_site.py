@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import re
 from collections.abc import Callable
@@ -11,12 +12,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-import axe_playwright_python
 import pytest
-from conftest import PAGES, ROOT, Visit
+from browser import Visit, visit
+from pages import PAGES, ROOT
+from sights import LOOKS, TOO_WIDE, Sight, see
 
-AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
 FIRST_LOAD = 1_350_000  # bytes, every body gzipped -6
 OTHERS = ["search.html", "genindex.html", "404.html"]
 browser = pytest.mark.browser
@@ -41,87 +41,55 @@ class Elements(HTMLParser):
         return {one.get("property") or one.get("name", ""): one.get("content", "") for one in tags}
 
 
-# Of tokens of code that look alike one stays an element and the rest becomes text: axe looks at the contrast of each.
-SAME_TOKENS_ONCE = """() => {
-  const seen = new Set(), clear = "rgba(0, 0, 0, 0)";
-  const paper = (one) => {
-    while (one.parentElement && getComputedStyle(one).backgroundColor === clear) one = one.parentElement;
-    return getComputedStyle(one).backgroundColor;
-  };
-  const again = [];
-  for (const pre of document.querySelectorAll("article pre")) {
-    const under = paper(pre);
-    for (const token of pre.querySelectorAll("span")) {
-      if (token.childElementCount) continue;
-      const { color, backgroundColor, fontSize, fontWeight } = getComputedStyle(token);
-      const looks = [token.className, color, backgroundColor, fontSize, fontWeight, under].join();
-      if (seen.has(looks)) again.push(token);
-      seen.add(looks);
-    }
-  }
-  for (const token of again) token.replaceWith(token.textContent);
-}"""
-# MathJax's markup is the same in every colour and width: looked at whole once, then by a few formulas.
-FEW_FORMULAS = "[...document.querySelectorAll('article mjx-container')].slice(6).forEach((one) => one.remove())"
-TWO_FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-# Steps of a derivation may scroll in their own box; the formulas of the text, which the argument needs, may not.
-CUT_FORMULAS = """[...document.querySelectorAll('div.math mjx-container')]
-  .filter((one) => !one.closest('.gpkl-derivation') && one.scrollWidth > one.clientWidth + 1)
-  .map((one) => one.parentElement.id || one.textContent.trim().slice(0, 80))"""
-
-
-def violations(page: Any) -> list[str]:
-    """What axe finds against WCAG 2.x A and AA inside the article, at rest; its script must be in the page."""
-    page.evaluate("document.getAnimations().forEach((one) => one.finish())")
-    options = {"runOnly": {"type": "tag", "values": WCAG}, "resultTypes": ["violations"], "preload": False}
-    found = page.evaluate("(options) => axe.run('article', options).then((got) => got.violations)", options)
-    return [f"{one['id']} at {node['target']}: {node['failureSummary']}" for one in found for node in one["nodes"]]
-
-
-def dress(page: Any, width: int, scheme: str) -> None:
-    """Another width, other colours, as a reader who turns a tablet or waits for the night."""
-    page.set_viewport_size({"width": width, "height": 900})
-    page.emulate_media(color_scheme=scheme)
-    page.evaluate(TWO_FRAMES)
-    page.wait_for_timeout(400)  # the theme waits 300 ms before it gives what now scrolls a tab stop
-
-
-def is_quiet(visit: Visit, scheme: str) -> bool:
-    """Nothing asked of others, failed, thrown or said; the wanted colours; every figure and formula drawn."""
-    assert (visit.third_party, visit.failed, visit.errors, visit.console) == ([], [], [], [])
-    assert visit.page.evaluate("document.documentElement.dataset.theme") == scheme
-    assert visit.page.locator(".gpkl-failed").count() == 0
-    return visit.page.locator("mjx-merror").count() == 0
+@pytest.fixture(scope="session", params=PAGES)
+def sight(request: pytest.FixtureRequest, chromium: Any, site_url: str) -> Sight:
+    """A page, visited once: pytest brings together the tests that look at the same one."""
+    return see(visit(chromium, f"{site_url}/{request.param}"))
 
 
 @browser
-@pytest.mark.parametrize("path", PAGES)
-def test_page_is_quiet_fits_and_is_accessible(open_page: Callable[..., Visit], path: str) -> None:
-    """One visit in both colours and at both widths, everything unfolded."""
-    visit = open_page(path)
-    page = visit.page
-    assert is_quiet(visit, "light")
-    page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
-    page.evaluate(SAME_TOKENS_ONCE)
-    page.evaluate(AXE.read_text("utf-8"))
-    assert page.evaluate(TOO_WIDE) <= 0, "scrolls sideways at 1280"
-    assert violations(page) == []
-    dress(page, 390, "light")
-    assert page.evaluate(TOO_WIDE) <= 0, "scrolls sideways at 390"
-    assert page.evaluate(CUT_FORMULAS) == []
-    page.evaluate(FEW_FORMULAS)
-    for width, scheme in ((390, "light"), (390, "dark"), (1280, "dark")):
-        dress(page, width, scheme)
-        assert is_quiet(visit, scheme)
-        assert violations(page) == [], (width, scheme)
+def test_page_is_quiet_and_drawn_in_the_wanted_colours(sight: Sight) -> None:
+    visit = sight.visit
+    assert (visit.third_party, visit.failed, visit.errors, visit.console) == ([], [], [], [])
+    assert {where: (look.theme, look.broken) for where, look in sight.looks.items()} == {
+        (width, scheme): (scheme, 0) for width, scheme in LOOKS
+    }
+
+
+@browser
+def test_page_fits(sight: Sight) -> None:
+    assert {where: look.too_wide for where, look in sight.looks.items() if look.too_wide > 0} == {}
+    assert len(sight.looks) == len(LOOKS)
+    assert sight.cut == []
+
+
+@browser
+def test_page_is_accessible(sight: Sight) -> None:
+    assert {where: look.violations for where, look in sight.looks.items()} == {where: [] for where in LOOKS}
+
+
+@browser
+def test_first_load_is_light(sight: Sight, site_dir: Path, site_url: str) -> None:
+    asked = {urlsplit(url).path.lstrip("/") for url in sight.requests if url.startswith(site_url)}
+    bodies = {name: len(gzip.compress((site_dir / unquote(name)).read_bytes(), 6)) for name in asked}
+    heaviest = sorted(bodies.items(), key=lambda one: -one[1])[:5]
+    assert {Path(name).suffix for name in bodies} >= {".html", ".css", ".js"}
+    assert sum(bodies.values()) <= FIRST_LOAD, f"{sum(bodies.values())} bytes, most of them {heaviest}"
+
+
+@browser
+def test_icons_need_no_font_of_the_theme(sight: Sight) -> None:
+    assert not [url for url in sight.requests if "fontawesome" in url]
+    assert sight.menu == "\uf0c9"
 
 
 @browser
 @pytest.mark.parametrize("path", PAGES[:2])
 def test_page_opens_in_the_dark_on_a_phone(open_page: Callable[..., Visit], path: str) -> None:
     visit = open_page(path, width=390, scheme="dark")
-    assert is_quiet(visit, "dark")
+    assert (visit.third_party, visit.failed, visit.errors, visit.console) == ([], [], [], [])
+    assert visit.page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert visit.page.locator(".gpkl-failed, mjx-merror").count() == 0
     assert visit.page.evaluate(TOO_WIDE) <= 0, "scrolls sideways"
 
 
@@ -151,18 +119,6 @@ def test_page_lives_from_a_folder_and_on_paper(open_page: Callable[..., Visit], 
 
 
 @browser
-@pytest.mark.parametrize("path", PAGES)
-def test_first_load_is_light(open_page: Callable[..., Visit], site_dir: Path, site_url: str, path: str) -> None:
-    visit = open_page(path)
-    visit.page.wait_for_load_state("networkidle")
-    asked = {urlsplit(url).path.lstrip("/") for url in visit.requests if url.startswith(site_url)}
-    bodies = {name: len(gzip.compress((site_dir / unquote(name)).read_bytes(), 6)) for name in asked}
-    heaviest = sorted(bodies.items(), key=lambda one: -one[1])[:5]
-    assert {Path(name).suffix for name in bodies} >= {".html", ".css", ".js"}
-    assert sum(bodies.values()) <= FIRST_LOAD, f"{sum(bodies.values())} bytes, most of them {heaviest}"
-
-
-@browser
 def test_dark_screen_prints_light(open_page: Callable[..., Visit]) -> None:
     page = open_page(PAGES[0], scheme="dark").page
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
@@ -178,14 +134,6 @@ def test_without_javascript_the_stills_stand(open_page: Callable[..., Visit], pa
     stills = page.locator("gpkl-explorable > .gpkl-still")
     assert stills.count() == page.locator("gpkl-explorable").count()
     assert all(still.is_visible() for still in stills.all())
-
-
-@browser
-def test_icons_need_no_font_of_the_theme(open_page: Callable[..., Visit]) -> None:
-    visit = open_page(PAGES[1])
-    assert not [url for url in visit.requests if "fontawesome" in url]
-    bars = visit.page.locator(".primary-toggle span").evaluate("(one) => getComputedStyle(one, '::before').content")
-    assert bars.strip('"') == "\uf0c9"
 
 
 @browser
@@ -241,31 +189,30 @@ def test_head_says_what_the_page_is(site_dir: Path, path: str) -> None:
     assert (site_dir / path).parent.joinpath(icons[0]).resolve().read_text("utf-8").startswith("<svg")
 
 
+@pytest.fixture(scope="module")
 def outputs(site_dir: Path) -> list[tuple[str, Any]]:
     """Every output of the executed notebooks as (notebook, output)."""
-    import nbformat
-
     executed = sorted(site_dir.parent.joinpath("jupyter_execute").rglob("*.ipynb"))
     assert executed
     return [
         (path.name, output)
         for path in executed
-        for cell in nbformat.read(path, as_version=4).cells
+        for cell in json.loads(path.read_text("utf-8"))["cells"]
         for output in cell.get("outputs", [])
     ]
 
 
-def test_nothing_is_left_of_what_the_build_reported(site_dir: Path) -> None:
+def test_nothing_is_left_of_what_the_build_reported(outputs: list[tuple[str, Any]]) -> None:
     """Standard error is removed from pages; here it may not have been there at all."""
-    written = [f"{name}: {one.text}" for name, one in outputs(site_dir) if one.get("name") == "stderr"]
+    written = [f"{name}: {''.join(one['text'])}" for name, one in outputs if one.get("name") == "stderr"]
     assert written == []
 
 
-def test_no_output_is_the_mere_name_of_an_object(site_dir: Path) -> None:
+def test_no_output_is_the_mere_name_of_an_object(outputs: list[tuple[str, Any]]) -> None:
     """ "<torch._C.Generator at 0x7f...>" tells a reader nothing, and another thing at each build."""
     texts = [
-        (name, text)
-        for name, one in outputs(site_dir)
+        (name, "".join(text))
+        for name, one in outputs
         for text in (one.get("text", ""), one.get("data", {}).get("text/plain", ""))
     ]
     assert len(texts) > 50
@@ -276,14 +223,19 @@ def test_repository_address_stands_in_one_place() -> None:
     address = os.environ.get("GPKL_REPOSITORY_URL") or _configured_address()
     pattern = re.compile(re.escape(address) if address else r"github\.com/[\w-]+/(gpkl[\w-]*|GITHUB_REPOSITORY)\b")
     kinds = {".py", ".md", ".toml", ".yml", ".cff", ".txt", ".html", ".js", ".css", ""}
-    tracked = [path for path in ROOT.rglob("*") if path.is_file() and path.suffix in kinds]
-    skipped = {".git", ".venv", "_build", "runs", "build", "dist", "__pycache__", "gpkl_lib.egg-info"}
+    skipped = {".git", ".venv", "_build", "runs", "build", "dist", "gpkl_lib.egg-info"}
+    tracked = [
+        path
+        for top in ROOT.iterdir()
+        if top.name not in skipped
+        for path in (top.rglob("*") if top.is_dir() else [top])
+        if path.is_file() and path.suffix in kinds and "__pycache__" not in path.parts
+    ]
+    assert len(tracked) > 200
     holding = [
         str(path.relative_to(ROOT))
         for path in tracked
-        if not skipped & set(path.relative_to(ROOT).parts)
-        and path != Path(__file__)
-        and pattern.search(path.read_text("utf-8", errors="ignore"))
+        if path != Path(__file__) and pattern.search(path.read_text("utf-8", errors="ignore"))
     ]
     assert holding in ([], ["_config.yml"])
 

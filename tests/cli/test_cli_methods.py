@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from test_cli import SMALL, fails
+from commands import SMALL, fails
 
 from gpkl_lib._storage import read_rows
 from gpkl_lib.cli import main
@@ -137,6 +137,7 @@ def test_a_teacher_of_other_types_is_refused(teacher: str, tmp_path: Path, capsy
     assert "the teacher must know the types of the tagger, planet; it knows event, organisation" in message
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_compare_tunes_on_a_few_seeds_and_runs_the_choice_on_all(
     files: list[str], teacher: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

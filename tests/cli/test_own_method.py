@@ -111,6 +111,7 @@ def test_it_is_compared_named_tabled_and_drawn(mine: Method, tmp_path: Path, cap
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_its_file_is_a_program(tmp_path: Path) -> None:
     """Two jobs: the children that run trials know the method as well."""
     (tmp_path / "mine.py").write_text(MINE)

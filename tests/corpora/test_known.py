@@ -88,6 +88,7 @@ def test_hashtags_stay_tokens():
     assert sum(count for name, count in hashes.items() if name.startswith("germeval")) == 12
 
 
+@pytest.mark.slow
 def test_the_largest_file_takes_seconds():
     known("germeval2014:train")
     begin = time.process_time()

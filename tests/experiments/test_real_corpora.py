@@ -27,6 +27,7 @@ def name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     return str(request.param)
 
 
+@pytest.mark.slow
 def test_a_hundred_sentences_from_training_to_prediction(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     files = {}
     for split in ("dev", "test"):  # short ones, for the time's sake; train is read as it was published

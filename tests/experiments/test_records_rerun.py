@@ -12,6 +12,7 @@ from gpkl_lib.cli import main
 RECORD = Path(__file__).parents[2] / "book/_results/toy-small.jsonl"
 
 
+@pytest.mark.slow
 def test_the_small_record_comes_out_again(tmp_path: Path):
     """Every row, by its own command: keys, steps, best epoch and every count exactly, losses but for rounding.
 

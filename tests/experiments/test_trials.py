@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ from gpkl_lib.experiments.runner import ModelConfig, Task, Trial, best_on_dev, c
 from gpkl_lib.experiments.summary import groups, label, summarise, variants
 from gpkl_lib.experiments.teachers import Teacher
 from gpkl_lib.tagger.tagger import Tagger
-from gpkl_lib.training.config import METHODS, OWN
 from gpkl_lib.training.loop import TrainingConfig, evaluate
+from gpkl_lib.training.methods import METHODS, own_settings
 
 BASE = TrainingConfig(epochs=2, batch_size=8, learning_rate=0.01, device="cpu")
 MODEL = ModelConfig(hidden_size=16)
@@ -60,12 +60,12 @@ class TestNames:
     def test_what_a_method_does_not_use_names_no_run(self, task: Task, teachers: Path):
         changed: dict[str, Any] = {"epsilon": 0.7, "power_iterations": 3, "temperature": 2.0, "threshold": 0.5}
         changed |= {"divide": "confident", "annealing": "log", "unlabelled_ratio": 2, "hide": 0.3, "exchange": 0.3}
-        assert {*changed} == {name for names in OWN.values() for name in names}
+        assert {*changed} == {*own_settings()}
         for method in METHODS:
             trial = Trial(task, MODEL, replace(BASE, method=method), teachers / "teacher-0")
             for name, value in changed.items():
                 other = replace(trial, config=replace(trial.config, **{name: value}))
-                assert (key(other) == key(trial)) == (name not in OWN.get(method, ())), (method, name)
+                assert (key(other) == key(trial)) == (METHODS[method].setting(name) is None), (method, name)
             without = replace(trial, task=replace(task, unlabelled=None))
             assert (key(without) == key(trial)) == (method != "uda")
             other = replace(trial, teacher=teachers / "teacher-1")
@@ -120,7 +120,7 @@ class TestGrid:
     def test_refuses_values_that_repeat_or_do_not_fit(self):
         with pytest.raises(ValueError, match="epsilon must be distinct"):
             grid(BASE, ["vat"], [1.0], [0.2], [0], epsilon=[0.1, 0.1])
-        with pytest.raises(ValueError, match="temperature must be finite with uda, got inf"):
+        with pytest.raises(ValueError, match="temperature must be positive and finite with uda, got inf"):
             grid(BASE, ["uda"], [1.0], [0.2], [0], temperature=[math.inf])
 
 
@@ -231,5 +231,4 @@ class TestRows:
 
     def test_a_run_without_these_methods_has_the_settings_of_before(self, task: Task, teachers: Path):
         config = Trial(task, MODEL, BASE, teachers / "teacher-0").settings()["config"]
-        own = {name for names in OWN.values() for name in names}
-        assert config.keys() == asdict(BASE).keys() - own - {"device", "checkpoint_seconds"}
+        assert config.keys() == {*TrainingConfig.names()} - {*own_settings()} - {"device", "checkpoint_seconds"}
