@@ -1,11 +1,10 @@
 """All explorables in a browser: their maths, and the numbers that they show, against the library."""
 
-import functools
 import re
 
 import pytest
-from explorable_page import put_on_page, run_line, shown
-from specimen import SPECIMENS, goldens
+from explorable_page import run_line, shown
+from specimen import DRAGGED, SPECIMENS, goldens
 
 from gpkl_lib.explore import MODULES, STATIC, esm
 
@@ -18,13 +17,9 @@ EVALUATE = """async ([source, cases]) => {
 }"""
 
 
-@pytest.fixture
-def stage(open_page, tmp_path):
-    return functools.partial(put_on_page, open_page, tmp_path)
-
-
 def test_every_module_is_tried():
     assert set(SPECIMENS) == set(MODULES) - {"quiz"}
+    assert [name for name, specimen in SPECIMENS.items() if specimen.drags] == DRAGGED
     for name, specimen in SPECIMENS.items():
         assert len(specimen.settings) >= 5, name
         assert {widget.module for widget in specimen.settings} == {name}

@@ -1,19 +1,12 @@
 """Two views in a browser: decisions, the height of its stack, and what a shift does."""
 
-import functools
-
 import pytest
-from explorable_page import put_on_page, settled, shown
+from explorable_page import settled, shown
 from specimen import SPECIMENS
 
 from gpkl_lib.explore import SoftmaxLogsumexp, TwoViews
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def stage(open_page, tmp_path):
-    return functools.partial(put_on_page, open_page, tmp_path)
 
 
 def test_marks_and_heights_are_the_library_s(stage):

@@ -1,10 +1,9 @@
 """The span board in a browser: keys, pointer and touch on cells, words and threshold; drawn is what was decided."""
 
-import functools
 from pathlib import Path
 
 import pytest
-from explorable_page import put_on_page, settled, shown
+from explorable_page import settled, shown
 
 from gpkl_lib.explore import SpanBoard
 from gpkl_lib.explore.recorded.boards import fold, load_boards
@@ -12,11 +11,6 @@ from gpkl_lib.explore.recorded.boards import fold, load_boards
 pytestmark = pytest.mark.browser
 LOADED = load_boards(Path(__file__).parents[2] / "book/_results/span-boards.jsonl")
 SIGNS = {"○": "missed", "✗": "wrong", "✓": "right"}
-
-
-@pytest.fixture
-def stage(open_page, tmp_path):
-    return functools.partial(put_on_page, open_page, tmp_path)
 
 
 def board(index=0, **settings):

@@ -1,28 +1,20 @@
 """All explorables in a browser: widths, print, no script, a live kernel, speed."""
 
-import functools
 import math
 
 import pytest
-from explorable_page import NUMBER, QUIZ, put_on_page, settled, shown
-from specimen import SPECIMENS
+from explorable_page import NUMBER, QUIZ, settled, shown
+from specimen import SPECIMENS, settings
 
 from gpkl_lib.explore import SoftmaxLogsumexp, esm
 
 EVERY = pytest.mark.parametrize("name", SPECIMENS)
-FIRST = [specimen.settings[0] for specimen in SPECIMENS.values()]
-LAST = [specimen.settings[-1] for specimen in SPECIMENS.values()]
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def stage(open_page, tmp_path):
-    return functools.partial(put_on_page, open_page, tmp_path)
 
 
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_no_sideways_scroll_and_text_stays_readable(stage, width):
-    page = stage(SoftmaxLogsumexp([1, 2, 3, 4, 5, 6]), *FIRST, *LAST, QUIZ, NUMBER, width=width).page
+    page = stage(SoftmaxLogsumexp([1, 2, 3, 4, 5, 6]), *settings(0), *settings(-1), QUIZ, NUMBER, width=width).page
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     sizes = (
         "[...document.querySelectorAll('.gpkl-live svg text')].map((one) => parseFloat(getComputedStyle(one).fontSize))"
@@ -31,16 +23,16 @@ def test_no_sideways_scroll_and_text_stays_readable(stage, width):
 
 
 def test_without_javascript_the_still_is_seen(stage):
-    page = stage(*FIRST, QUIZ, width=390, java_script_enabled=False).page
+    page = stage(*settings(0), QUIZ, width=390, java_script_enabled=False).page
     pictures = page.get_by_role("img")
-    assert pictures.count() == len(FIRST)
+    assert pictures.count() == len(SPECIMENS)
     assert min(picture.bounding_box()["width"] for picture in pictures.all()) > 300
     page.get_by_text("Answer").click()
     assert page.get_by_text("log 2 < 1.").is_visible()
 
 
 def test_print_shows_the_still_in_light_colours(stage):
-    page = stage(SoftmaxLogsumexp(), *FIRST, theme="dark").page
+    page = stage(SoftmaxLogsumexp(), *settings(0), theme="dark").page
     assert not any(still.is_visible() for still in page.locator(".gpkl-still").all())
     page.emulate_media(media="print")
     assert all(still.is_visible() for still in page.locator(".gpkl-still").all())
@@ -50,7 +42,7 @@ def test_print_shows_the_still_in_light_colours(stage):
 
 
 def test_nothing_moves_for_those_who_want_it_still(stage):
-    page = stage(*FIRST, QUIZ, reduced_motion="reduce").page
+    page = stage(*settings(0), QUIZ, reduced_motion="reduce").page
     moving = """[...document.querySelectorAll('.gpkl, .gpkl *')].filter((one) => {
       const style = getComputedStyle(one);
       return parseFloat(style.transitionDuration) > 0 || style.animationName !== 'none';
