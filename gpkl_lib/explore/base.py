@@ -15,13 +15,15 @@ MODULES = tuple(sorted(path.stem for path in STATIC.glob("*.js")))
 """The explorables: each is a NAME.js with a NAME.py beside it."""
 
 _IMPORT = re.compile(r'^import\s*\{[^}]*\}\s*from\s*"(\.{1,2}/[\w/]+)\.js";\n', re.M)
+_TYPES = re.compile(r"^ */\*\*(?:(?!\*/).)*\*/\n", re.M | re.S)
 _TOP_LEVEL = re.compile(r"^(?:export )?(?:async )?(?:function\*?|const|let|var|class) +(\w+)", re.M)
 
 
 def esm(name: str) -> str:
     """Return the module `name` as one self-contained text: NAME.js with the files that it imports put before it.
 
-    anywidget and the page both import a module from a Blob, where "./math.js" would not resolve.
+    Types, which are JSDoc comments on lines of their own, are left out. anywidget and the page both
+    import a module from a Blob, where "./math.js" would not resolve.
 
     Raises:
         FileNotFoundError: there is no such module.
@@ -45,7 +47,7 @@ def _collect(path: Path, sources: dict[str, str]) -> None:
     source = path.read_text("utf8")
     for imported in _IMPORT.findall(source):
         _collect(path.parent / f"{imported}.js", sources)
-    sources[name] = _IMPORT.sub("", source)
+    sources[name] = _TYPES.sub("", _IMPORT.sub("", source))
 
 
 def css() -> str:

@@ -78,6 +78,15 @@ def test_names_that_clash_between_joined_files_are_refused(tmp_path, monkeypatch
         esm("two")
 
 
+def test_imports_may_take_several_lines_and_types_are_left_out(tmp_path, monkeypatch):
+    (tmp_path / "one.js").write_text("/**\n * @type {(x: number) => number}\n */\nexport const twice = (x) => 2 * x;\n")
+    imports = 'import {\n  twice,\n} from "./one.js";\n\n/** @typedef {import("./one.js").T} T */\n'
+    (tmp_path / "two.js").write_text(imports + "export default { render: /** @type {T} */ (twice) };\n")
+    monkeypatch.setattr(base, "STATIC", tmp_path)
+    kept = "export const twice = (x) => 2 * x;\n\nexport default { render: /** @type {T} */ (twice) };\n"
+    assert esm("two") == kept
+
+
 def test_a_file_that_two_others_import_is_joined_once():
     assert esm("two_views").count("export const sum =") == 1
 
