@@ -143,7 +143,7 @@ function maximumPlot(parent) {
     name.append(value);
     svg.append(stroke, name);
     return (percent, number) => {
-      const right = percent < 55;
+      const right = percent < 50;
       set(stroke, { x1: `${percent}%`, x2: `${percent}%` });
       set(name, { x: `${percent}%`, dx: right ? 6 : -6, "text-anchor": right ? "start" : "end" });
       write(value, num(number));

@@ -46,6 +46,7 @@ const STYLE = `${SENTENCE_STYLE}
 .gpkl-sb-ticks { fill: none; stroke: var(--gpkl-grey); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
 .gpkl-sb-cell { margin: 0.2rem 0 0; min-height: 4.4em; }
 .gpkl-span-board .gpkl-readouts { grid-template-columns: repeat(4, auto); justify-content: space-between; }
+@container (max-width: 18rem) { .gpkl-span-board .gpkl-readouts { grid-template-columns: repeat(3, auto); } }
 @container (min-width: 34rem) {
   .gpkl-sb-tall { grid-row: span 2; }
   .gpkl-span-board .gpkl-plots { grid-template-rows: auto auto 1fr; }

@@ -58,7 +58,7 @@ const tiled = (length) =>
   tiledBytes(SHAPE.batch, SHAPE.heads, length, SHAPE.features, SHAPE.block, SHAPE.blocks, SHAPE.hold);
 
 // the board; a press on a row, or a drag down the rows, goes to the block that it belongs to
-function boardPanel(parent, _model, go) {
+function boardPanel(parent, go) {
   const svg = plot(parent, {
     caption: "the board, block by block; press a row to go there",
     height: 0,
@@ -356,7 +356,7 @@ function render({ model, el }) {
     const rows = model.get("rows");
     change({ blocks: clamp(Math.floor(clamp(row, 0, n - 1) / rows) + 1, 0, blockCount(n, rows)) });
   };
-  const board = boardPanel(ui.plots, model, go);
+  const board = boardPanel(ui.plots, go);
   const run = runPanel(ui.plots);
   const memory = memoryPanel(ui.plots, model);
   const show = Object.fromEntries(

@@ -213,7 +213,7 @@ function shiftPlot(parent, model) {
     cursor,
     place,
     ...axis,
-    label("how many decisions “> 0” then differ", { x: 0, y: CURVE + 46, class: "gpkl-tick" }),
+    label("how many decisions “> 0” then differ", { x: 0, y: CURVE + 46, class: "gpkl-tick gpkl-under" }),
     ...kinds.map((kind) => kind.holder),
   );
   dragAcross(svg, (share) => put(model, { shift: round(clamp(REACH * (2 * share - 1), -REACH, REACH), 0.1) }));

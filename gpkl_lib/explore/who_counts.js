@@ -48,6 +48,7 @@ const STYLE = `
 .gpkl-wc-words { display: grid; gap: 0.2rem; }
 .gpkl-who-counts .gpkl-readouts { grid-template-columns: repeat(2, minmax(0, 1fr)); }
 @container (min-width: 34rem) { .gpkl-who-counts .gpkl-readouts { grid-template-columns: repeat(3, auto); } }
+.gpkl-wc-under { margin: -17.5px 14px 0 0; font-size: 13px; line-height: 17.5px; text-align: right; }
 `;
 const odds = (p) => Math.log(p / (1 - p));
 const toThreshold = (z) => Number((1 / (1 + Math.exp(-z))).toFixed(6));
@@ -102,14 +103,10 @@ function stripPanel(parent, model) {
     edge,
     place,
     ...ticksBelow(2 * HALF + 20),
-    label("the target's confidence, from its log-odds |*t*|", {
-      x: "100%",
-      y: 2 * HALF + 36,
-      class: "gpkl-text gpkl-end",
-    }),
     label("yes", { x: "0%", dx: 4, y: 14, class: "gpkl-text gpkl-green" }),
     label("no", { x: "0%", dx: 4, y: 2 * HALF - 6, class: "gpkl-text gpkl-blue" }),
   );
+  svg.after(h("div", { class: "gpkl-wc-under" }, rich("the target's confidence, from its log-odds |*t*|")));
   across(svg, model);
   return (t, terms, counted, threshold) => {
     const top = ceiling(Math.max(...terms, 1e-3));
@@ -223,7 +220,7 @@ function wordsPanel(parent) {
     const items = h("span");
     return {
       items,
-      node: h("div", {}, h("span", { class: `gpkl-key gpkl-${tone}`, style: "margin-left:0" }, `${text}: `), items),
+      node: h("div", {}, h("span", { class: `gpkl-key gpkl-${tone}`, style: "margin-left:0" }, `${text}:`), " ", items),
     };
   });
   parent.append(

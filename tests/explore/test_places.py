@@ -12,10 +12,25 @@ EVERY = pytest.mark.parametrize("name", SPECIMENS)
 pytestmark = pytest.mark.browser
 
 
+OUTSIDE = """() => [...document.querySelectorAll(".gpkl-live *")]
+  .filter((one) => one.matches("text, .gpkl-key, .gpkl-label, .gpkl-number, button, label"))
+  .filter((one) => {
+    const frame = one.closest("div.gpkl").getBoundingClientRect(), box = one.getBoundingClientRect();
+    const seen = box.width > 0 && getComputedStyle(one).visibility === "visible";
+    return seen && (box.left < frame.left - 1 || box.right > frame.right + 1);
+  })
+  .map((one) => [one.closest("gpkl-explorable").getAttribute("module"), one.textContent])"""
+
+
+@pytest.mark.parametrize("spacing", ["normal", "0.02em"])
 @pytest.mark.parametrize("width", [320, 390, 1280])
-def test_no_sideways_scroll_and_text_stays_readable(stage, width):
-    page = stage(SoftmaxLogsumexp([1, 2, 3, 4, 5, 6]), *settings(0), *settings(-1), QUIZ, NUMBER, width=width).page
+def test_no_sideways_scroll_and_text_stays_readable(stage, width, spacing):
+    """Nor with a wider font than that of this machine, which letters further apart stand for."""
+    widgets = [SoftmaxLogsumexp([1, 2, 3, 4, 5, 6]), *settings(0), *settings(-1), QUIZ, NUMBER]
+    page = stage(*widgets, width=width).page
+    page.add_style_tag(content=f".gpkl-live * {{ letter-spacing: {spacing}; }}")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate(OUTSIDE) == []
     sizes = (
         "[...document.querySelectorAll('.gpkl-live svg text')].map((one) => parseFloat(getComputedStyle(one).fontSize))"
     )

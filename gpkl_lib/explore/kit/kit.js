@@ -207,6 +207,13 @@ export function pattern(svg, tone) {
   return `url(#${id})`;
 }
 
+// fixed decimals where there is room for them beside a plot, else a power of ten
+/** @type {(value: number, digits: number) => string} */
+function tick(value, digits) {
+  if (Math.abs(value) < 1e5) return fixed(value, digits);
+  return num(value).replace(".00·", "·").replace("1·", "");
+}
+
 // Horizontal grid lines with their numbers left of the plot; the line at `strong` is drawn heavier.
 /**
  * @type {(group: Element, values: number[], toY: (value: number) => number,
@@ -220,7 +227,7 @@ export function grid(group, values, toY, { strong = 0, digits = 0 } = {}) {
         "g",
         {},
         v("line", { x1: "0%", x2: "100%", y1: y, y2: y, class: value === strong ? "gpkl-axis" : "gpkl-grid" }),
-        v("text", { x: 0, dx: -6, y, dy: "0.32em", class: "gpkl-tick gpkl-end" }, fixed(value, digits)),
+        v("text", { x: 0, dx: -6, y, dy: "0.32em", class: "gpkl-tick gpkl-end" }, tick(value, digits)),
       );
     }),
   );
