@@ -59,7 +59,7 @@ const percent = (x, reach) => 50 + (50 * x) / reach;
 
 // where to compute curves: evenly, and on both sides of every corner, with the pen lifted over a jump
 function places(f, T, reach) {
-  const even = Array.from({ length: 121 }, (_, i) => (reach * (i - 60)) / 60);
+  const even = Array.from({ length: 97 }, (_, i) => (reach * (i - 48)) / 48);
   const corners = { clipped: [-2 * T, 2 * T], step: [0] }[f] ?? [];
   const near = corners.filter((x) => Math.abs(x) < reach).flatMap((x) => [x - 1e-9, x + 1e-9]);
   return [...even.filter((x) => !corners.includes(x)), ...near].sort((a, b) => a - b);

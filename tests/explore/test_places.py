@@ -1,6 +1,6 @@
 """All explorables in a browser: widths, print, no script, a live kernel, speed."""
 
-import math
+from statistics import median
 
 import pytest
 from explorable_page import NUMBER, QUIZ, settled, shown
@@ -159,13 +159,12 @@ def test_redraw_takes_less_than_a_frame_at_a_quarter_of_the_speed(stage, name):
 
     for whose in ("ours", "yardstick"):
         frames(whose)
-    ours = yardstick = math.inf
-    for trial in range(8):  # the best of three rounds each, of more while a busy machine stands in the way
-        ours, yardstick = min(ours, frames("ours")), min(yardstick, frames("yardstick"))
-        if trial > 1 and ours / yardstick < 16 / USUAL:
-            break
+    ratios = []
+    while len(ratios) < 3 or (len(ratios) < 9 and median(ratios) >= 16 / USUAL):  # more rounds on a busy machine
+        ours, yardstick = frames("ours"), frames("yardstick")
+        assert min(ours, yardstick) > 0
+        ratios.append(ours / yardstick)
     print(
-        f"{name}: {ours:.1f} ms from input to layout, the yardstick {yardstick:.1f} ms: {USUAL * ours / yardstick:.1f}"
+        f"{name}: {USUAL * median(ratios):.1f} ms from input to layout, as the yardstick has it, {len(ratios)} rounds"
     )
-    assert yardstick > 1
-    assert 0 < ours / yardstick < 16 / USUAL
+    assert median(ratios) < 16 / USUAL
