@@ -47,8 +47,10 @@ def test_arrow_keys_walk_over_the_triangle_and_never_leave_it(stage):
 
 def test_the_cell_is_told_in_words_and_to_screen_readers(stage):
     page = stage(board(2, type="organisation", cell=(1, 3))).page
+    score = LOADED[2].scores[LOADED[2].types.index("organisation"), 1, 3].item()
     told = (
-        "Friends of Buven” as organisation, start 1, end 4: score 0.61, above 0.0: decided, but no true span (wrong)."
+        f"Friends of Buven” as organisation, start 1, end 4: score {score:.2f}, above 0.0: "
+        "decided, but no true span (wrong)."
     )
     assert told in page.locator(".gpkl-sb-cell").inner_text()
     page.wait_for_timeout(900)
