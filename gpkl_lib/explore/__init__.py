@@ -1,7 +1,12 @@
 """Explorables: pictures that the reader plays with, live in a notebook and on the page without a kernel.
 
-Each is one Python class and one ES module over a shared `math.js` (all the maths) and `kit.js` (all the drawing aids).
+Each is one Python class in NAME.py and one ES module in NAME.js of this folder, over shared files of `maths/` (all the
+maths) and `kit/` (all the drawing aids). This face finds them by their `class NAME(Explorable)` and imports one only
+when it is asked for.
 """
+
+import re
+from importlib import import_module
 
 try:
     import anywidget as _anywidget  # noqa: F401
@@ -10,48 +15,23 @@ except ImportError as error:
         "gpkl_lib.explore needs anywidget, which is in the extra 'book': pip install 'gpkl-lib[book]'"
     ) from error
 
-from gpkl_lib.explore.adversarial_direction import AdversarialDirection
-from gpkl_lib.explore.alpha import Alpha
-from gpkl_lib.explore.balance import Balance
 from gpkl_lib.explore.base import MODULES, STATIC, Explorable, css, esm
-from gpkl_lib.explore.bounds_of_logsumexp import BoundsOfLogsumexp
-from gpkl_lib.explore.choose_your_f import ChooseYourF
-from gpkl_lib.explore.code_length import CodeLength
-from gpkl_lib.explore.entropy_against_length import EntropyAgainstLength
-from gpkl_lib.explore.fit_by_kl import FitByKL
-from gpkl_lib.explore.other_decisions import OtherDecisions
-from gpkl_lib.explore.quiz import Quiz
-from gpkl_lib.explore.scale_for_classes import ScaleForClasses
-from gpkl_lib.explore.softmax_logsumexp import SoftmaxLogsumexp
-from gpkl_lib.explore.span_board import SpanBoard
-from gpkl_lib.explore.temperature_of_a_teacher import TemperatureOfATeacher
-from gpkl_lib.explore.tiles import Tiles
-from gpkl_lib.explore.training_replayed import TrainingReplayed
-from gpkl_lib.explore.two_views import TwoViews
-from gpkl_lib.explore.who_counts import WhoCounts
 
-__all__ = [
-    "MODULES",
-    "STATIC",
-    "AdversarialDirection",
-    "Alpha",
-    "Balance",
-    "BoundsOfLogsumexp",
-    "ChooseYourF",
-    "CodeLength",
-    "EntropyAgainstLength",
-    "Explorable",
-    "FitByKL",
-    "OtherDecisions",
-    "Quiz",
-    "ScaleForClasses",
-    "SoftmaxLogsumexp",
-    "SpanBoard",
-    "TemperatureOfATeacher",
-    "Tiles",
-    "TrainingReplayed",
-    "TwoViews",
-    "WhoCounts",
-    "css",
-    "esm",
-]
+_MODULE_OF = {
+    name: module
+    for module in MODULES
+    for name in re.findall(r"^class (\w+)\(Explorable\):", (STATIC / f"{module}.py").read_text("utf8"), re.M)
+}
+__all__ = ["MODULES", "STATIC", "Explorable", "css", "esm", *_MODULE_OF]
+
+
+def __getattr__(name: str) -> type[Explorable]:
+    """The explorable of this name, from its own module."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"gpkl_lib.explore has no {name!r}; its explorables are {', '.join(sorted(_MODULE_OF))}")
+    found: type[Explorable] = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

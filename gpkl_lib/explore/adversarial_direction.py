@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
 
 import torch
-import traitlets
 from torch import Tensor
 
 from gpkl_lib.divergence import symmetric_kl
-from gpkl_lib.explore.base import Explorable, check_range, esm
+from gpkl_lib.explore.base import Explorable
 from gpkl_lib.explore.kit import svg
+from gpkl_lib.explore.traits import Ranged, RangedInt, RangedList
 from gpkl_lib.palette import PALETTE
 
 WEIGHTS = torch.tensor([[3.0, 0.8], [-1.2, 2.2], [0.5, -3.2]], dtype=torch.float64)  # J: spans A, B, C by x1, x2
 BIASES = torch.tensor([-1.0, -3.5, -4.0], dtype=torch.float64)
 BOX, REACH = 3.0, 12.0  # the plane is drawn to BOX on every side; contours are looked for as far as REACH from x
 LEVELS = (0.02, 0.1, 0.5, 2.0, 5.0)  # nats
-RANGES = {"start": (-180.0, 180.0), "epsilon": (0.05, 3.0), "xi": (0.01, 10.0)}
 
 
 def scores(x: Tensor) -> Tensor:
@@ -102,13 +100,11 @@ class AdversarialDirection(Explorable):
         traitlets.TraitError: a value outside these.
     """
 
-    module: ClassVar[str] = "adversarial_direction"
-    _esm = esm("adversarial_direction")
-    x = traitlets.List(traitlets.Float()).tag(sync=True)
-    start = traitlets.Float().tag(sync=True)
-    epsilon = traitlets.Float().tag(sync=True)
-    xi = traitlets.Float().tag(sync=True)
-    steps = traitlets.Int().tag(sync=True)
+    x = RangedList(-1.6, 1.6, least=2, most=2, what="two numbers")
+    start = Ranged(-180.0, 180.0)
+    epsilon = Ranged(0.05, 3.0)
+    xi = Ranged(0.01, 10.0)
+    steps = RangedInt(0, 8)
 
     def __init__(
         self,
@@ -122,21 +118,6 @@ class AdversarialDirection(Explorable):
         super().__init__(
             x=[float(value) for value in x], start=float(start), epsilon=float(epsilon), xi=float(xi), steps=steps
         )
-
-    @traitlets.validate("x")
-    def _validate_x(self, proposal: dict[str, Any]) -> list[float]:
-        if len(proposal["value"]) != 2:
-            raise traitlets.TraitError(f"x must hold two numbers, got {len(proposal['value'])}")
-        return [check_range("x", value, -1.6, 1.6) for value in proposal["value"]]
-
-    @traitlets.validate("start", "epsilon", "xi")
-    def _validate_size(self, proposal: dict[str, Any]) -> float:
-        name = proposal["trait"].name
-        return check_range(name, proposal["value"], *RANGES[name])
-
-    @traitlets.validate("steps")
-    def _validate_steps(self, proposal: dict[str, Any]) -> int:
-        return int(check_range("steps", proposal["value"], 0, 8))
 
     def values(self) -> dict[str, float]:
         """D at r_adv, its mean over 72 directions, the square that it starts as, and how far the search has come."""

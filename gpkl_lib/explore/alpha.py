@@ -6,12 +6,12 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import traitlets
 
 from gpkl_lib._storage import Row
-from gpkl_lib.explore.base import Explorable, esm
+from gpkl_lib.explore.base import Explorable
 from gpkl_lib.explore.kit import svg
 from gpkl_lib.statistics import PairedDifference, paired_difference
 
@@ -35,8 +35,6 @@ class Alpha(Explorable):
         traitlets.TraitError: an alpha that was not recorded, another name for `lower`.
     """
 
-    module: ClassVar[str] = "alpha"
-    _esm = esm("alpha")
     runs = traitlets.List(traitlets.Dict()).tag(sync=True)
     seeds = traitlets.List(traitlets.Int()).tag(sync=True)
     share = traitlets.Float().tag(sync=True)
@@ -86,7 +84,7 @@ class Alpha(Explorable):
             "gain": gain.mean,
             "gain_low": gain.low,
             "gain_high": gain.high,
-            "asleep": fmean(_below(curve, plain / 2) for curve in self.run()["f1"]),
+            "asleep": fmean(epochs_below(curve, plain / 2) for curve in self.run()["f1"]),
         }
 
     def still(self) -> str:
@@ -172,7 +170,7 @@ def _record(method: str, alpha: float, share: float, rows: Sequence[Row]) -> dic
     return {"method": method, "alpha": float(alpha), "warm": share > 0, "best": best, **curves}
 
 
-def _below(curve: Sequence[float], level: float) -> int:
+def epochs_below(curve: Sequence[float], level: float) -> int:
     """How many epochs end before the curve reaches `level`; all of them if it never does."""
     return next((epoch for epoch, value in enumerate(curve) if value >= level), len(curve))
 

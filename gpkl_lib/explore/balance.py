@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-import traitlets
 from mpmath import mp
 
-from gpkl_lib.explore.base import Explorable, check_range, esm
+from gpkl_lib.explore.base import Explorable
 from gpkl_lib.explore.kit import svg
+from gpkl_lib.explore.traits import Ranged, RangedInt, RangedList
 from gpkl_lib.losses import multilabel_cross_entropy
 from gpkl_lib.smoothing import logsumexp
 
@@ -41,13 +40,11 @@ class Balance(Explorable):
         traitlets.TraitError: a value outside these, or a score of a size above 50.
     """
 
-    module: ClassVar[str] = "balance"
-    _esm = esm("balance")
-    positives = traitlets.List(traitlets.Float()).tag(sync=True)
-    rival = traitlets.Float().tag(sync=True)
-    crowd = traitlets.Float().tag(sync=True)
-    negatives = traitlets.Int().tag(sync=True)
-    shift = traitlets.Float().tag(sync=True)
+    positives = RangedList(-LARGEST, LARGEST, least=1, most=4, what="1 to 4 scores")
+    rival = Ranged(-LARGEST, LARGEST)
+    crowd = Ranged(-LARGEST, LARGEST)
+    negatives = RangedInt(2, 10_000)
+    shift = Ranged(-12.0, 6.0)
 
     def __init__(
         self,
@@ -61,25 +58,6 @@ class Balance(Explorable):
         super().__init__(
             positives=list(map(float, positives)), rival=rival, crowd=crowd, negatives=negatives, shift=shift
         )
-
-    @traitlets.validate("positives")
-    def _validate_positives(self, proposal: dict[str, Any]) -> list[float]:
-        values: list[float] = proposal["value"]
-        if not 1 <= len(values) <= 4:
-            raise traitlets.TraitError(f"positives must hold 1 to 4 scores, got {len(values)}")
-        return [check_range("positives", value, -LARGEST, LARGEST) for value in values]
-
-    @traitlets.validate("rival", "crowd")
-    def _validate_score(self, proposal: dict[str, Any]) -> float:
-        return check_range(proposal["trait"].name, proposal["value"], -LARGEST, LARGEST)
-
-    @traitlets.validate("negatives")
-    def _validate_negatives(self, proposal: dict[str, Any]) -> int:
-        return int(check_range("negatives", proposal["value"], 2, 10_000))
-
-    @traitlets.validate("shift")
-    def _validate_shift(self, proposal: dict[str, Any]) -> float:
-        return check_range("shift", proposal["value"], -12.0, 6.0)
 
     def scores(self) -> tuple[torch.Tensor, torch.Tensor]:
         """All n scores without c in float64, positives first, then the rival; and which of them are positive."""

@@ -9,38 +9,21 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import anywidget
-import traitlets
 
 STATIC = Path(__file__).parent
-MODULES = (
-    "softmax_logsumexp",
-    "bounds_of_logsumexp",
-    "two_views",
-    "quiz",
-    "choose_your_f",
-    "other_decisions",
-    "balance",
-    "code_length",
-    "fit_by_kl",
-    "scale_for_classes",
-    "entropy_against_length",
-    "span_board",
-    "tiles",
-    "alpha",
-    "training_replayed",
-    "adversarial_direction",
-    "temperature_of_a_teacher",
-    "who_counts",
-)
+MODULES = tuple(sorted(path.stem for path in STATIC.glob("*.js")))
+"""The explorables: each is a NAME.js with a NAME.py beside it."""
 
 _IMPORT = re.compile(r'^import\s*\{[^}]*\}\s*from\s*"(\.{1,2}/[\w/]+)\.js";\n', re.M)
+_TYPES = re.compile(r"^ */\*\*(?:(?!\*/).)*\*/\n", re.M | re.S)
 _TOP_LEVEL = re.compile(r"^(?:export )?(?:async )?(?:function\*?|const|let|var|class) +(\w+)", re.M)
 
 
 def esm(name: str) -> str:
     """Return the module `name` as one self-contained text: NAME.js with the files that it imports put before it.
 
-    anywidget and the page both import a module from a Blob, where "./math.js" would not resolve.
+    Types, which are JSDoc comments on lines of their own, are left out. anywidget and the page both
+    import a module from a Blob, where "./math.js" would not resolve.
 
     Raises:
         FileNotFoundError: there is no such module.
@@ -64,7 +47,7 @@ def _collect(path: Path, sources: dict[str, str]) -> None:
     source = path.read_text("utf8")
     for imported in _IMPORT.findall(source):
         _collect(path.parent / f"{imported}.js", sources)
-    sources[name] = _IMPORT.sub("", source)
+    sources[name] = _TYPES.sub("", _IMPORT.sub("", source))
 
 
 def css() -> str:
@@ -78,10 +61,18 @@ class Explorable(anywidget.AnyWidget):
     Beside the widget's own mime type its output carries text/html: `<gpkl-explorable>` with the module's name, the
     state, and `still()`, which is what print and a reader without JavaScript see. Front ends of Jupyter show the
     widget, the book's page takes the HTML and runs the same module on it.
+
+    A subclass in NAME.py of this folder is drawn by NAME.js beside it.
     """
 
     module: ClassVar[str]
     _css = css()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        package, _, name = cls.__module__.rpartition(".")
+        if package == __package__ and Explorable in cls.__bases__:  # traitlets subclasses once more for every widget
+            cls.module, cls._esm = name, esm(name)
+        super().__init_subclass__(**kwargs)
 
     def state(self) -> dict[str, Any]:
         """The traits that the picture depends on, ready for JSON."""
@@ -102,20 +93,3 @@ class Explorable(anywidget.AnyWidget):
             f'<div class="gpkl-still">{self.still()}</div></gpkl-explorable>'
         )
         return data, metadata
-
-
-def check_logits(name: str, values: list[float]) -> list[float]:
-    """Raise `TraitError` unless there are 2 to 6 finite logits; return them."""
-    if not 2 <= len(values) <= 6:
-        raise traitlets.TraitError(f"{name} must hold 2 to 6 logits, got {len(values)}")
-    for value in values:
-        if not abs(value) <= 1e6:
-            raise traitlets.TraitError(f"{name} must hold finite logits of size at most 1e6, got {value}")
-    return values
-
-
-def check_range(name: str, value: float, low: float, high: float) -> float:
-    """Raise `TraitError` unless low <= value <= high; return the value."""
-    if not low <= value <= high:
-        raise traitlets.TraitError(f"{name} must lie between {low:g} and {high:g}, got {value}")
-    return value

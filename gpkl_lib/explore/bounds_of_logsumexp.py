@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 import traitlets
 
 from gpkl_lib.divergence import kl_divergence
-from gpkl_lib.explore.base import Explorable, check_logits, check_range, esm
+from gpkl_lib.explore.base import Explorable
 from gpkl_lib.explore.kit import svg
+from gpkl_lib.explore.traits import Logits, Ranged, check_range
 from gpkl_lib.smoothing import entropy, logsumexp, logsumexp_bounds, softmax
 
 Choice = Literal["argmax", "softmax", "uniform", "yours"]
@@ -41,10 +42,8 @@ class BoundsOfLogsumexp(Explorable):
         ValueError: logits and weights differ in number.
     """
 
-    module: ClassVar[str] = "bounds_of_logsumexp"
-    _esm = esm("bounds_of_logsumexp")
-    logits = traitlets.List(traitlets.Float()).tag(sync=True)
-    temperature = traitlets.Float().tag(sync=True)
+    logits = Logits()
+    temperature = Ranged(0.01, 100.0)
     choice = traitlets.Enum(["argmax", "softmax", "uniform", "yours"]).tag(sync=True)
     weights = traitlets.List(traitlets.Float()).tag(sync=True)
 
@@ -62,14 +61,6 @@ class BoundsOfLogsumexp(Explorable):
         super().__init__(
             logits=list(map(float, logits)), temperature=temperature, choice=choice, weights=list(map(float, weights))
         )
-
-    @traitlets.validate("logits")
-    def _validate_logits(self, proposal: dict[str, Any]) -> list[float]:
-        return check_logits("logits", proposal["value"])
-
-    @traitlets.validate("temperature")
-    def _validate_temperature(self, proposal: dict[str, Any]) -> float:
-        return check_range("temperature", proposal["value"], 0.01, 100.0)
 
     @traitlets.validate("weights")
     def _validate_weights(self, proposal: dict[str, Any]) -> list[float]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 import torch
 import traitlets
 from torch import Tensor
 
 from gpkl_lib.divergence import symmetric_kl
-from gpkl_lib.explore.base import Explorable, check_range, esm
+from gpkl_lib.explore.base import Explorable
 from gpkl_lib.explore.kit import svg
+from gpkl_lib.explore.traits import Ranged
 
 Name = Literal["identity", "clipped", "tanh", "sigmoid", "step"]
 FAMILY: dict[str, Callable[[Tensor], Tensor]] = {
@@ -36,23 +37,13 @@ class ChooseYourF(Explorable):
         traitlets.TraitError: a value outside these.
     """
 
-    module: ClassVar[str] = "choose_your_f"
-    _esm = esm("choose_your_f")
     f = traitlets.Enum(list(FAMILY)).tag(sync=True)
-    s = traitlets.Float().tag(sync=True)
-    t = traitlets.Float().tag(sync=True)
-    temperature = traitlets.Float().tag(sync=True)
+    s = Ranged(-1000.0, 1000.0)
+    t = Ranged(-1000.0, 1000.0)
+    temperature = Ranged(0.05, 20.0)
 
     def __init__(self, f: Name = "sigmoid", s: float = -3.0, t: float = 2.0, *, temperature: float = 1.0) -> None:
         super().__init__(f=f, s=float(s), t=float(t), temperature=float(temperature))
-
-    @traitlets.validate("s", "t")
-    def _validate_logit(self, proposal: dict[str, Any]) -> float:
-        return check_range(proposal["trait"].name, proposal["value"], -1000.0, 1000.0)
-
-    @traitlets.validate("temperature")
-    def _validate_temperature(self, proposal: dict[str, Any]) -> float:
-        return check_range("temperature", proposal["value"], 0.05, 20.0)
 
     def values(self) -> dict[str, float]:
         """D and its first two derivatives by s, and the derivative of (f(s/T) - f(t/T))^2: by the library and autograd.

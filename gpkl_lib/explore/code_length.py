@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 import traitlets
 from torch import Tensor
 
 from gpkl_lib.divergence import jensen_shannon_terms, kl_terms
-from gpkl_lib.explore.base import Explorable, check_range, esm
+from gpkl_lib.explore.base import Explorable
 from gpkl_lib.explore.kit import svg
+from gpkl_lib.explore.traits import Ranged
 
 Probabilities = Sequence[float] | Tensor
 
@@ -76,11 +77,9 @@ class CodeLength(Explorable):
         ValueError: p and q differ in number.
     """
 
-    module: ClassVar[str] = "code_length"
-    _esm = esm("code_length")
     p = traitlets.List(traitlets.Float()).tag(sync=True)
     q = traitlets.List(traitlets.Float()).tag(sync=True)
-    smoothing = traitlets.Float().tag(sync=True)
+    smoothing = Ranged(0.0, 0.5)
     unit = traitlets.Enum(["bits", "nats"]).tag(sync=True)
 
     def __init__(
@@ -106,10 +105,6 @@ class CodeLength(Explorable):
         if abs(math.fsum(values) - 1) > 1e-9:
             raise traitlets.TraitError(f"{name} must add up to 1, got {math.fsum(values):.10g}")
         return values
-
-    @traitlets.validate("smoothing")
-    def _validate_smoothing(self, proposal: dict[str, Any]) -> float:
-        return check_range("smoothing", proposal["value"], 0.0, 0.5)
 
     def values(self) -> dict[str, float]:
         """Every number under the picture: in nats, and under the same key with "_bits" in bits; inf where infinite."""

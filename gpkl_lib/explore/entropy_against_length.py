@@ -6,15 +6,16 @@ import itertools
 import math
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
 import traitlets
 from torch import Tensor
 
-from gpkl_lib.explore.base import Explorable, check_range, esm
+from gpkl_lib.explore.base import Explorable
 from gpkl_lib.explore.kit import svg
+from gpkl_lib.explore.traits import Ranged
 from gpkl_lib.smoothing import entropy, entropy_invariant_scale
 
 LENGTHS = tuple(2**k for k in range(4, 15))
@@ -81,10 +82,8 @@ class EntropyAgainstLength(Explorable):
         traitlets.TraitError: a value outside these.
     """
 
-    module: ClassVar[str] = "entropy_against_length"
-    _esm = esm("entropy_against_length")
     length = traitlets.Int().tag(sync=True)
-    scale = traitlets.Float().tag(sync=True)
+    scale = Ranged(0.1, 8.0)
     scores = traitlets.Enum(["normal", "uniform"]).tag(sync=True)
 
     def __init__(self, length: int = 4096, *, scale: float = 2.5, scores: Scores = "normal") -> None:
@@ -95,10 +94,6 @@ class EntropyAgainstLength(Explorable):
         if proposal["value"] not in LENGTHS:
             raise traitlets.TraitError(f"length must be a power of 2 from 16 to 16384, got {proposal['value']}")
         return int(proposal["value"])
-
-    @traitlets.validate("scale")
-    def _validate_scale(self, proposal: dict[str, Any]) -> float:
-        return check_range("scale", proposal["value"], 0.1, 8.0)
 
     @property
     def kappa(self) -> float:

@@ -1,90 +1,111 @@
 // "Fit by KL": one Gaussian for two modes. Which KL is made small decides whether it spreads over both or takes one.
-import { clamp, fixed, h, KEYS, label, minus, num, plot, py, round, set, ticks, v, write } from "./kit/kit.js";
-import { choice, follow, frame, put, readout, slider } from "./kit/controls.js";
+
+import { choice, follow, frame, handle, put, readout, slider } from "./kit/controls.js";
+import { captionOf, fixed, h, KEYS, label, minus, num, plot, py, round, set, ticks, v, write } from "./kit/kit.js";
 import { fitLoss, fitPart, fitStep, forwardKl, logModes, logNormal, reverseKl } from "./maths/distributions.js";
 
-const REACH = 8, HEIGHT = 190, SMALL = 130, POINTS = 161;
+const REACH = 8;
+const HEIGHT = 190;
+const SMALL = 130;
+const POINTS = 161;
 const FRAME = { mean: 6, width: [0.3, 5] };
 const TRAITS = ["mean", "width", "gap", "direction"];
 const NAMES = { forward: "KL(*p* ‖ *q*)", reverse: "KL(*q* ‖ *p*)", symmetric: "KL(*p* ‖ *q*) + KL(*q* ‖ *p*)" };
 const xs = Array.from({ length: POINTS }, (_, i) => -REACH + (2 * REACH * i) / (POINTS - 1));
 const percent = (x) => (50 * (x + REACH)) / REACH;
-const path = (ys, toY) => ys.map((y, i) => `${i ? "L" : "M"}${percent(xs[i]).toFixed(2)} ${toY(y).toFixed(2)}`).join("");
-const stretched = (height) => v("svg", { width: "100%", height, viewBox: `0 0 100 ${height}`, preserveAspectRatio: "none", class: "gpkl-column" });
-const axis = (svg, y) => svg.append(v("line", { x1: "0%", x2: "100%", y1: y, y2: y, class: "gpkl-axis" }), ...ticks(-6, 6, 4).map((tick) =>
-  v("text", { x: `${percent(tick)}%`, y: y + 18, "text-anchor": "middle", class: "gpkl-tick" }, minus(String(tick)))));
+const path = (ys, toY) =>
+  ys.map((y, i) => `${i ? "L" : "M"}${percent(xs[i]).toFixed(2)} ${toY(y).toFixed(2)}`).join("");
+const stretched = (height) =>
+  v("svg", { width: "100%", height, viewBox: `0 0 100 ${height}`, preserveAspectRatio: "none", class: "gpkl-column" });
+const axis = (svg, y) =>
+  svg.append(
+    v("line", { x1: "0%", x2: "100%", y1: y, y2: y, class: "gpkl-axis" }),
+    ...ticks(-6, 6, 4).map((tick) =>
+      v(
+        "text",
+        { x: `${percent(tick)}%`, y: y + 18, "text-anchor": "middle", class: "gpkl-tick" },
+        minus(String(tick)),
+      ),
+    ),
+  );
 
-// A handle that is dragged sideways, and moved by the keys as any slider.
-function sideHandle(svg, { name, shape, tone, spec, get, put: give }) {
+// A handle that is dragged sideways; the function returned places it.
+function sideHandle(svg, options) {
   const holder = v("svg", { class: "gpkl-column" });
-  const node = v("g", { class: `gpkl-handle gpkl-${tone}`, style: "cursor:ew-resize", role: "slider", tabindex: 0, "aria-orientation": "horizontal", "aria-label": name, ...KEYS },
-    v("rect", { class: "gpkl-hit", x: -22, y: -22, width: 44, height: 44 }), v("circle", { class: "gpkl-focus", r: 14 }), shape);
-  holder.append(node);
   svg.append(holder);
-  const move = (value) => {
-    const { min, max, step } = spec();
-    give(round(clamp(value, min, max), step));
-  };
-  let from = null;
-  node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
-  node.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    from = { x: event.clientX, value: get(), pixels: svg.getBoundingClientRect().width / (2 * REACH) };
-    node.setPointerCapture(event.pointerId);
-    node.focus({ preventScroll: true });
-    event.preventDefault();
-  });
-  node.addEventListener("pointermove", (event) => {
-    if (from) move(from.value + (event.clientX - from.x) / from.pixels);
-  });
-  for (const end of ["pointerup", "pointercancel"]) node.addEventListener(end, () => (from = null));
-  node.addEventListener("keydown", (event) => {
-    const { min, max, step } = spec();
-    const by = { ArrowUp: step, ArrowRight: step, ArrowDown: -step, ArrowLeft: -step, PageUp: 10 * step, PageDown: -10 * step }[event.key];
-    if (by) move(get() + by);
-    else if (event.key === "Home") move(min);
-    else if (event.key === "End") move(max);
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
+  const place = handle(holder, {
+    tone: "vermilion",
+    width: 44,
+    sideways: true,
+    speak: (value) => fixed(value, 2),
+    ...options,
   });
   return (x, y) => {
-    const { min, max } = spec(), value = get();
     set(holder, { x: `${percent(x)}%` });
-    set(node, { transform: `translate(0 ${y.toFixed(2)})`, "aria-valuemin": min, "aria-valuemax": max, "aria-valuenow": value, "aria-valuetext": fixed(value, 2) });
+    place(round(y, 0.01));
   };
 }
 
 // the target, the Gaussian, and a handle each for its mean and its width
 function densitiesPlot(parent, model, stop) {
-  const svg = plot(parent, { caption: "", height: HEIGHT + 24, label: "Two densities", wide: true, inset: [16, 8, 0, 8] });
-  svg.previousSibling.append("drag mean ● and width ◆ of ", h("i", { class: "gpkl-var" }, "q"), h("span", { class: "gpkl-key gpkl-blue" }, "▬ target p"), h("span", { class: "gpkl-key gpkl-vermilion" }, "╍ q"));
-  const stage = stretched(HEIGHT), target = v("path", { class: "gpkl-curve gpkl-blue", style: "fill:var(--tone);fill-opacity:.16" });
+  const svg = plot(parent, {
+    caption: "",
+    height: HEIGHT + 24,
+    label: "Two densities",
+    wide: true,
+    inset: [16, 8, 0, 8],
+  });
+  captionOf(svg).append(
+    "drag mean ● and width ◆ of ",
+    h("i", { class: "gpkl-var" }, "q"),
+    h("span", { class: "gpkl-key gpkl-blue" }, "▬ target p"),
+    h("span", { class: "gpkl-key gpkl-vermilion" }, "╍ q"),
+  );
+  const stage = stretched(HEIGHT);
+  const target = v("path", { class: "gpkl-curve gpkl-blue", style: "fill:var(--tone);fill-opacity:.16" });
   const fitted = v("path", { class: "gpkl-curve gpkl-vermilion", style: "stroke-dasharray:8 4" });
   const arm = v("line", { class: "gpkl-rule gpkl-vermilion" });
   stage.append(target, fitted);
   svg.append(stage, arm);
   axis(svg, HEIGHT);
   const by = (name, min, max) => ({
-    spec: () => ({ min, max, step: 0.05 }), get: () => model.get(name),
+    spec: () => ({ min, max, step: 0.05, pixels: svg.getBoundingClientRect().width / (2 * REACH) }),
+    get: () => model.get(name),
     put: (value) => {
       stop();
       put(model, { [name]: value });
     },
   });
-  const mean = sideHandle(svg, { name: "mean of q", shape: v("circle", { r: 8 }), tone: "vermilion", ...by("mean", -FRAME.mean, FRAME.mean) });
-  const width = sideHandle(svg, { name: "width of q", shape: v("path", { d: "M0-10.5 10.5 0 0 10.5-10.5 0Z" }), tone: "vermilion", ...by("width", ...FRAME.width) });
-  let drawn = "", p = [], peak = 0;
+  const mean = sideHandle(svg, {
+    name: "mean of q",
+    shape: "circle",
+    ...by("mean", -FRAME.mean, FRAME.mean),
+  });
+  const width = sideHandle(svg, {
+    name: "width of q",
+    shape: "diamond",
+    ...by("width", FRAME.width[0], FRAME.width[1]),
+  });
+  let drawn = "";
+  let p = [];
+  let peak = 0;
   return (m, w, gap) => {
     if (String(gap) !== drawn) {
       p = xs.map((x) => Math.exp(logModes(x, gap)));
       peak = Math.max(...p);
       drawn = String(gap);
     }
-    const top = 1.08 * Math.max(peak, Math.exp(logNormal(m, m, w))), toY = (y) => HEIGHT * (1 - y / top);
+    const top = 1.08 * Math.max(peak, Math.exp(logNormal(m, m, w)));
+    const toY = (y) => HEIGHT * (1 - y / top);
     set(target, { d: `M0 ${HEIGHT}${path(p, toY).replace("M", "L")}L100 ${HEIGHT}Z` });
-    set(fitted, { d: path(xs.map((x) => Math.exp(logNormal(x, m, w))), toY) });
-    const edge = Math.min(m + w, REACH), height = toY(Math.exp(logNormal(m + w, m, w)));
+    set(fitted, {
+      d: path(
+        xs.map((x) => Math.exp(logNormal(x, m, w))),
+        toY,
+      ),
+    });
+    const edge = Math.min(m + w, REACH);
+    const height = toY(Math.exp(logNormal(m + w, m, w)));
     set(arm, { x1: `${percent(m)}%`, x2: `${percent(edge)}%`, y1: height, y2: height });
     mean(m, toY(Math.exp(logNormal(m, m, w))));
     width(edge, height);
@@ -93,36 +114,59 @@ function densitiesPlot(parent, model, stop) {
 
 // where the chosen divergence comes from: its integrand, never negative
 function partsPlot(parent) {
-  const svg = plot(parent, { caption: "what each *x* adds to it", height: SMALL + 24, label: "Integrand of the divergence", inset: [22, 8, 0, 8] });
-  const stage = stretched(SMALL), area = v("path", { class: "gpkl-curve gpkl-purple", style: "fill:var(--tone);fill-opacity:.2;stroke-dasharray:none" });
+  const svg = plot(parent, {
+    caption: "what each *x* adds to it",
+    height: SMALL + 24,
+    label: "Integrand of the divergence",
+    inset: [22, 8, 0, 8],
+  });
+  const stage = stretched(SMALL);
+  const area = v("path", {
+    class: "gpkl-curve gpkl-purple",
+    style: "fill:var(--tone);fill-opacity:.2;stroke-dasharray:none",
+  });
   stage.append(area);
   svg.append(stage);
   axis(svg, SMALL);
   return (m, w, gap, direction) => {
-    const ys = xs.map((x) => fitPart(x, m, w, gap, direction)), top = Math.max(0.1, ...ys) * 1.08;
+    const ys = xs.map((x) => fitPart(x, m, w, gap, direction));
+    const top = Math.max(0.1, ...ys) * 1.08;
     set(area, { d: `M0 ${SMALL}${path(ys, (y) => SMALL * (1 - y / top)).replace("M", "L")}L100 ${SMALL}Z` });
   };
 }
 
 // the divergence as the mean runs and the width stays
 function profilePlot(parent) {
-  const svg = plot(parent, { caption: "it, as the mean moves and the width stays", height: SMALL + 24, label: "Divergence against the mean", inset: [22, 8, 0, 8] });
-  const stage = stretched(SMALL), curve = v("path", { class: "gpkl-curve gpkl-green" }), dot = v("circle", { r: 6, class: "gpkl-dot gpkl-green" });
-  const holder = v("svg", { class: "gpkl-column" }, dot), text = label("", { "text-anchor": "middle", dy: -12 });
+  const svg = plot(parent, {
+    caption: "it, as the mean moves and the width stays",
+    height: SMALL + 24,
+    label: "Divergence against the mean",
+    inset: [22, 8, 0, 8],
+  });
+  const stage = stretched(SMALL);
+  const curve = v("path", { class: "gpkl-curve gpkl-green" });
+  const dot = v("circle", { r: 6, class: "gpkl-dot gpkl-green" });
+  const holder = v("svg", { class: "gpkl-column" }, dot);
+  const text = label("", { "text-anchor": "middle", dy: -12 });
   stage.append(curve);
   stage.style.overflow = "hidden";
   holder.append(text);
   svg.append(stage, holder);
   axis(svg, SMALL);
   const means = Array.from({ length: 61 }, (_, i) => -6 + i / 5);
-  let drawn = "", toY = () => 0;
+  let drawn = "";
+  let toY = (_) => 0;
   return (m, w, gap, direction, now) => {
     const key = `${w} ${gap} ${direction}`;
     if (key !== drawn) {
-      const ys = means.map((x) => fitLoss(x, w, gap, direction, 0.25)), low = Math.min(...ys), top = Math.min(Math.max(...ys), low + 12);
+      const ys = means.map((x) => fitLoss(x, w, gap, direction, 0.25));
+      const low = Math.min(...ys);
+      const top = Math.min(Math.max(...ys), low + 12);
       const span = Math.max(top - low, 0.5) * 1.1;
       toY = (y) => SMALL * (0.96 - (y - low) / span);
-      set(curve, { d: ys.map((y, i) => `${i ? "L" : "M"}${percent(means[i]).toFixed(2)} ${toY(y).toFixed(2)}`).join("") });
+      set(curve, {
+        d: ys.map((y, i) => `${i ? "L" : "M"}${percent(means[i]).toFixed(2)} ${toY(y).toFixed(2)}`).join(""),
+      });
       drawn = key;
     }
     set(holder, { x: `${percent(m)}%` });
@@ -136,8 +180,17 @@ function profilePlot(parent) {
 function descent(parent, model) {
   const button = h("button", { type: "button", class: "gpkl-button", ...KEYS }, "Descend");
   const note = h("span", { class: "gpkl-value" });
-  parent.append(h("div", { class: "gpkl-field" }, h("span", { class: "gpkl-label" }, "gradient descent"), h("div", {}, button, " ", note)));
-  let frame = 0, at = null, count = 0;
+  parent.append(
+    h(
+      "div",
+      { class: "gpkl-field" },
+      h("span", { class: "gpkl-label" }, "gradient descent"),
+      h("div", {}, button, " ", note),
+    ),
+  );
+  let frame = 0;
+  let at = null;
+  let count = 0;
   const halt = (text) => {
     cancelAnimationFrame(frame);
     frame = 0;
@@ -147,10 +200,12 @@ function descent(parent, model) {
   };
   const advance = (steps) => {
     for (let k = 0; k < steps; k += 1) {
-      const [mean, width, slope] = fitStep(...at, model.get("gap"), model.get("direction"), FRAME);
+      const [mean, width, slope] = fitStep(at[0], at[1], model.get("gap"), model.get("direction"), FRAME);
       const still = slope < 1e-7 || (mean === at[0] && width === at[1]);
       at = [mean, width];
-      if (still || (count += 1) >= 3000) return true;
+      if (still) return true;
+      count += 1;
+      if (count >= 3000) return true;
     }
     return false;
   };
@@ -184,22 +239,37 @@ function render({ model, el }) {
     put(model, state);
   };
   const ui = frame(el, { kind: "fit-by-kl", title: "Fit by KL", onReset: () => change(first) });
-  const densities = densitiesPlot(ui.plots, model, () => stop()), parts = partsPlot(ui.plots), profile = profilePlot(ui.plots);
+  const densities = densitiesPlot(ui.plots, model, () => stop());
+  const parts = partsPlot(ui.plots);
+  const profile = profilePlot(ui.plots);
   const tell = {
     objective: readout(ui.readouts, "objective", "made small"),
     forward: readout(ui.readouts, "forward", NAMES.forward),
     reverse: readout(ui.readouts, "reverse", NAMES.reverse),
     symmetric: readout(ui.readouts, "symmetric", "their sum"),
   };
-  const gap = slider(ui.controls, { caption: "gap of *p*", min: 0, max: 8, step: 0.1, show: (value) => fixed(value, 1), put: (value) => change({ gap: value }) });
+  const gap = slider(ui.controls, {
+    caption: "gap of *p*",
+    min: 0,
+    max: 8,
+    step: 0.1,
+    show: (value) => fixed(value, 1),
+    put: (value) => change({ gap: value }),
+  });
   stop = descent(ui.controls, model);
   ui.controls.style.cssText = "display:flex;flex-wrap:wrap";
-  const direction = choice(ui.controls, { caption: "make small", options: ["forward", "reverse", "symmetric"], put: (value) => change({ direction: value }) });
-  [...ui.controls.children].forEach((field, i) => (field.style.flex = `1 1 ${i === 2 ? 14 : 8}rem`));
+  const direction = choice(ui.controls, {
+    caption: "make small",
+    options: ["forward", "reverse", "symmetric"],
+    put: (value) => change({ direction: value }),
+  });
+  [...ui.controls.children].forEach((field, i) => set(field, { style: `flex:1 1 ${i === 2 ? 14 : 8}rem` }));
 
   const unfollow = follow(model, TRAITS, () => {
     const [m, w, g, d] = TRAITS.map((name) => model.get(name));
-    const forward = forwardKl(m, w, g), reverse = reverseKl(m, w, g), chosen = { forward, reverse, symmetric: forward + reverse }[d];
+    const forward = forwardKl(m, w, g);
+    const reverse = reverseKl(m, w, g);
+    const chosen = { forward, reverse, symmetric: forward + reverse }[d];
     densities(m, w, g);
     parts(m, w, g, d);
     profile(m, w, g, d, chosen);
@@ -209,8 +279,15 @@ function render({ model, el }) {
     tell.symmetric(forward + reverse);
     direction(d);
     gap(g);
-    write(ui.code, `from gpkl_lib.explore.fit_by_kl import fit_loss; print(fit_loss(mean=${py(m)}, width=${py(w)}, gap=${py(g)}, direction="${d}"))`);
-    ui.say(`Mean ${fixed(m, 2)}, width ${fixed(w, 2)}: ${d} ${num(chosen)} nats. KL of p from q ${num(forward)}, of q from p ${num(reverse)}.`);
+    write(
+      ui.code,
+      `from gpkl_lib.explore.fit_by_kl import fit_loss; print(fit_loss(mean=${py(m)}, width=${py(w)}, ` +
+        `gap=${py(g)}, direction="${d}"))`,
+    );
+    ui.say(
+      `Mean ${fixed(m, 2)}, width ${fixed(w, 2)}: ${d} ${num(chosen)} nats. KL of p from q ${num(forward)}, of ` +
+        `q from p ${num(reverse)}.`,
+    );
   });
   return () => {
     stop();

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import Literal
 
 import torch
 import traitlets
 from torch import Tensor
 
-from gpkl_lib.explore.base import Explorable, check_range, esm
+from gpkl_lib.explore.base import Explorable
 from gpkl_lib.explore.kit import svg
+from gpkl_lib.explore.traits import Ranged
 from gpkl_lib.palette import PALETTE
 
 Direction = Literal["forward", "reverse", "symmetric"]
@@ -91,22 +92,15 @@ class FitByKL(Explorable):
         traitlets.TraitError: a value outside these.
     """
 
-    module: ClassVar[str] = "fit_by_kl"
-    _esm = esm("fit_by_kl")
-    mean = traitlets.Float().tag(sync=True)
-    width = traitlets.Float().tag(sync=True)
-    gap = traitlets.Float().tag(sync=True)
+    mean = Ranged(*MEANS)
+    width = Ranged(*WIDTHS)
+    gap = Ranged(*GAPS)
     direction = traitlets.Enum(["forward", "reverse", "symmetric"]).tag(sync=True)
 
     def __init__(
         self, *, mean: float = 1.0, width: float = 0.8, gap: float = 6.0, direction: Direction = "forward"
     ) -> None:
         super().__init__(mean=float(mean), width=float(width), gap=float(gap), direction=direction)
-
-    @traitlets.validate("mean", "width", "gap")
-    def _validate(self, proposal: dict[str, Any]) -> float:
-        name = proposal["trait"].name
-        return check_range(name, proposal["value"], *{"mean": MEANS, "width": WIDTHS, "gap": GAPS}[name])
 
     def values(self) -> dict[str, float]:
         """The divergences under the picture, in nats; "objective" is the chosen one."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 import traitlets
 from torch import Tensor
 
 from gpkl_lib.divergence import symmetric_kl
-from gpkl_lib.explore.base import Explorable, check_range, esm
+from gpkl_lib.explore.base import Explorable
 from gpkl_lib.explore.kit import svg
+from gpkl_lib.explore.traits import Ranged, ScoreRows, check_triangles
 from gpkl_lib.palette import PALETTE
 
 if TYPE_CHECKING:
@@ -37,15 +38,13 @@ class OtherDecisions(Explorable):
         ValueError: tokens, types and scores do not fit together.
     """
 
-    module: ClassVar[str] = "other_decisions"
-    _esm = esm("other_decisions")
     tokens = traitlets.List(traitlets.Unicode(), minlen=2, maxlen=14).tag(sync=True)
     types = traitlets.List(traitlets.Unicode(), minlen=1, maxlen=8).tag(sync=True)
-    s = traitlets.List(traitlets.List(traitlets.Float())).tag(sync=True)
-    t = traitlets.List(traitlets.List(traitlets.Float())).tag(sync=True)
+    s = ScoreRows()
+    t = ScoreRows()
     kind = traitlets.Unicode().tag(sync=True)
     second = traitlets.Enum(["same", "dropout"]).tag(sync=True)
-    shift = traitlets.Float().tag(sync=True)
+    shift = Ranged(-SHIFT, SHIFT)
 
     def __init__(
         self,
@@ -59,11 +58,7 @@ class OtherDecisions(Explorable):
         shift: float = 0.0,
     ) -> None:
         cells = len(tokens) * (len(tokens) + 1) // 2
-        for name, view in (("s", s), ("t", t)):
-            if [len(row) for row in view] != [cells] * len(types):
-                raise ValueError(
-                    f"{name} must hold {cells} scores for each of {len(types)} types, got {[len(row) for row in view]}"
-                )
+        check_triangles(cells, len(types), s=s, t=t)
         super().__init__(
             tokens=list(tokens),
             types=list(types),
@@ -89,23 +84,11 @@ class OtherDecisions(Explorable):
                 raise ValueError("to one decimal a score of this board changes its decision; take another board")
         return cls(board.tokens, board.types, *views, **options)
 
-    @traitlets.validate("s", "t")
-    def _validate_scores(self, proposal: dict[str, Any]) -> list[list[float]]:
-        name, rows = proposal["trait"].name, proposal["value"]
-        for row in rows:
-            for value in row:
-                check_range(f"every score of {name}", value, -1e4, 1e4)
-        return list(rows)
-
     @traitlets.validate("kind")
     def _validate_kind(self, proposal: dict[str, Any]) -> str:
         if proposal["value"] not in self.types:
             raise traitlets.TraitError(f"kind must be one of {', '.join(self.types)}, got {proposal['value']!r}")
         return str(proposal["value"])
-
-    @traitlets.validate("shift")
-    def _validate_shift(self, proposal: dict[str, Any]) -> float:
-        return check_range("shift", proposal["value"], -SHIFT, SHIFT)
 
     def views(self) -> tuple[Tensor, Tensor]:
         """Return s and the second view plus c of the type shown, flat, in float64."""

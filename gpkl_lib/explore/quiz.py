@@ -6,11 +6,10 @@ import html
 import math
 import re
 from collections.abc import Sequence
-from typing import ClassVar
 
 import traitlets
 
-from gpkl_lib.explore.base import Explorable, esm
+from gpkl_lib.explore.base import Explorable
 
 
 def _rich(text: str) -> str:
@@ -36,8 +35,6 @@ class Quiz(Explorable):
         ValueError: choices, answer and tolerance do not fit together.
     """
 
-    module: ClassVar[str] = "quiz"
-    _esm = esm("quiz")
     question = traitlets.Unicode().tag(sync=True)
     choices = traitlets.List(traitlets.Unicode()).tag(sync=True)
     answer = traitlets.Float().tag(sync=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
-from typing import Any, ClassVar
+from typing import Any
 
 import traitlets
 
-from gpkl_lib.explore.base import Explorable, check_range, esm
+from gpkl_lib.explore.base import Explorable
 from gpkl_lib.explore.kit import svg
+from gpkl_lib.explore.traits import Ranged, RangedInt
 from gpkl_lib.palette import PALETTE
 from gpkl_lib.smoothing import normalized_scale_bound
 
@@ -56,13 +57,11 @@ class ScaleForClasses(Explorable):
         traitlets.TraitError: a value outside these, or a curve without one of its lists.
     """
 
-    module: ClassVar[str] = "scale_for_classes"
-    _esm = esm("scale_for_classes")
-    num_classes = traitlets.Int().tag(sync=True)
-    scale = traitlets.Float().tag(sync=True)
-    tolerance = traitlets.Float().tag(sync=True)
+    num_classes = RangedInt(2, 100_000)
+    scale = Ranged(10**_LOW, 10**_HIGH)
+    tolerance = Ranged(1e-6, 5.0)
     curves = traitlets.List(traitlets.Dict()).tag(sync=True)
-    recorded_classes = traitlets.Int().tag(sync=True)
+    recorded_classes = RangedInt(2, 100_000)
 
     def __init__(
         self,
@@ -80,18 +79,6 @@ class ScaleForClasses(Explorable):
             curves=[dict(curve) for curve in curves],
             recorded_classes=recorded_classes,
         )
-
-    @traitlets.validate("num_classes", "recorded_classes")
-    def _validate_classes(self, proposal: dict[str, Any]) -> int:
-        return int(check_range(proposal["trait"].name, proposal["value"], 2, 100_000))
-
-    @traitlets.validate("scale")
-    def _validate_scale(self, proposal: dict[str, Any]) -> float:
-        return check_range("scale", proposal["value"], 10**_LOW, 10**_HIGH)
-
-    @traitlets.validate("tolerance")
-    def _validate_tolerance(self, proposal: dict[str, Any]) -> float:
-        return check_range("tolerance", proposal["value"], 1e-6, 5.0)
 
     @traitlets.validate("curves")
     def _validate_curves(self, proposal: dict[str, Any]) -> list[dict[str, Any]]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
 
 import torch
-import traitlets
 
-from gpkl_lib.explore.base import Explorable, check_logits, check_range, esm
+from gpkl_lib.explore.base import Explorable
 from gpkl_lib.explore.kit import svg
+from gpkl_lib.explore.traits import Logits, Ranged
 from gpkl_lib.smoothing import entropy, logsumexp, logsumexp_bounds, softmax
 
 SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
@@ -27,24 +26,14 @@ class SoftmaxLogsumexp(Explorable):
         traitlets.TraitError: a value outside these.
     """
 
-    module: ClassVar[str] = "softmax_logsumexp"
-    _esm = esm("softmax_logsumexp")
-    logits = traitlets.List(traitlets.Float()).tag(sync=True)
-    temperature = traitlets.Float().tag(sync=True)
-    scale = traitlets.Float().tag(sync=True)
+    logits = Logits()
+    temperature = Ranged(0.01, 100.0)
+    scale = Ranged(0.01, 100.0)
 
     def __init__(
         self, logits: Sequence[float] = (1.0, 2.0, 3.0, 4.0), *, temperature: float = 1.0, scale: float = 1.0
     ) -> None:
         super().__init__(logits=list(map(float, logits)), temperature=temperature, scale=scale)
-
-    @traitlets.validate("logits")
-    def _validate_logits(self, proposal: dict[str, Any]) -> list[float]:
-        return check_logits("logits", proposal["value"])
-
-    @traitlets.validate("temperature", "scale")
-    def _validate_knob(self, proposal: dict[str, Any]) -> float:
-        return check_range(proposal["trait"].name, proposal["value"], 0.01, 100.0)
 
     def values(self) -> dict[str, float]:
         """The numbers that stand under the picture, by the library in float64, in nats where they are entropies."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import traitlets
 
-from gpkl_lib.explore.base import Explorable, check_range, esm
+from gpkl_lib.explore.base import Explorable
 from gpkl_lib.explore.kit import svg
 from gpkl_lib.explore.recorded.boards import Board, fold, unfold
+from gpkl_lib.explore.traits import Ranged, check_range
 from gpkl_lib.spans import Span, SpanScores, decode_spans, span_scores
 
 LONGEST, MANY = 14, 12
@@ -34,12 +35,10 @@ class SpanBoard(Explorable):
         ValueError: no board.
     """
 
-    module: ClassVar[str] = "span_board"
-    _esm = esm("span_board")
     boards = traitlets.List(traitlets.Dict()).tag(sync=True)
     board = traitlets.Int().tag(sync=True)
     type = traitlets.Unicode().tag(sync=True)
-    threshold = traitlets.Float().tag(sync=True)
+    threshold = Ranged(-10.0, 10.0)
     cell = traitlets.List(traitlets.Int()).tag(sync=True)
 
     def __init__(
@@ -83,10 +82,6 @@ class SpanBoard(Explorable):
         if not any(proposal["value"] in board["types"] for board in self.boards):
             raise traitlets.TraitError(f"type must be one of a board's, got {proposal['value']!r}")
         return str(proposal["value"])
-
-    @traitlets.validate("threshold")
-    def _validate_threshold(self, proposal: dict[str, Any]) -> float:
-        return check_range("threshold", proposal["value"], -10.0, 10.0)
 
     @traitlets.validate("cell")
     def _validate_cell(self, proposal: dict[str, Any]) -> list[int]:
@@ -181,6 +176,13 @@ def span_lines(spans: Sequence[Span]) -> list[int]:
     return lines
 
 
+def verdict_of(span: Span, decided: Sequence[Span], gold: Sequence[Span]) -> str:
+    """The verdict on a span, one of VERDICTS: decided and true, decided only, true only, neither."""
+    if span in decided:
+        return "right" if span in gold else "wrong"
+    return "missed" if span in gold else "none"
+
+
 def _state(board: Board) -> dict[str, Any]:
     return {
         "tokens": list(board.tokens),
@@ -189,10 +191,3 @@ def _state(board: Board) -> dict[str, Any]:
         "cells": fold(board.scores).tolist(),
         "corpus": board.corpus,
     }
-
-
-def verdict_of(span: Span, decided: Sequence[Span], gold: Sequence[Span]) -> str:
-    """What a span is to a decision: "right", "wrong", "missed" or, in neither list, "none"."""
-    if span in decided:
-        return "right" if span in gold else "wrong"
-    return "missed" if span in gold else "none"

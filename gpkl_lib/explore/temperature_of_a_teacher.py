@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import traitlets
 from torch import Tensor
 
 from gpkl_lib.consistency import distillation_loss
-from gpkl_lib.explore.base import Explorable, check_range, esm
+from gpkl_lib.explore.base import Explorable
 from gpkl_lib.explore.kit import svg
+from gpkl_lib.explore.traits import Ranged, ScoreRows, check_triangles
 from gpkl_lib.palette import PALETTE
 
 GROUPS = ("gold", "open", "far")
@@ -38,15 +39,13 @@ class TemperatureOfATeacher(Explorable):
         ValueError: tokens, types, scores and gold do not fit together.
     """
 
-    module: ClassVar[str] = "temperature_of_a_teacher"
-    _esm = esm("temperature_of_a_teacher")
     tokens = traitlets.List(traitlets.Unicode(), minlen=2, maxlen=14).tag(sync=True)
     types = traitlets.List(traitlets.Unicode(), minlen=1, maxlen=8).tag(sync=True)
-    teacher = traitlets.List(traitlets.List(traitlets.Float())).tag(sync=True)
-    student = traitlets.List(traitlets.List(traitlets.Float())).tag(sync=True)
+    teacher = ScoreRows()
+    student = ScoreRows()
     gold = traitlets.List(traitlets.List(traitlets.Int())).tag(sync=True)
     kind = traitlets.Unicode().tag(sync=True)
-    temperature = traitlets.Float().tag(sync=True)
+    temperature = Ranged(COLDEST, HOTTEST)
 
     def __init__(
         self,
@@ -60,11 +59,7 @@ class TemperatureOfATeacher(Explorable):
         temperature: float = 1.0,
     ) -> None:
         cells = len(tokens) * (len(tokens) + 1) // 2
-        for name, board in (("teacher", teacher), ("student", student)):
-            if [len(row) for row in board] != [cells] * len(types):
-                raise ValueError(
-                    f"{name} must hold {cells} scores for each of {len(types)} types, got {[len(row) for row in board]}"
-                )
+        check_triangles(cells, len(types), teacher=teacher, student=student)
         if len(gold) != len(types) or not all(0 <= place < cells for row in gold for place in row):
             raise ValueError(f"gold must hold places below {cells} for each of {len(types)} types, got {list(gold)}")
         super().__init__(
@@ -77,22 +72,11 @@ class TemperatureOfATeacher(Explorable):
             temperature=float(temperature),
         )
 
-    @traitlets.validate("teacher", "student")
-    def _validate_scores(self, proposal: dict[str, Any]) -> list[list[float]]:
-        for row in proposal["value"]:
-            for value in row:
-                check_range(f"every score of {proposal['trait'].name}", value, -1e4, 1e4)
-        return list(proposal["value"])
-
     @traitlets.validate("kind")
     def _validate_kind(self, proposal: dict[str, Any]) -> str:
         if proposal["value"] not in self.types:
             raise traitlets.TraitError(f"kind must be one of {', '.join(self.types)}, got {proposal['value']!r}")
         return str(proposal["value"])
-
-    @traitlets.validate("temperature")
-    def _validate_temperature(self, proposal: dict[str, Any]) -> float:
-        return check_range("temperature", proposal["value"], COLDEST, HOTTEST)
 
     def scores(self) -> tuple[Tensor, Tensor]:
         """Return the student's and the teacher's scores of the type shown, flat, in float64."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import traitlets
 
-from gpkl_lib.explore.base import Explorable, check_range, esm
+from gpkl_lib.explore.base import Explorable
 from gpkl_lib.explore.kit import svg
+from gpkl_lib.explore.traits import Ranged, RangedInt, check_range
 from gpkl_lib.tiled import BLOCK, HOLD
 
 SMALLEST, LARGEST = 2, 12
@@ -109,13 +110,11 @@ class Tiles(Explorable):
         traitlets.TraitError: a value outside these.
     """
 
-    module: ClassVar[str] = "tiles"
-    _esm = esm("tiles")
     scores = traitlets.List(traitlets.Float()).tag(sync=True)
-    rows = traitlets.Int().tag(sync=True)
-    blocks = traitlets.Int().tag(sync=True)
-    length = traitlets.Int().tag(sync=True)
-    copies = traitlets.Float().tag(sync=True)
+    rows = RangedInt(1, LARGEST)
+    blocks = RangedInt(0, LARGEST)
+    length = RangedInt(128, 8192)
+    copies = Ranged(1, 100)
 
     def __init__(
         self,
@@ -140,12 +139,6 @@ class Tiles(Explorable):
             raise traitlets.TraitError(str(error)) from error
         check_range("tokens of scores", length, SMALLEST, LARGEST)
         return [check_range("scores", score, -1000.0, 1000.0) for score in scores]
-
-    @traitlets.validate("rows", "blocks", "length", "copies")
-    def _validate(self, proposal: dict[str, Any]) -> float:
-        name = proposal["trait"].name
-        ends = {"rows": (1, LARGEST), "blocks": (0, LARGEST), "length": (128, 8192), "copies": (1, 100)}[name]
-        return check_range(name, proposal["value"], *ends)
 
     def values(self) -> dict[str, float]:
         """The state of the walk, the logsumexp of the whole board, and the bytes of both ways."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import traitlets
 
-from gpkl_lib.explore.base import Explorable, check_range, esm
+from gpkl_lib.explore.base import Explorable
 from gpkl_lib.explore.kit import svg
 from gpkl_lib.explore.recorded.replays import Epoch, Replay
 from gpkl_lib.explore.span_board import SIGNS, TONES, verdict_of
+from gpkl_lib.explore.traits import check_range
 from gpkl_lib.spans import Span
 
 SIDE = 64.0  # of a board in the still picture
@@ -29,8 +30,6 @@ class TrainingReplayed(Explorable):
         ValueError: too few or too many replays, two of one method, other sentences or numbers of epochs.
     """
 
-    module: ClassVar[str] = "training_replayed"
-    _esm = esm("training_replayed")
     sentence = traitlets.Dict().tag(sync=True)
     runs = traitlets.List(traitlets.Dict()).tag(sync=True)
     method = traitlets.Unicode().tag(sync=True)
@@ -43,7 +42,7 @@ class TrainingReplayed(Explorable):
         same = {(r.tokens, r.types, r.gold, len(r.epochs)) for r in replays}
         if len(same) != 1:
             raise ValueError("replays must be of one sentence, with the same types and number of epochs")
-        self._replays = {replay.method: replay for replay in replays}
+        self.replays = {replay.method: replay for replay in replays}
         first = replays[0]
         super().__init__(
             sentence={"tokens": list(first.tokens), "types": list(first.types), "gold": [list(s) for s in first.gold]},
@@ -54,18 +53,18 @@ class TrainingReplayed(Explorable):
 
     @traitlets.validate("method")
     def _validate_method(self, proposal: dict[str, Any]) -> str:
-        if proposal["value"] not in self._replays:
-            raise traitlets.TraitError(f"method must be one of {', '.join(self._replays)}, got {proposal['value']!r}")
+        if proposal["value"] not in self.replays:
+            raise traitlets.TraitError(f"method must be one of {', '.join(self.replays)}, got {proposal['value']!r}")
         return str(proposal["value"])
 
     @traitlets.validate("epoch")
     def _validate_epoch(self, proposal: dict[str, Any]) -> int:
-        most = len(next(iter(self._replays.values())).epochs)
+        most = len(next(iter(self.replays.values())).epochs)
         return int(check_range("epoch", proposal["value"], 1, most))
 
     @property
     def _replay(self) -> Replay:
-        return self._replays[self.method]
+        return self.replays[self.method]
 
     @property
     def _shown(self) -> Epoch:
@@ -93,7 +92,7 @@ class TrainingReplayed(Explorable):
         for span in sorted({*decided, *gold}, key=lambda span: (span[1], -span[2], span[0])):
             words, verdict = " ".join(tokens[span[1] : span[2]]), verdict_of(span, decided, gold)
             told.append((f"{SIGNS[verdict]} {span[0]}: {words}", f"{span[0]} {words}: {verdict}", TONES[verdict]))
-        others = ", ".join(f"{m} {svg.number(r.epochs[self.epoch - 1].f1, 3)}" for m, r in self._replays.items())
+        others = ", ".join(f"{m} {svg.number(r.epochs[self.epoch - 1].f1, 3)}" for m, r in self.replays.items())
         alt = (
             f"Training replayed, method {self.method}, epoch {self.epoch}: cross-entropy {value['task']:.3f}, "
             f"divergence term {value['term']:.3f}, calibration error {value['calibration']:.3f}. "
@@ -120,13 +119,13 @@ class TrainingReplayed(Explorable):
         for level in (0.0, 0.5, 1.0):
             yield svg.line(30, at(1, level)[1], 280, at(1, level)[1])
             yield svg.text(26, at(1, level)[1] + 4, svg.number(level, 1), "grey", "end")
-        for name, replay in self._replays.items():
+        for name, replay in self.replays.items():
             points = " ".join(f"{x:.1f},{y:.1f}" for x, y in (at(k, e.f1) for k, e in enumerate(replay.epochs, 1)))
             mine = name == self.method
             yield svg.tag(
                 "polyline", points=points, fill="none", stroke="currentColor", stroke_width=2.5 if mine else 1
             )
-        ends = sorted((at(last, r.epochs[-1].f1)[1], name) for name, r in self._replays.items())
+        ends = sorted((at(last, r.epochs[-1].f1)[1], name) for name, r in self.replays.items())
         low = -1.0
         for y, name in ends:
             low = max(y, low + 15)

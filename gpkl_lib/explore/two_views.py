@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Literal, cast
+from typing import Literal, cast
 
 import torch
 import traitlets
 
 from gpkl_lib.divergence import kl_divergence, symmetric_kl
-from gpkl_lib.explore.base import Explorable, check_logits, check_range, esm
+from gpkl_lib.explore.base import Explorable
 from gpkl_lib.explore.kit import svg
+from gpkl_lib.explore.traits import Logits, Ranged
 
 
 class TwoViews(Explorable):
@@ -27,11 +28,9 @@ class TwoViews(Explorable):
         ValueError: s and t differ in number.
     """
 
-    module: ClassVar[str] = "two_views"
-    _esm = esm("two_views")
-    s = traitlets.List(traitlets.Float()).tag(sync=True)
-    t = traitlets.List(traitlets.Float()).tag(sync=True)
-    shift = traitlets.Float().tag(sync=True)
+    s = Logits()
+    t = Logits()
+    shift = Ranged(-4.0, 4.0)
     activation = traitlets.Enum(["softmax", "sigmoid"]).tag(sync=True)
 
     def __init__(
@@ -45,14 +44,6 @@ class TwoViews(Explorable):
         if len(s) != len(t):
             raise ValueError(f"s and t must have as many logits, got {len(s)} and {len(t)}")
         super().__init__(s=list(map(float, s)), t=list(map(float, t)), shift=shift, activation=activation)
-
-    @traitlets.validate("s", "t")
-    def _validate_logits(self, proposal: dict[str, Any]) -> list[float]:
-        return check_logits(proposal["trait"].name, proposal["value"])
-
-    @traitlets.validate("shift")
-    def _validate_shift(self, proposal: dict[str, Any]) -> float:
-        return check_range("shift", proposal["value"], -4.0, 4.0)
 
     @property
     def _f(self) -> Literal["softmax", "sigmoid"]:

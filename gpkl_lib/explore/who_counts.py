@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 import traitlets
 from torch import Tensor
 
 from gpkl_lib.consistency import MaskedLoss, uda_loss
-from gpkl_lib.explore.base import Explorable, check_range, esm
+from gpkl_lib.explore.base import Explorable
 from gpkl_lib.explore.kit import svg
 from gpkl_lib.explore.recorded.boards import fold
+from gpkl_lib.explore.traits import Ranged, ScoreRows, check_triangles
 
 if TYPE_CHECKING:
     from gpkl_lib.explore.recorded.boards import Board
@@ -41,14 +42,12 @@ class WhoCounts(Explorable):
         ValueError: tokens, types and scores do not fit together.
     """
 
-    module: ClassVar[str] = "who_counts"
-    _esm = esm("who_counts")
     tokens = traitlets.List(traitlets.Unicode(), minlen=1, maxlen=14).tag(sync=True)
     types = traitlets.List(traitlets.Unicode(), minlen=1, maxlen=8).tag(sync=True)
-    t = traitlets.List(traitlets.List(traitlets.Float())).tag(sync=True)
-    s = traitlets.List(traitlets.List(traitlets.Float())).tag(sync=True)
-    threshold = traitlets.Float().tag(sync=True)
-    temperature = traitlets.Float().tag(sync=True)
+    t = ScoreRows()
+    s = ScoreRows()
+    threshold = Ranged(LOWEST, HIGHEST)
+    temperature = Ranged(COLDEST, HOTTEST)
     who = traitlets.Enum(["every span", "yes only"]).tag(sync=True)
 
     def __init__(
@@ -63,11 +62,7 @@ class WhoCounts(Explorable):
         who: Literal["every span", "yes only"] = "every span",
     ) -> None:
         cells = len(tokens) * (len(tokens) + 1) // 2
-        for name, board in (("t", t), ("s", s)):
-            if [len(row) for row in board] != [cells] * len(types):
-                raise ValueError(
-                    f"{name} must hold {cells} scores for each of {len(types)} types, got {[len(row) for row in board]}"
-                )
+        check_triangles(cells, len(types), t=t, s=s)
         super().__init__(
             tokens=list(tokens),
             types=list(types),
@@ -90,21 +85,6 @@ class WhoCounts(Explorable):
     def from_board(cls, board: Board, **options: Any) -> WhoCounts:
         """Of a recorded board: t without dropout, s its first dropout view in the place of an altered copy."""
         return cls.from_scores(board.tokens, board.types, board.scores, board.views[0], **options)
-
-    @traitlets.validate("t", "s")
-    def _validate_scores(self, proposal: dict[str, Any]) -> list[list[float]]:
-        for row in proposal["value"]:
-            for value in row:
-                check_range(f"every score of {proposal['trait'].name}", value, -1e4, 1e4)
-        return list(proposal["value"])
-
-    @traitlets.validate("threshold")
-    def _validate_threshold(self, proposal: dict[str, Any]) -> float:
-        return check_range("threshold", proposal["value"], LOWEST, HIGHEST)
-
-    @traitlets.validate("temperature")
-    def _validate_temperature(self, proposal: dict[str, Any]) -> float:
-        return check_range("temperature", proposal["value"], COLDEST, HOTTEST)
 
     def scores(self) -> tuple[Tensor, Tensor]:
         """All of s and of t, float64, type after type."""

@@ -60,6 +60,20 @@ class Replay:
     epochs: tuple[Epoch, ...]
     run: Row
 
+    @classmethod
+    def from_row(cls, row: Row) -> Replay:
+        """The training of one row of a record.
+
+        Raises:
+            KeyError, TypeError, ValueError: the row lacks something, or its parts do not fit together.
+        """
+        tokens, types = tuple(row["tokens"]), tuple(row["types"])
+        gold = tuple((str(kind), int(start), int(end)) for kind, start, end in row["gold"])
+        epochs = tuple(_epoch(one, len(tokens)) for one in row["epochs"])
+        if any(len(one.scores) != len(types) for one in epochs):
+            raise TypeError(f"{len(types)} types and scores of {[len(one.scores) for one in epochs]}")
+        return cls(str(row["config"]["method"]), tokens, types, gold, epochs, row)
+
     def decided(self, epoch: int) -> list[Span]:
         """The spans of the sentence decided after an epoch, from 1, by `decode_spans`."""
         return decode_spans(self.epochs[epoch - 1].scores[None], self.types)[0]
@@ -85,19 +99,10 @@ def load_replays(path: str | Path) -> list[Replay]:
     found = []
     for number, row in enumerate(read_rows(Path(path)), 1):
         try:
-            found.append(_replay(row))
+            found.append(Replay.from_row(row))
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path}:{number}: not a record of a training: {error!r}") from error
     return found
-
-
-def _replay(row: Row) -> Replay:
-    tokens, types = tuple(row["tokens"]), tuple(row["types"])
-    gold = tuple((str(kind), int(start), int(end)) for kind, start, end in row["gold"])
-    epochs = tuple(_epoch(one, len(tokens)) for one in row["epochs"])
-    if any(len(one.scores) != len(types) for one in epochs):
-        raise TypeError(f"{len(types)} types and scores of {[len(one.scores) for one in epochs]}")
-    return Replay(str(row["config"]["method"]), tokens, types, gold, epochs, row)
 
 
 def _epoch(row: Row, length: int) -> Epoch:

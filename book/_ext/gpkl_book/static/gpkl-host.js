@@ -2,30 +2,39 @@
 // A classic script, so that it works from file:// as well; modules come as text (window.gpklModules) and are
 // imported from a Blob, as anywidget imports them.
 (() => {
-  "use strict";
+  /** @type {Map<string, Promise<any>>} */
   const imported = new Map();
+  /** @type {{ gpklModules?: Record<string, string> }} */
+  const page = Object(window);
 
-  function importModule(name) {
-    if (!imported.has(name)) {
-      const source = window.gpklModules?.[name];
-      if (source === undefined) return Promise.reject(new Error(`no module named ${name} on this page`));
-      const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-      imported.set(name, import(url).finally(() => URL.revokeObjectURL(url)));
-    }
-    return imported.get(name);
+  /** @type {(name: string) => Promise<any>} */
+  async function importModule(name) {
+    const known = imported.get(name);
+    if (known) return known;
+    const source = page.gpklModules?.[name];
+    if (source === undefined) throw new Error(`no module named ${name} on this page`);
+    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+    const coming = import(url).finally(() => URL.revokeObjectURL(url));
+    imported.set(name, coming);
+    return coming;
   }
 
   // What a live kernel would keep: the state, and who listens to it.
   class Model {
+    /** @type {Record<string, unknown>} */
     #state;
+    /** @type {{ event: string, callback: (model: Model, value: unknown) => void }[]} */
     #listeners = [];
 
+    /** @param {Record<string, unknown>} state */
     constructor(state) {
       this.#state = state;
     }
+    /** @param {string} key */
     get(key) {
       return this.#state[key];
     }
+    /** @type {(key: string | Record<string, unknown>, value?: unknown) => void} */
     set(key, value) {
       const changes = typeof key === "object" ? key : { [key]: value };
       let changed = false;
@@ -39,32 +48,38 @@
     }
     save_changes() {}
     send() {}
+    /** @type {(event: string, callback: (model: Model, value: unknown) => void) => void} */
     on(event, callback) {
       this.#listeners.push({ event, callback });
     }
+    /** @type {(event?: string, callback?: (model: Model, value: unknown) => void) => void} */
     off(event, callback) {
       this.#listeners = this.#listeners.filter(
         (one) => (event && one.event !== event) || (callback && one.callback !== callback),
       );
     }
+    /** @type {(event: string, value?: unknown) => void} */
     #tell(event, value) {
       for (const one of [...this.#listeners]) if (one.event === event) one.callback(this, value);
     }
   }
 
   class Explorable extends HTMLElement {
+    /** @type {AbortController | null} */
     #stay = null; // aborted when the element leaves the page
+    /** @type {(() => void) | null} */
     #cleanUp = null;
 
     async connectedCallback() {
-      const stay = (this.#stay = new AbortController());
+      const stay = new AbortController();
+      this.#stay = stay;
       const live = document.createElement("div");
       live.className = "gpkl-live";
       this.append(live); // before it is drawn: a module may measure
       try {
-        const exported = (await importModule(this.getAttribute("module"))).default;
+        const exported = (await importModule(this.getAttribute("module") ?? "")).default;
         const widget = typeof exported === "function" ? await exported() : exported;
-        const model = new Model(JSON.parse(this.getAttribute("state")));
+        const model = new Model(JSON.parse(this.getAttribute("state") ?? "{}"));
         if (stay.signal.aborted) return;
         await widget.initialize?.({ model, signal: stay.signal });
         const cleanUp = await widget.render({ model, el: live, signal: stay.signal });
@@ -79,7 +94,8 @@
         const note = document.createElement("p");
         note.className = "gpkl-failed";
         note.setAttribute("role", "status");
-        note.textContent = `The interactive figure failed (${error.message}); its picture stands in for it.`;
+        const { message } = /** @type {Error} */ (error);
+        note.textContent = `The interactive figure failed (${message}); its picture stands in for it.`;
         this.append(note);
         console.error("gpkl-explorable", this.getAttribute("module"), error);
       }

@@ -1,8 +1,8 @@
 // Paper is white: print in light colours whatever the screen shows.
 (() => {
-  "use strict";
   const root = document.documentElement;
-  let shown = null;
+  /** @type {string | undefined} */
+  let shown;
   window.addEventListener("beforeprint", () => {
     shown = root.dataset.theme;
     root.dataset.theme = "light";

@@ -1,10 +1,9 @@
 """Same divergence, other decisions in a browser: what a shift does to both divergences and to what is decoded."""
 
-import functools
 from pathlib import Path
 
 import pytest
-from explorable_page import put_on_page, settled, shown
+from explorable_page import settled, shown
 from specimen import SPECIMENS
 
 from gpkl_lib.explore import OtherDecisions
@@ -12,11 +11,6 @@ from gpkl_lib.explore.recorded.boards import load_boards
 
 pytestmark = pytest.mark.browser
 BOARD = load_boards(Path(__file__).parents[2] / "book/_results/span-boards.jsonl")[3]
-
-
-@pytest.fixture
-def stage(open_page, tmp_path):
-    return functools.partial(put_on_page, open_page, tmp_path)
 
 
 def test_softmax_stays_at_0_while_decisions_flip_and_sigmoid_sees_it(stage):

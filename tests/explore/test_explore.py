@@ -9,8 +9,8 @@ import pytest
 import torch
 import traitlets
 
-from gpkl_lib import logsumexp, symmetric_kl
-from gpkl_lib.explore import MODULES, STATIC, Quiz, SoftmaxLogsumexp, TwoViews, base, css, esm
+from gpkl_lib import explore, logsumexp, symmetric_kl
+from gpkl_lib.explore import MODULES, STATIC, Explorable, Quiz, SoftmaxLogsumexp, TwoViews, base, css, esm
 from gpkl_lib.palette import PALETTE, PALETTE_DARK, use_style
 
 KILOBYTE = 1000
@@ -36,8 +36,38 @@ def test_a_module_is_one_self_contained_text_of_at_most_30_kb(name):
     assert len(gzip.compress(source.encode(), 9)) <= 30 * KILOBYTE
 
 
-def test_every_module_in_the_folder_is_listed():
-    assert set(MODULES) == {path.stem for path in STATIC.glob("*.js")}
+def test_the_face_finds_every_pair_of_files():
+    found = {name: getattr(explore, name) for name in dir(explore)}
+    classes = {name: value for name, value in found.items() if isinstance(value, type)}
+    assert classes.pop("Explorable") is Explorable
+    assert sorted(one.module for one in classes.values()) == sorted(MODULES)
+    for name, one in classes.items():
+        assert one.__module__ == f"gpkl_lib.explore.{one.module}"
+        assert one._esm == esm(one.module)
+        assert issubclass(one, Explorable)
+        assert one.__name__ == name
+    sources = {path.stem for path in STATIC.glob("*.py") if "(Explorable):" in path.read_text("utf8")}
+    assert sources == set(MODULES) == {path.stem for path in STATIC.glob("*.js")}
+
+
+def test_asking_for_one_explorable_imports_no_other():
+    code = "import sys; from gpkl_lib.explore import TwoViews; print(*(n for n in sys.modules if 'explore.' in n))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    loaded = {name.removeprefix("gpkl_lib.explore.") for name in done.stdout.split()}
+    assert loaded & set(MODULES) == {"two_views"}
+
+
+def test_an_unknown_name_is_answered_with_those_there_are():
+    with pytest.raises(AttributeError, match=r"no 'TwoVeiws'; its explorables are .*TwoViews"):
+        explore.TwoVeiws  # noqa: B018
+
+
+def test_a_widget_and_a_reader_s_own_subclass_keep_the_module():
+    class Mine(TwoViews):
+        pass
+
+    assert {TwoViews().module, Mine().module} == {"two_views"}
+    assert TwoViews()._esm == Mine()._esm == esm("two_views")
 
 
 def test_names_that_clash_between_joined_files_are_refused(tmp_path, monkeypatch):
@@ -46,6 +76,15 @@ def test_names_that_clash_between_joined_files_are_refused(tmp_path, monkeypatch
     monkeypatch.setattr(base, "STATIC", tmp_path)
     with pytest.raises(ValueError, match=r"two\.js and one\.js both declare 'same'"):
         esm("two")
+
+
+def test_imports_may_take_several_lines_and_types_are_left_out(tmp_path, monkeypatch):
+    (tmp_path / "one.js").write_text("/**\n * @type {(x: number) => number}\n */\nexport const twice = (x) => 2 * x;\n")
+    imports = 'import {\n  twice,\n} from "./one.js";\n\n/** @typedef {import("./one.js").T} T */\n'
+    (tmp_path / "two.js").write_text(imports + "export default { render: /** @type {T} */ (twice) };\n")
+    monkeypatch.setattr(base, "STATIC", tmp_path)
+    kept = "export const twice = (x) => 2 * x;\n\nexport default { render: /** @type {T} */ (twice) };\n"
+    assert esm("two") == kept
 
 
 def test_a_file_that_two_others_import_is_joined_once():

@@ -2,13 +2,15 @@
 
 Every file in `specimens/` holds one explorable's `SPECIMEN` and, where it has maths of its own, `golden()`, which
 yields (module, function, arguments, value by the Python library[, floor]) for each function that the module exports;
-below `floor` there are no digits to compare. All tests in `test_explorables*.py` run over these.
+below `floor` there are no digits to compare. A file is named as its explorable, and is read when its test runs, so that
+tests are collected by the names of files alone.
 
 GPKL_SPECIMEN=two_views takes this file alone, while its explorable is being drawn.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -55,22 +57,45 @@ class Specimen:
         return self.absolute
 
 
-def _load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"specimen_{path.stem}", path)
+class _Specimens(Mapping[str, Specimen]):
+    """The specimens by name, each read once and not before it is asked for; all of them, or those chosen, in order."""
+
+    def __init__(self, chosen: str) -> None:
+        self.names = sorted(path.stem for path in FOLDER.glob(f"{chosen}.py"))
+
+    def __getitem__(self, name: str) -> Specimen:
+        found: Specimen = module(name).SPECIMEN
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@functools.cache
+def module(name: str) -> ModuleType:
+    """The file of one specimen."""
+    spec = importlib.util.spec_from_file_location(f"specimen_{name}", FOLDER / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    read = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(read)
+    return read
 
 
-_CHOSEN = os.environ.get("GPKL_SPECIMEN", "*")
-_FILES = {path.stem: _load(path) for path in sorted(FOLDER.glob(f"{_CHOSEN}.py"))}
-SPECIMENS: dict[str, Specimen] = {file.SPECIMEN.settings[0].module: file.SPECIMEN for file in _FILES.values()}
+SPECIMENS = _Specimens(os.environ.get("GPKL_SPECIMEN", "*"))
+DRAGGED = [name for name in SPECIMENS if "drags=" in (FOLDER / f"{name}.py").read_text("utf8")]
+
+
+def settings(index: int) -> list[Explorable]:
+    """One setting of every explorable."""
+    return [specimen.settings[index] for specimen in SPECIMENS.values()]
 
 
 def goldens() -> Iterator[tuple[str, str, list[Any], Any, float]]:
     """All golden values as (module, function, arguments, value, floor)."""
-    for file in _FILES.values():
-        for module, function, arguments, value, *floor in getattr(file, "golden", tuple)():
-            yield module, function, arguments, value, floor[0] if floor else 1e-300
+    for name in SPECIMENS:
+        for maths, function, arguments, value, *floor in getattr(module(name), "golden", tuple)():
+            yield maths, function, arguments, value, floor[0] if floor else 1e-300

@@ -1,21 +1,15 @@
 """Fit by KL in a browser: dragging sideways, descending with and without motion, and where each direction rests."""
 
-import functools
 import math
 
 import pytest
 import traitlets
-from explorable_page import put_on_page, run_line, settled, shown
+from explorable_page import run_line, settled, shown
 
 from gpkl_lib.explore import FitByKL
 from gpkl_lib.explore.fit_by_kl import descend, divergences, fit_loss
 
 browser = pytest.mark.browser
-
-
-@pytest.fixture
-def stage(open_page, tmp_path):
-    return functools.partial(put_on_page, open_page, tmp_path)
 
 
 def place(page):

@@ -1,21 +1,14 @@
 """Balance in a browser: the pull of the many on the few, a positive crossing the threshold, where a bias rests."""
 
-import functools
-
 import pytest
 import torch
-from explorable_page import put_on_page, settled, shown
+from explorable_page import settled, shown
 from specimen import SPECIMENS
 
 from gpkl_lib.explore import Balance
 from gpkl_lib.explore.balance import LOSSES
 
 browser = pytest.mark.browser
-
-
-@pytest.fixture
-def stage(open_page, tmp_path):
-    return functools.partial(put_on_page, open_page, tmp_path)
 
 
 def heights(page, kind):

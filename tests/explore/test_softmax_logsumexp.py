@@ -1,21 +1,14 @@
 """Softmax and logsumexp in a browser: its bars, its presets."""
 
-import functools
-
 import pytest
 import torch
-from explorable_page import put_on_page, run_line, settled, shown
+from explorable_page import run_line, settled, shown
 from specimen import SPECIMENS
 
 import gpkl_lib as g
 from gpkl_lib.explore import SoftmaxLogsumexp
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def stage(open_page, tmp_path):
-    return functools.partial(put_on_page, open_page, tmp_path)
 
 
 def test_bars_are_as_high_as_the_probabilities(stage):

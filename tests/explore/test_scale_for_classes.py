@@ -1,11 +1,10 @@
 """Scale for C classes: what it is meant to show, by dragging; and what it refuses."""
 
-import functools
 import math
 
 import pytest
 import traitlets
-from explorable_page import put_on_page, settled, shown
+from explorable_page import settled, shown
 from specimen import SPECIMENS
 
 from gpkl_lib.explore import ScaleForClasses
@@ -13,11 +12,6 @@ from gpkl_lib.explore.scale_for_classes import mean_curves
 from gpkl_lib.smoothing import normalized_scale_bound
 
 RUN = {"scale": 4.0, "steps": [0, 10], "loss": [3.0, 1.0], "accuracy": [0.0, 0.5]}
-
-
-@pytest.fixture
-def stage(open_page, tmp_path):
-    return functools.partial(put_on_page, open_page, tmp_path)
 
 
 @pytest.mark.browser

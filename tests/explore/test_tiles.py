@@ -1,23 +1,17 @@
 """Tiles in a browser: stepping, playing, going to a row, dragging L; and that every way over the board arrives."""
 
-import functools
 import math
 
 import pytest
 import torch
 import traitlets
-from explorable_page import put_on_page, run_line, settled, shown
+from explorable_page import run_line, settled, shown
 
 from gpkl_lib.explore import Tiles
 from gpkl_lib.explore.tiles import SCORES, board_bytes, tiled_bytes, walk
 
 browser = pytest.mark.browser
 NINE = [float(x) for row in SCORES for x in row]
-
-
-@pytest.fixture
-def stage(open_page, tmp_path):
-    return functools.partial(put_on_page, open_page, tmp_path)
 
 
 @browser

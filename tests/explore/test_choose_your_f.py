@@ -1,19 +1,13 @@
 """Choose your f in a browser: handles that move sideways, where learning stops, and the rectangle."""
 
-import functools
 import itertools
 
 import pytest
-from explorable_page import put_on_page, run_line, settled, shown
+from explorable_page import run_line, settled, shown
 
 from gpkl_lib.explore import ChooseYourF
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def stage(open_page, tmp_path):
-    return functools.partial(put_on_page, open_page, tmp_path)
 
 
 def middle(knob):

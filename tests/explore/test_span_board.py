@@ -1,10 +1,9 @@
 """The span board in a browser: keys, pointer and touch on cells, words and threshold; drawn is what was decided."""
 
-import functools
 from pathlib import Path
 
 import pytest
-from explorable_page import put_on_page, settled, shown
+from explorable_page import settled, shown
 
 from gpkl_lib.explore import SpanBoard
 from gpkl_lib.explore.recorded.boards import fold, load_boards
@@ -12,11 +11,6 @@ from gpkl_lib.explore.recorded.boards import fold, load_boards
 pytestmark = pytest.mark.browser
 LOADED = load_boards(Path(__file__).parents[2] / "book/_results/span-boards.jsonl")
 SIGNS = {"○": "missed", "✗": "wrong", "✓": "right"}
-
-
-@pytest.fixture
-def stage(open_page, tmp_path):
-    return functools.partial(put_on_page, open_page, tmp_path)
 
 
 def board(index=0, **settings):
@@ -53,8 +47,10 @@ def test_arrow_keys_walk_over_the_triangle_and_never_leave_it(stage):
 
 def test_the_cell_is_told_in_words_and_to_screen_readers(stage):
     page = stage(board(2, type="organisation", cell=(1, 3))).page
+    score = LOADED[2].scores[LOADED[2].types.index("organisation"), 1, 3].item()
     told = (
-        "Friends of Buven” as organisation, start 1, end 4: score 0.61, above 0.0: decided, but no true span (wrong)."
+        f"Friends of Buven” as organisation, start 1, end 4: score {score:.2f}, above 0.0: "
+        "decided, but no true span (wrong)."
     )
     assert told in page.locator(".gpkl-sb-cell").inner_text()
     page.wait_for_timeout(900)

@@ -1,20 +1,13 @@
 """Temperature of a teacher in a browser: what heat adds, what the lines tell, and what is refused."""
 
-import functools
-
 import pytest
-from explorable_page import put_on_page, settled, shown
+from explorable_page import settled, shown
 from specimen import SPECIMENS
 
 from gpkl_lib.explore import TemperatureOfATeacher
 
 pytestmark = pytest.mark.browser
 NAME = "temperature_of_a_teacher"
-
-
-@pytest.fixture
-def stage(open_page, tmp_path):
-    return functools.partial(put_on_page, open_page, tmp_path)
 
 
 def set_temperature(page, power):

@@ -7,7 +7,7 @@ import torch
 from specimen import Specimen
 
 from gpkl_lib.explore import TrainingReplayed
-from gpkl_lib.explore.recorded.replays import Replay, _replay, calibration_error, load_replays
+from gpkl_lib.explore.recorded.replays import Replay, calibration_error, load_replays
 
 REPLAYS = load_replays(Path(__file__).parents[3] / "book/_results/replay.jsonl")
 
@@ -16,7 +16,7 @@ def by_hand(method: str, scores: list[str], bins: list[list[float]]) -> Replay:
     """One epoch, one word, two types."""
     epoch = {"task": 1e-9, "term": 0.0, "f1": 1.0, "scores": scores, "bins": bins}
     row = {"types": ["person", "place"], "tokens": ["Basel"], "gold": [["place", 0, 1]], "epochs": [epoch]}
-    return _replay({"config": {"method": method}, **row})
+    return Replay.from_row({"config": {"method": method}, **row})
 
 
 EMPTY = [[0, 0.0, 0]] * 10

@@ -1,21 +1,15 @@
 """Code length in a browser: zeros and infinity, mass that is moved, and the class's own complaints."""
 
-import functools
 import math
 
 import pytest
 import traitlets
-from explorable_page import put_on_page, run_line, settled, shown
+from explorable_page import run_line, settled, shown
 
 from gpkl_lib.explore import CodeLength
 from gpkl_lib.explore.code_length import cross_entropy, entropy, jensen_shannon, kl
 
 browser = pytest.mark.browser
-
-
-@pytest.fixture
-def stage(open_page, tmp_path):
-    return functools.partial(put_on_page, open_page, tmp_path)
 
 
 def press(page, name, *keys):

@@ -1,6 +1,5 @@
 """Bounds of logsumexp in a browser: every bound on its side of the true value, and the p that makes one exact."""
 
-import functools
 import itertools
 import math
 import re
@@ -8,17 +7,12 @@ import re
 import pytest
 import torch
 import traitlets
-from explorable_page import put_on_page, run_line, settled, shown
+from explorable_page import run_line, settled, shown
 
 from gpkl_lib import softmax
 from gpkl_lib.explore import BoundsOfLogsumexp
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def stage(open_page, tmp_path):
-    return functools.partial(put_on_page, open_page, tmp_path)
 
 
 def choose(page, name):

@@ -1,19 +1,12 @@
 """Two views in a browser: decisions, the height of its stack, and what a shift does."""
 
-import functools
-
 import pytest
-from explorable_page import put_on_page, settled, shown
+from explorable_page import settled, shown
 from specimen import SPECIMENS
 
 from gpkl_lib.explore import SoftmaxLogsumexp, TwoViews
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def stage(open_page, tmp_path):
-    return functools.partial(put_on_page, open_page, tmp_path)
 
 
 def test_marks_and_heights_are_the_library_s(stage):
@@ -28,8 +21,10 @@ def test_marks_and_heights_are_the_library_s(stage):
         heights = part.locator("rect.gpkl-stack, .gpkl-panel:nth-child(2) rect.gpkl-bar").evaluate_all(
             "all => all.map(one => one.height.baseVal.value)"
         )
-        top = part.locator(".gpkl-panel:nth-child(2) .gpkl-tick").last.text_content().replace("−", "-")
-        assert sum(heights) * float(top) / 216 == pytest.approx(total, rel=1e-3, abs=1e-9)
+        top, _, power = part.locator(".gpkl-panel:nth-child(2) .gpkl-tick").last.text_content().partition("·10")
+        assert sum(heights) * float(top) * 10 ** "⁰¹²³⁴⁵⁶⁷".index(power or "⁰") / 216 == pytest.approx(
+            total, rel=1e-3, abs=1e-9
+        )
 
 
 def test_a_shift_leaves_softmax_and_flips_sigmoid(stage):

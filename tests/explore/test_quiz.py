@@ -1,16 +1,9 @@
 """Quizzes in a browser."""
 
-import functools
-
 import pytest
-from explorable_page import NUMBER, QUIZ, put_on_page
+from explorable_page import NUMBER, QUIZ
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def stage(open_page, tmp_path):
-    return functools.partial(put_on_page, open_page, tmp_path)
 
 
 def test_quiz_with_choices_answers_at_once(stage):

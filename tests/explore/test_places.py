@@ -1,29 +1,36 @@
 """All explorables in a browser: widths, print, no script, a live kernel, speed."""
 
-import functools
-import math
+from statistics import median
 
 import pytest
-from explorable_page import NUMBER, QUIZ, put_on_page, settled, shown
-from specimen import SPECIMENS
+from explorable_page import NUMBER, QUIZ, settled, shown
+from specimen import SPECIMENS, settings
 
 from gpkl_lib.explore import SoftmaxLogsumexp, esm
 
 EVERY = pytest.mark.parametrize("name", SPECIMENS)
-FIRST = [specimen.settings[0] for specimen in SPECIMENS.values()]
-LAST = [specimen.settings[-1] for specimen in SPECIMENS.values()]
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def stage(open_page, tmp_path):
-    return functools.partial(put_on_page, open_page, tmp_path)
+OUTSIDE = """() => [...document.querySelectorAll(".gpkl-live *")]
+  .filter((one) => one.matches("text, .gpkl-key, .gpkl-label, .gpkl-number, button, label"))
+  .filter((one) => {
+    const frame = one.closest("div.gpkl").getBoundingClientRect(), box = one.getBoundingClientRect();
+    const seen = box.width > 0 && getComputedStyle(one).visibility === "visible";
+    return seen && (box.left < frame.left - 1 || box.right > frame.right + 1);
+  })
+  .map((one) => [one.closest("gpkl-explorable").getAttribute("module"), one.textContent])"""
 
 
+@pytest.mark.parametrize("spacing", ["normal", "0.02em"])
 @pytest.mark.parametrize("width", [320, 390, 1280])
-def test_no_sideways_scroll_and_text_stays_readable(stage, width):
-    page = stage(SoftmaxLogsumexp([1, 2, 3, 4, 5, 6]), *FIRST, *LAST, QUIZ, NUMBER, width=width).page
+def test_no_sideways_scroll_and_text_stays_readable(stage, width, spacing):
+    """Nor with a wider font than that of this machine, which letters further apart stand for."""
+    widgets = [SoftmaxLogsumexp([1, 2, 3, 4, 5, 6]), *settings(0), *settings(-1), QUIZ, NUMBER]
+    page = stage(*widgets, width=width).page
+    page.add_style_tag(content=f".gpkl-live * {{ letter-spacing: {spacing}; }}")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate(OUTSIDE) == []
     sizes = (
         "[...document.querySelectorAll('.gpkl-live svg text')].map((one) => parseFloat(getComputedStyle(one).fontSize))"
     )
@@ -31,16 +38,16 @@ def test_no_sideways_scroll_and_text_stays_readable(stage, width):
 
 
 def test_without_javascript_the_still_is_seen(stage):
-    page = stage(*FIRST, QUIZ, width=390, java_script_enabled=False).page
+    page = stage(*settings(0), QUIZ, width=390, java_script_enabled=False).page
     pictures = page.get_by_role("img")
-    assert pictures.count() == len(FIRST)
+    assert pictures.count() == len(SPECIMENS)
     assert min(picture.bounding_box()["width"] for picture in pictures.all()) > 300
     page.get_by_text("Answer").click()
     assert page.get_by_text("log 2 < 1.").is_visible()
 
 
 def test_print_shows_the_still_in_light_colours(stage):
-    page = stage(SoftmaxLogsumexp(), *FIRST, theme="dark").page
+    page = stage(SoftmaxLogsumexp(), *settings(0), theme="dark").page
     assert not any(still.is_visible() for still in page.locator(".gpkl-still").all())
     page.emulate_media(media="print")
     assert all(still.is_visible() for still in page.locator(".gpkl-still").all())
@@ -50,7 +57,7 @@ def test_print_shows_the_still_in_light_colours(stage):
 
 
 def test_nothing_moves_for_those_who_want_it_still(stage):
-    page = stage(*FIRST, QUIZ, reduced_motion="reduce").page
+    page = stage(*settings(0), QUIZ, reduced_motion="reduce").page
     moving = """[...document.querySelectorAll('.gpkl, .gpkl *')].filter((one) => {
       const style = getComputedStyle(one);
       return parseFloat(style.transitionDuration) > 0 || style.animationName !== 'none';
@@ -152,13 +159,12 @@ def test_redraw_takes_less_than_a_frame_at_a_quarter_of_the_speed(stage, name):
 
     for whose in ("ours", "yardstick"):
         frames(whose)
-    ours = yardstick = math.inf
-    for trial in range(8):  # the best of three rounds each, of more while a busy machine stands in the way
-        ours, yardstick = min(ours, frames("ours")), min(yardstick, frames("yardstick"))
-        if trial > 1 and ours / yardstick < 16 / USUAL:
-            break
+    ratios = []
+    while len(ratios) < 3 or (len(ratios) < 9 and median(ratios) >= 16 / USUAL):  # more rounds on a busy machine
+        ours, yardstick = frames("ours"), frames("yardstick")
+        assert min(ours, yardstick) > 0
+        ratios.append(ours / yardstick)
     print(
-        f"{name}: {ours:.1f} ms from input to layout, the yardstick {yardstick:.1f} ms: {USUAL * ours / yardstick:.1f}"
+        f"{name}: {USUAL * median(ratios):.1f} ms from input to layout, as the yardstick has it, {len(ratios)} rounds"
     )
-    assert yardstick > 1
-    assert 0 < ours / yardstick < 16 / USUAL
+    assert median(ratios) < 16 / USUAL

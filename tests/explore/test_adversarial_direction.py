@@ -1,21 +1,15 @@
 """Adversarial direction: the point in the plane by mouse and keys, and the library's own search."""
 
-import functools
 import math
 
 import pytest
 import torch
 import traitlets
-from explorable_page import put_on_page, settled, shown
+from explorable_page import settled, shown
 
 from gpkl_lib.adversarial import virtual_adversarial_loss
 from gpkl_lib.explore import AdversarialDirection
 from gpkl_lib.explore import adversarial_direction as plane
-
-
-@pytest.fixture
-def stage(open_page, tmp_path):
-    return functools.partial(put_on_page, open_page, tmp_path)
 
 
 @pytest.mark.browser

@@ -10,7 +10,7 @@ from specimen import Specimen
 
 from gpkl_lib._storage import read_rows
 from gpkl_lib.explore import Alpha
-from gpkl_lib.explore.alpha import _below
+from gpkl_lib.explore.alpha import epochs_below
 from gpkl_lib.statistics import paired_difference
 
 RECORD = read_rows(Path(__file__).parents[3] / "book/_results/toy-alpha.jsonl")
@@ -70,4 +70,4 @@ def golden():
         both = [values, values[::-1]]
         yield module, "meanCurve", [both], [fmean(pair) for pair in zip(*both, strict=True)], 1e-15
         for level in (0.0, 0.74, 0.9):
-            yield module, "epochsBelow", [values, level], _below(values, level)
+            yield module, "epochsBelow", [values, level], epochs_below(values, level)

@@ -1,6 +1,5 @@
 """Alpha in a browser: dragging across, which curves are drawn beside which; and the records that it refuses."""
 
-import functools
 import itertools
 import re
 from pathlib import Path
@@ -8,18 +7,13 @@ from statistics import fmean
 
 import pytest
 import traitlets
-from explorable_page import put_on_page, settled, shown
+from explorable_page import settled, shown
 
 from gpkl_lib._storage import read_rows
 from gpkl_lib.explore import Alpha
 
 RECORD = read_rows(Path(__file__).parents[2] / "book/_results/toy-alpha.jsonl")
 ALPHAS = sorted({row["config"]["alpha"] for row in RECORD})
-
-
-@pytest.fixture
-def stage(open_page, tmp_path):
-    return functools.partial(put_on_page, open_page, tmp_path)
 
 
 def rows(method, alpha, warm=False):

@@ -1,24 +1,15 @@
 """What Training, replayed alone promises: scrubbing by mouse over the curves, boards that follow, what it refuses."""
 
-import functools
-
 import pytest
 import traitlets
-from explorable_page import put_on_page, settled, shown
+from explorable_page import settled, shown
 from specimen import SPECIMENS
 
 from gpkl_lib.explore import TrainingReplayed
 from gpkl_lib.explore.recorded.replays import load_replays
 
-if "training_replayed" not in SPECIMENS:
-    pytest.skip("another specimen is being drawn", allow_module_level=True)
 FIRST = SPECIMENS["training_replayed"].settings[0]
-REPLAYS = list(FIRST._replays.values())
-
-
-@pytest.fixture
-def stage(open_page, tmp_path):
-    return functools.partial(put_on_page, open_page, tmp_path)
+REPLAYS = list(FIRST.replays.values())
 
 
 @pytest.mark.browser
@@ -66,7 +57,7 @@ def test_what_was_not_recorded_is_refused():
             TrainingReplayed(REPLAYS, epoch=epoch)
     with pytest.raises(ValueError, match="two to four of distinct methods, got none, none"):
         TrainingReplayed([REPLAYS[0], REPLAYS[0]])
-    other = SPECIMENS["training_replayed"].settings[-1]._replays["softmax"]
+    other = SPECIMENS["training_replayed"].settings[-1].replays["softmax"]
     with pytest.raises(ValueError, match="of one sentence"):
         TrainingReplayed([REPLAYS[0], other])
 
