@@ -69,6 +69,7 @@ lint: $(DONE)/lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tools/lint_js.py
 
 # Two workers; each test process and each kernel keeps to one thread, so that they do not wait for one another.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
@@ -81,8 +82,8 @@ check: lint library
 test: $(DONE)/test lint book
 	$(PYTEST)
 
-fonts: $(DONE)/test book
-	$(PYTEST) tests/book -m fonts
+fonts: $(DONE)/test
+	$(PYTEST) tests/explore -m fonts
 
 links: $(DONE)/book
 	$(BIN)/jupyter-book build . --builder linkcheck --path-output _build/links

@@ -22,6 +22,7 @@ OUTSIDE = """() => [...document.querySelectorAll(".gpkl-live *")]
   .map((one) => [one.closest("gpkl-explorable").getAttribute("module"), one.textContent])"""
 
 
+@pytest.mark.fonts
 @pytest.mark.parametrize("spacing", ["normal", "0.02em"])
 @pytest.mark.parametrize("width", [320, 390, 1280])
 def test_no_sideways_scroll_and_text_stays_readable(stage, width, spacing):
