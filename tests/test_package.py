@@ -276,3 +276,12 @@ def test_what_a_chapter_uses_and_shows_is_public() -> None:
 def test_a_private_name_is_seen(code: str) -> None:
     assert private_uses(code)
     assert not private_uses(code.replace("._", ".").replace(" _", " "))
+
+
+def test_the_page_for_contributors_shows_every_floor() -> None:
+    page = ROOT.parent / "CONTRIBUTING.md"
+    if not page.exists():
+        pytest.skip("the page is not installed with the package")
+    table = page.read_text(encoding="utf-8").partition("| where | what |")[2].partition("\n\n")[0]
+    shown = [name for cell in re.findall(r"^\| (`[^|]+) \|", table, re.M) for name in re.findall(r"`(\w+)/?`", cell)]
+    assert shown == [name for floor in FLOORS for name in floor.split()]
