@@ -39,6 +39,13 @@ DRAWN = """async (patience) => {
 }"""
 
 
+def axe() -> str:
+    """The script that looks for what keeps people out."""
+    import axe_playwright_python
+
+    return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
+
+
 @dataclass
 class Visit:
     """A page in the browser, and what came of opening it."""

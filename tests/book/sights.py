@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import axe_playwright_python
-from browser import Visit
+from browser import Visit, axe
 
-AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
 LOOKS = ((1280, "light"), (390, "light"), (390, "dark"), (1280, "dark"))
 
@@ -91,7 +88,7 @@ def see(visit: Visit) -> Sight:
     sight = Sight(visit, list(visit.requests), menu.strip('"'), [])
     page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
     page.evaluate(SAME_TOKENS_ONCE)
-    page.evaluate(AXE.read_text("utf-8"))
+    page.evaluate(axe())
     for width, scheme in LOOKS:
         if sight.looks:
             dress(page, width, scheme)

@@ -1,16 +1,14 @@
 """All explorables in a browser: by mouse, by touch, by keyboard, by screen reader."""
 
 import itertools
-from pathlib import Path
 
-import axe_playwright_python
 import pytest
+from browser import axe
 from explorable_page import NUMBER, QUIZ, run_line, settled, shown
 from specimen import DRAGGED, SPECIMENS, settings
 
 from gpkl_lib.explore import TwoViews
 
-AXE = Path(axe_playwright_python.__file__).parent / "axe.min.js"
 EVERY = pytest.mark.parametrize("name", SPECIMENS)
 HANDLES = pytest.mark.parametrize("name", DRAGGED)
 pytestmark = pytest.mark.browser
@@ -166,7 +164,7 @@ def test_axe_finds_nothing(stage, theme, width):
     visit.page.get_by_role("button", name="log 2").click()
     visit.page.get_by_role("button", name="1").last.click()
     visit.page.get_by_role("button", name="Check").click()
-    visit.page.add_script_tag(content=AXE.read_text("utf8"))
+    visit.page.add_script_tag(content=axe())
     found = visit.page.evaluate("axe.run('main')")
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found["violations"]] == []
 
