@@ -119,6 +119,9 @@ class Derivation:
         body = " \\\\[4pt]\n".join(lines)
         return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
+    def __repr__(self) -> str:
+        return f"Derivation({self.title!r}, {len(self.steps)} steps)"
+
     def _repr_latex_(self) -> str:
         return f"$$\n{self.latex()}\n$$"
 

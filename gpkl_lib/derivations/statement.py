@@ -181,6 +181,9 @@ class Statement:
             return [f"{head[0]} &{rest[0]}", *(f"&{line}" for line in rest[1:])]
         return [f"& {head[0]}", *(rf"& \quad {line}" for line in head[1:]), *(f"& {line}" for line in rest)]
 
+    def __repr__(self) -> str:
+        return f"Statement({self.sides[0]} {' '.join(f'{r} {e}' for r, e in zip(self.relations, self.sides[1:], strict=True))})"
+
     def _repr_latex_(self) -> str:
         return f"$$\n{self.latex()}\n$$"
 

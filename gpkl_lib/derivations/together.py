@@ -30,6 +30,9 @@ class Together:
         """Check every part."""
         return Findings(self.latex(), tuple(part.check() for part in self.parts))
 
+    def __repr__(self) -> str:
+        return f"Together({', '.join(map(repr, self.parts))})"
+
     def _repr_latex_(self) -> str:
         return f"$$\n{self.latex()}\n$$"
 

@@ -54,6 +54,9 @@ def test_the_record_is_complete_and_says_where_it_is_from() -> None:
         assert row["seconds"] > 0
         assert row["steps"] == list(range(0, 401, 10))
         assert min(row["loss"]) >= normalized_scale_bound(row["classes"], row["scale"]) * (1 - 1e-4)  # five digits
+    torch_of_record = {row["provenance"]["versions"]["torch"].partition("+")[0] for row in rows}
+    if torch_of_record != {torch.__version__.partition("+")[0]}:
+        pytest.skip(f"torch {torch.__version__} draws other clusters than {torch_of_record}, of the record")
     for seed in range(5):
         parts = clusters(seed=seed)
         data = hashlib.sha256(b"".join(t.numpy().tobytes() for part in parts for t in part)).hexdigest()

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from gpkl_lib import cli
 from gpkl_lib.chapters.recorders import RECORDERS
@@ -26,7 +27,11 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "book/_results"
 BESIDE = ROOT.parent / "shared" / "data"
 RECIPES = {path.stem: read_recipe(path) for path in sorted(RESULTS.glob("*.toml"))}
-COMPARED = [name for name, recipe in RECIPES.items() if recipe.recorder == COMPARE]
+COMPARED = [
+    pytest.param(name, marks=[pytest.mark.pretrained] * bool(recipe.links))
+    for name, recipe in RECIPES.items()
+    if recipe.recorder == COMPARE
+]
 MEASURED = {"milliseconds", "peak_mib", "median_ms", "median_mib", "processes", "skipped"}
 
 read_once = functools.cache(read_corpus)
@@ -152,6 +157,8 @@ def test_a_recorder_asks_for_the_rows_of_its_record_and_no_other(name: str, read
         keys = [identity(entry.settings) for entry in entries(recipe)]
     except CorpusError as error:
         pytest.skip(f"a corpus is not at hand: {error}")
+    if name == "normface" and torch.__version__.partition("+")[0] not in str(recorded(name)):
+        pytest.skip(f"torch {torch.__version__} draws other clusters than the torch of the record")
     assert sorted(keys) == sorted(recorded(name))
 
 
