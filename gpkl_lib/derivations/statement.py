@@ -182,7 +182,8 @@ class Statement:
         return [f"& {head[0]}", *(rf"& \quad {line}" for line in head[1:]), *(f"& {line}" for line in rest)]
 
     def __repr__(self) -> str:
-        return f"Statement({self.sides[0]} {' '.join(f'{r} {e}' for r, e in zip(self.relations, self.sides[1:], strict=True))})"
+        links = (f" {relation} {side}" for relation, side in zip(self.relations, self.sides[1:], strict=True))
+        return f"Statement({self.sides[0]}{''.join(links)})"
 
     def _repr_latex_(self) -> str:
         return f"$$\n{self.latex()}\n$$"
