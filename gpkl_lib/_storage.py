@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import warnings
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from torch import Tensor
 
 Row = dict[str, Any]
 CURRENT, PREVIOUS = "state.safetensors", "previous.safetensors"
+METADATA = "gpkl"
+"""The one key of a file's metadata, under which stand those of its writer and the checksum, as JSON."""
 
 
 class CheckpointError(RuntimeError):
@@ -42,11 +44,15 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Replace `path` by a safetensors file with these tensors and a checksum, in one step. Errors as `write_text`."""
+    """Replace `path` by a safetensors file with these tensors and their digest, in one step. Errors as `write_text`.
+
+    Equal contents give equal bytes: safetensors sorts the tensors, but not the keys of its metadata, so there is one.
+    """
     partial = _partial(path)
     plain = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+    header = json.dumps({"metadata": dict(metadata), "sha256": digest(plain, metadata)}, sort_keys=True)
     try:
-        save_file(plain, partial, metadata={**metadata, "crc32": _checksum(plain)})
+        save_file(plain, partial, metadata={METADATA: header})
         _publish(partial, path)
     except (OSError, SafetensorError) as error:
         partial.unlink(missing_ok=True)
@@ -60,12 +66,26 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (no iterator)
-            metadata = dict(file.metadata() or {})
-    except (OSError, SafetensorError, ValueError) as error:
+            header = json.loads((file.metadata() or {}).get(METADATA, "{}"))
+        metadata, expected = header.get("metadata"), header.get("sha256")
+    except (OSError, SafetensorError, ValueError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{path} is damaged or no safetensors file: {error}") from error
-    if metadata.get("crc32", "") != _checksum(tensors):
+    if not isinstance(metadata, dict) or not isinstance(expected, str):
+        raise CheckpointError(f"{path} is damaged, or not of this version: it lacks its checksum")
+    if expected != digest(tensors, metadata):
         raise CheckpointError(f"{path} is damaged: its contents do not match their checksum")
     return tensors, metadata
+
+
+def digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """The sha256 of metadata and tensors: names, dtypes, shapes and values, wherever and however they are kept."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        plain = tensor.detach().cpu().contiguous()
+        found.update(json.dumps([name, str(plain.dtype), list(plain.shape)]).encode())
+        found.update(plain.view(-1).view(torch.uint8).numpy().data)
+    found.update(json.dumps(metadata, sort_keys=True).encode())
+    return found.hexdigest()
 
 
 def save_checkpoint(folder: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
@@ -88,10 +108,13 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | 
     for path in present:
         try:
             tensors, metadata = read_tensors(path)
-            state = json.loads(metadata["state"])
-        except (CheckpointError, KeyError) as error:
-            faults.append(str(error) if isinstance(error, CheckpointError) else f"{path} holds no training state")
+        except CheckpointError as error:
+            faults.append(str(error))
             continue
+        if "state" not in metadata:
+            faults.append(f"{path} holds no training state")
+            continue
+        state = json.loads(metadata["state"])  # whole, by its checksum
         if faults:
             warnings.warn(f"{faults[0]}; going back to {path}, step {state.get('step')}", stacklevel=2)
         return tensors, state
@@ -109,7 +132,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is damaged: {error}") from error
     if not isinstance(value, dict):
         raise CheckpointError(f"{path} is damaged: expected a JSON object, got {type(value).__name__}")
@@ -127,15 +150,16 @@ def read_rows(path: Path, *, unfinished: bool = False) -> list[Row]:
         FileNotFoundError: no such file.
         ValueError: "file:line: ..." on a line that is not a JSON object.
     """
-    lines = path.read_text(encoding="utf-8").split("\n")  # no splitlines: JSON may hold U+2028, which is a line to it
+    lines = path.read_bytes().split(b"\n")  # no splitlines: JSON may hold U+2028, which is a line to it
     if unfinished or not lines[-1]:
         del lines[-1]
     rows: list[Row] = []
     for number, line in enumerate(lines, 1):
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{path}:{number}: expected one JSON object a line, got {line[:40]!r} ({error})") from None
+            row = json.loads(line.decode())
+        except (ValueError, RecursionError) as error:
+            start = line.decode(errors="replace")[:40]
+            raise ValueError(f"{path}:{number}: expected one JSON object a line, got {start!r} ({error})") from None
         if not isinstance(row, dict):
             raise ValueError(f"{path}:{number}: expected a JSON object, got {type(row).__name__}")
         rows.append(row)
@@ -195,7 +219,11 @@ def locked(path: Path) -> Iterator[None]:
     except Timeout:
         raise BlockingIOError(errno.EAGAIN, "another process holds the lock", str(path)) from None
     with held:
-        yield
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # Windows removes no open file
+                path.unlink()
 
 
 def _line(row: Mapping[str, Any]) -> str:
@@ -220,11 +248,3 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _checksum(tensors: Mapping[str, Tensor]) -> str:
-    value = 0
-    for name in sorted(tensors):
-        value = zlib.crc32(name.encode(), value)
-        value = zlib.crc32(tensors[name].contiguous().view(-1).view(torch.uint8).numpy().data, value)
-    return f"{value:08x}"

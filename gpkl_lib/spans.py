@@ -46,22 +46,29 @@ def decode_spans(
 
 
 def decode_projection(
-    query: Tensor, key: Tensor, types: Sequence[str], attention_mask: Tensor | None = None, *, threshold: float = 0.0
+    query: Tensor,
+    key: Tensor,
+    types: Sequence[str],
+    attention_mask: Tensor | None = None,
+    *,
+    threshold: float = 0.0,
+    max_length: int | None = None,
 ) -> list[list[Span]]:
     """`decode_spans` of the scores q_i . k_j, which are computed in blocks and never held all at once.
 
     Args:
         query, key: (B, H, L, d), as the `project` of the heads gives them.
         types, attention_mask, threshold: those of `decode_spans`.
+        max_length: tokens of the longest span to look for; None for any.
 
     Returns:
-        What `decode_spans` returns.
+        What `decode_spans` returns, without spans longer than max_length.
 
     Raises:
         TypeError: query or key not floating point.
         ValueError: query, key or attention_mask of another shape, types of another length, NaN as the score of a span.
     """
-    cells = cells_above(query, key, attention_mask=attention_mask, threshold=threshold)
+    cells = cells_above(query, key, attention_mask=attention_mask, threshold=threshold, max_length=max_length)
     if len(types) != query.shape[1]:
         raise ValueError(f"types must name all {query.shape[1]} heads, got {len(types)} names")
     return _named(cells, types, query.shape[0])

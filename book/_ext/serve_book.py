@@ -17,6 +17,14 @@ class Pages(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
 
+    def send_head(self) -> Any:
+        """Open the file, or answer that there is none: no path holds a NUL."""
+        try:
+            return super().send_head()
+        except ValueError:
+            self.send_error(404)
+            return None
+
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """Send the site's 404 page where it has one."""
         page = Path(self.directory) / "404.html"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import warnings
@@ -13,7 +14,7 @@ from gpkl_lib.cli.inputs import UsageError
 from gpkl_lib.cli.parser import build_parser
 from gpkl_lib.cli.recipes import COMPARE, Recipe, flags, options, read_recipe, steps
 from gpkl_lib.corpora import CorpusError
-from gpkl_lib.training import TrainingError
+from gpkl_lib.training import LearningWarning, TrainingError
 
 __all__ = ["COMPARE", "Recipe", "UsageError", "build_parser", "flags", "main", "options", "read_recipe"]
 
@@ -33,8 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     arguments = build_parser().parse_args(words)
     try:
+        _check_words(arguments, words)
         with warnings.catch_warnings():
             warnings.showwarning = _one_line
+            warnings.simplefilter("always", LearningWarning)
             for step, spelt in steps(arguments, words):
                 RUN[step.command](step, spelt)
     except BrokenPipeError:  # the reader of a pipe, `head` say, has had enough
@@ -42,10 +45,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UsageError, CorpusError, CheckpointError, TrainingError, ModuleNotFoundError, OSError) as error:
         print(f"gpkl {arguments.command}: {error}", file=sys.stderr)
         return 2
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        hint = "try a smaller --batch-size, fewer --jobs, shorter sentences"
+        print(f"gpkl {arguments.command}: out of memory ({str(error).strip()[:200]}); {hint}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print(f"\ngpkl {arguments.command}: interrupted{commands.how_to_resume(arguments)}", file=sys.stderr)
         return 130
     return 0
+
+
+def _check_words(arguments: argparse.Namespace, words: Sequence[str]) -> None:
+    """Refuse what no file name can hold, and an encoding that Python does not have."""
+    if any("\0" in word for word in words):
+        raise UsageError("an argument holds a NUL character")
+    encoding = getattr(arguments, "encoding", "utf-8")
+    try:
+        "a".encode(encoding)
+    except (LookupError, UnicodeError):
+        raise UsageError(f"--encoding {encoding} is not known; utf-8, utf-16, gb18030, latin-1 are") from None
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Whether it is that: the allocator of a CPU says so in words alone."""
+    words = ("can't allocate memory", "not enough memory", "out of memory", "size calculation overflowed")
+    return isinstance(error, MemoryError) or any(each in str(error) for each in words)
 
 
 def _one_line(message: Warning | str, *_: object, **__: object) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import math
 import os
 import shlex
 import sys
@@ -14,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from gpkl_lib._storage import read_json, read_rows, write_text
+from gpkl_lib._storage import locked, read_json, read_rows, write_text
 from gpkl_lib.cli import inputs
 from gpkl_lib.cli.inputs import UsageError
 from gpkl_lib.cli.parser import given
@@ -29,6 +31,7 @@ from gpkl_lib.experiments import (
     grid,
     groups,
     history_table,
+    remarks,
     score_record,
     scores_table,
     show,
@@ -38,7 +41,18 @@ from gpkl_lib.experiments import (
     compare as run_trials,
 )
 from gpkl_lib.tagger import DESCRIPTION, Tagger
-from gpkl_lib.training import BEST, METHODS, SCORES, TrainingConfig, evaluate, fit, own_settings
+from gpkl_lib.training import (
+    BEST,
+    CONFIG,
+    LOCK,
+    METHODS,
+    SCORES,
+    TrainingConfig,
+    evaluate,
+    fit,
+    holds_training,
+    own_settings,
+)
 
 ARGUMENTS = "arguments.json"
 NOT_RECORDED = ("command", "output", "resume")
@@ -69,8 +83,12 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> None:
             output=folder,
             resume=arguments.resume,
         )
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    except Exception as error:
+        if is_main and not arguments.resume:
+            _give_back(folder)
+        if isinstance(error, ValueError):
+            raise _usage(error, arguments) from error
+        raise
     if not is_main:
         return
     scores = {part: evaluate(tagger, corpus) for part, corpus in task.parts().items() if part != "train"}
@@ -111,10 +129,12 @@ def compare(arguments: argparse.Namespace, words: Sequence[str]) -> None:
             f"another gpkl compare is writing to {output}; wait for it or choose another --output"
         ) from None
     except ValueError as error:
-        raise UsageError(str(error)) from error
+        raise _usage(error, arguments) from error
     rows = read_rows(output)  # those of earlier calls as well
     for group in groups(rows):
         show(comparison_table(summarise(group), group))
+    for sentence in remarks(rows):
+        _say(sentence)
     picture = output.with_suffix(".png")
     comparison_figure(rows).savefig(picture, dpi=120)
     _say(f"rows: {output}; figure: {picture}")
@@ -122,6 +142,8 @@ def compare(arguments: argparse.Namespace, words: Sequence[str]) -> None:
 
 def predict(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     """Write the spans that a tagger finds in a file: `gpkl predict`."""
+    if math.isnan(arguments.threshold):
+        raise UsageError("--threshold must be a number, got nan")
     tagger = _load(arguments)
     sentences = inputs.sentences(arguments)
     found = tagger.predict(sentences, batch_size=arguments.batch_size, threshold=arguments.threshold)
@@ -167,7 +189,14 @@ def _config(arguments: argparse.Namespace) -> TrainingConfig:
     try:
         return TrainingConfig(**{name: getattr(arguments, name) for name in names})
     except ValueError as error:
-        raise UsageError(f"--{str(error).replace('_', '-', 1)}") from error
+        raise _usage(error, arguments) from error
+
+
+def _usage(error: ValueError, arguments: argparse.Namespace) -> UsageError:
+    """The error of a value out of its range, by the name of the argument that gave it."""
+    name, must, wanted = str(error).partition(" must ")
+    flags = [flag for flag in (name, name + "s") if hasattr(arguments, flag)]
+    return UsageError(f"--{flags[0].replace('_', '-')}{must}{wanted}" if must and flags else str(error))
 
 
 def _check_sources(methods: Sequence[str], arguments: argparse.Namespace) -> None:
@@ -193,7 +222,10 @@ def _with_seed(trial: Trial, seed: int, arguments: argparse.Namespace) -> Trial:
 
 
 def _model(arguments: argparse.Namespace) -> ModelConfig:
-    return ModelConfig(arguments.encoder, arguments.head, arguments.hidden_size, arguments.dropout)
+    try:
+        return ModelConfig(arguments.encoder, arguments.head, arguments.hidden_size, arguments.dropout)
+    except ValueError as error:
+        raise _usage(error, arguments) from error
 
 
 def _folder(arguments: argparse.Namespace) -> Path:
@@ -206,11 +238,25 @@ def _claim(folder: Path, arguments: argparse.Namespace) -> None:
     """Make the folder of a new run and keep its arguments there; refuse one with anything in it."""
     if arguments.resume:
         return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} is not empty: add --resume to go on with its run, or choose another --output")
-    folder.mkdir(parents=True, exist_ok=True)
     kept = {name: value for name, value in vars(arguments).items() if name not in NOT_RECORDED}
-    write_text(folder / ARGUMENTS, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+    try:
+        with locked(folder / LOCK):  # of two that start at once, one has the folder
+            if {entry.name for entry in folder.iterdir()} - {CONFIG, LOCK}:
+                raise FileExistsError
+            write_text(folder / ARGUMENTS, json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+    except (BlockingIOError, FileExistsError):
+        raise UsageError(
+            f"{folder} is not empty: add --resume to go on with its run, or choose another --output"
+        ) from None
+
+
+def _give_back(folder: Path) -> None:
+    """Remove what a start that failed has left in its new folder, so that the next try may have it."""
+    if not holds_training(folder):
+        for name in (ARGUMENTS, CONFIG):
+            (folder / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # somebody has put something there
+            folder.rmdir()
 
 
 def _recorded(arguments: argparse.Namespace, words: Sequence[str]) -> argparse.Namespace:
@@ -227,7 +273,8 @@ def _recorded(arguments: argparse.Namespace, words: Sequence[str]) -> argparse.N
             raise UsageError(
                 f"{folder} was started with {flag} {kept.get(name)}, not {value}: leave {flag} out to resume"
             )
-    return argparse.Namespace(**{**kept, **typed}, command="train", output=str(folder), resume=True)
+    of_the_run = {**vars(arguments), **kept, **typed, "output": str(folder), "resume": True}
+    return argparse.Namespace(**of_the_run)
 
 
 def _load(arguments: argparse.Namespace) -> Tagger:

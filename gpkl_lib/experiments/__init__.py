@@ -4,7 +4,7 @@ from gpkl_lib._storage import read_rows
 from gpkl_lib.experiments.plots import comparison_figure
 from gpkl_lib.experiments.records import identity, provenance
 from gpkl_lib.experiments.runner import compare, run_trial, score_record
-from gpkl_lib.experiments.summary import MethodSummary, groups, label, summarise
+from gpkl_lib.experiments.summary import MethodSummary, groups, label, remarks, summarise
 from gpkl_lib.experiments.tables import comparison_table, history_table, scores_table, show
 from gpkl_lib.experiments.teachers import Teacher
 from gpkl_lib.experiments.trials import ModelConfig, Task, Trial, best_on_dev, grid
@@ -26,6 +26,7 @@ __all__ = [
     "label",
     "provenance",
     "read_rows",
+    "remarks",
     "run_trial",
     "score_record",
     "scores_table",

@@ -13,8 +13,10 @@ import shutil
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +28,7 @@ from gpkl_lib._storage import Row, append_row, locked, read_rows, repair
 from gpkl_lib.experiments.records import identity, provenance
 from gpkl_lib.experiments.trials import ModelConfig, Task, Trial, best_on_dev, grid
 from gpkl_lib.spans import SpanScores
-from gpkl_lib.training import evaluate, fit
+from gpkl_lib.training import LearningWarning, TrainingError, evaluate, fit
 
 __all__ = ["ModelConfig", "Task", "Trial", "best_on_dev", "compare", "grid", "run_trial", "score_record"]
 
@@ -51,6 +53,7 @@ def compare(
     Raises:
         ValueError: a broken line in `output` that is not its last.
         BlockingIOError: another process is writing to `output`.
+        TrainingError: a process of several jobs was killed.
     """
     folder = output.with_name(output.name + ".runs")
     keys = [identity(trial.settings()) for trial in trials]
@@ -85,17 +88,19 @@ def run_trial(trial: Trial, folder: Path) -> Row:
     resumed, began = folder.exists(), time.process_time()
     tagger = trial.model.build(trial.task, trial.config.seed)
     teacher = trial.taught_by
-    history = fit(
-        tagger,
-        trial.task.train,
-        trial.task.dev,
-        config=trial.config,
-        unlabelled=trial.unlabelled,
-        teacher=None if teacher is None else teacher.load(),
-        output=folder,
-        resume=resumed,
-        progress=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LearningWarning)  # the comparison says it of all its runs
+        history = fit(
+            tagger,
+            trial.task.train,
+            trial.task.dev,
+            config=trial.config,
+            unlabelled=trial.unlabelled,
+            teacher=None if teacher is None else teacher.load(),
+            output=folder,
+            resume=resumed,
+            progress=False,
+        )
     scores = {
         part: score_record(evaluate(tagger, corpus)) for part, corpus in trial.task.parts().items() if part != "train"
     }
@@ -149,6 +154,11 @@ def _results(missing: dict[str, Trial], folder: Path, jobs: int) -> Iterator[tup
             futures = {pool.submit(run_trial, trial, folder / key): key for key, trial in missing.items()}
             for future in as_completed(futures):
                 yield futures[future], future.result()
+        except BrokenProcessPool:
+            raise TrainingError(
+                "a process was killed, most often for want of memory; what is finished is kept, and the same "
+                f"comparison goes on from there: start it again, with fewer jobs than {jobs} if memory is short"
+            ) from None
         finally:
             pool.shutdown(cancel_futures=True)
 

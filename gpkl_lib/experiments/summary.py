@@ -139,6 +139,34 @@ def _tuning(grid: Sequence[dict[int, Row]], seeds: set[int]) -> tuple[int, int]:
     return sum(shared <= runs.keys() for runs in grid), len(shared)
 
 
+def remarks(rows: Sequence[Row]) -> list[str]:
+    """A sentence, with what to try, for each sign that runs learnt nothing or that the best weight was not offered."""
+    said = []
+    for group in groups(rows):
+        corpus = group[0]["corpus"]["name"]
+        found = variants(group)
+        for method in dict.fromkeys(variant.label for variant in found):
+            runs = [row for variant, of in found.items() if variant.label == method for row in of.values()]
+            if not any(max(row["history"]["f1"]) for row in runs):
+                said.append(
+                    f"{corpus}: no run of {method} found a span of dev: its F1 compares nothing; try more epochs, a "
+                    "higher learning rate or a smaller weight, and see whether train and dev are labelled alike"
+                )
+            known = METHODS.get(runs[0]["config"]["method"])
+            idle = [row for row in runs if known and known.needs == "unlabelled" and 0 in row["history"]["divergence"]]
+            if idle:
+                said.append(
+                    f"{corpus}: in {len(idle)} of {len(runs)} runs of {method} there was an epoch without a sure span, "
+                    "in which unlabelled sentences taught nothing; try lower thresholds"
+                )
+        offered = {method: {v.alpha for v in found if v.label == method} for method in {v.label for v in found}}
+        chosen = {each.method: each.alpha for each in summarise(group) if len(offered[each.method]) > 1}
+        if chosen and all(alpha == min(offered[method]) for method, alpha in chosen.items()):
+            weights = ", ".join(f"{alpha:g} of {method}" for method, alpha in chosen.items())
+            said.append(f"{corpus}: dev chose the smallest weight on offer ({weights}): try smaller ones as well")
+    return said
+
+
 def f1_by_seed(runs: Mapping[int, Row], part: str) -> dict[int, float]:
     """F1 on "dev" or "test" by seed; rows without that part are left out."""
     return {seed: row[part]["f1"] for seed, row in sorted(runs.items()) if row[part]}

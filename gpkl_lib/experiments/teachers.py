@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpkl_lib._storage import CheckpointError, Row
+from gpkl_lib._storage import CheckpointError, Row, digest, read_tensors
 from gpkl_lib.corpora import Corpus, contents
 from gpkl_lib.tagger import DESCRIPTION, WEIGHTS, Tagger
 from gpkl_lib.training import BEST, evaluate
@@ -29,18 +28,18 @@ class Teacher:
 
     @property
     def weights(self) -> str:
-        """sha256 of the file of its weights. Raises CheckpointError if there is none."""
+        """The tagger's `digest`, by its file alone. Raises CheckpointError if there is none."""
         file = self.place / WEIGHTS
         if not file.is_file():
             raise CheckpointError(f"no teacher in {self.folder} ({WEIGHTS} is missing); gpkl train makes one")
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        return digest(*read_tensors(file))
 
     def load(self) -> Tagger:
         """The tagger, in evaluation mode. Raises CheckpointError as `Tagger.load`."""
         return Tagger.load(self.place)
 
     def record(self, parts: Mapping[str, Corpus]) -> Row:
-        """Folder, sha256 of the weights, number of parameters, and F1 on the "dev" and "test" among `parts`."""
+        """Folder, digest of the weights, number of parameters, and F1 on the "dev" and "test" among `parts`."""
         scored = {part: corpus for part, corpus in parts.items() if part != "train"}
         key = " ".join([self.weights, *(contents(corpus) for corpus in scored.values())])
         if key not in _records:

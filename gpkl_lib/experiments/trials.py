@@ -62,6 +62,10 @@ class ModelConfig:
     hidden_size: int = 200
     dropout: float = 0.4
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.dropout < 1:  # a NaN would name a run before an encoder could refuse it
+            raise ValueError(f"dropout must lie in [0, 1), got {self.dropout}")
+
     def build(self, task: Task, seed: int) -> Tagger:
         """A tagger for the task; `seed` alone decides its first weights, so that methods start as pairs."""
         if self.encoder != "scratch":
@@ -83,7 +87,7 @@ class Trial:
         """The whole configuration as JSON; `identity` of it names the run.
 
         What a method does not use stays out of it: without uda the unlabelled sentences, without distillation the
-        teacher (the sha256 of its weights).
+        teacher (its digest).
         """
         config = {name: value for name, value in self.config.settings().items() if name not in UNNAMED}
         if self.unlabelled is not None:

@@ -12,12 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from gpkl_lib._optional import optional
 from gpkl_lib.corpora import Batch, Sentence, length_mask, positive_cells
 
 TOKENIZER = "tokenizer"
+DATA_ALONE = {"trust_remote_code": False, "use_safetensors": True}
+"""No code of a stranger's runs, and none hides in a pickle: without these words transformers asks, or reads one."""
+CODE = ("auto_map", "attn_implementation", "_attn_implementation", "experts_implementation", "quantization_config")
+"""Settings of an encoder that name code to be fetched or modules to be replaced: never followed."""
 
 
 class PretrainedEncoder(nn.Module):
@@ -58,10 +63,12 @@ class PretrainedEncoder(nn.Module):
         source, local = str(name_or_path), Path(name_or_path).is_dir()
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(
-                source, local_files_only=local, add_prefix_space=True
+                source, local_files_only=local, add_prefix_space=True, trust_remote_code=False
             )
-            model = transformers.AutoModel.from_pretrained(source, local_files_only=local, dtype=torch.float32)
-        except (OSError, ValueError, KeyError) as error:
+            model = transformers.AutoModel.from_pretrained(
+                source, local_files_only=local, dtype=torch.float32, **DATA_ALONE
+            )
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
             kind = "folder" if local else "hub name (there is no such folder)"
             raise ValueError(f"no encoder could be loaded from the {kind} {source!r}: {error}") from error
         return cls(model, tokenizer)
@@ -155,14 +162,23 @@ class PretrainedEncoder(nn.Module):
 
     @classmethod
     def from_description(cls, settings: dict[str, Any], folder: Path) -> PretrainedEncoder:
-        """The encoder with weights still to be loaded, and the tokenizer of `save_files`."""
+        """The encoder with weights still to be loaded, and the tokenizer of `save_files`; nothing in either is run."""
         transformers = optional("transformers", "transformers", "a tagger with a pretrained encoder")
-        config = transformers.AutoConfig.for_model(**settings.pop("config"))
+        config = transformers.AutoConfig.for_model(**_without_code(settings.pop("config")))
         try:
-            tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder / TOKENIZER), local_files_only=True)
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
+                str(folder / TOKENIZER), local_files_only=True, trust_remote_code=False
+            )
         except OSError as error:
             raise ValueError(f"no tokenizer in {folder / TOKENIZER}: {error}") from error
-        return cls(transformers.AutoModel.from_config(config), tokenizer, **settings)
+        return cls(transformers.AutoModel.from_config(config, trust_remote_code=False), tokenizer, **settings)
+
+
+def _without_code(settings: Any) -> Any:
+    """Settings, and those within them, without the ones that name CODE."""
+    if not isinstance(settings, dict):
+        return settings
+    return {name: _without_code(value) for name, value in settings.items() if name not in CODE}
 
 
 def _special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:

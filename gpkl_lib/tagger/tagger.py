@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import warnings
@@ -12,8 +13,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.overrides import TorchFunctionMode
 
-from gpkl_lib._storage import CheckpointError, read_tensors, write_tensors, write_text
+from gpkl_lib._storage import CheckpointError, digest, read_tensors, write_tensors, write_text
 from gpkl_lib.consistency import ConsistencyLoss
 from gpkl_lib.corpora import Batch, Sentence, Vocabulary, batches
 from gpkl_lib.global_pointer import EfficientGlobalPointer, GlobalPointer
@@ -165,13 +168,14 @@ class Tagger(nn.Module):
             warn: say in a UserWarning what the encoder could not be shown as it stands.
 
         Raises:
-            ValueError: batch_size below 1.
+            ValueError: batch_size below 1, a threshold that is no number.
         """
+        if math.isnan(threshold):
+            raise ValueError(f"threshold must be a number, got {threshold}")
         if warn:
             self.warn_of_oddities(sentences)
         order = sorted(range(len(sentences)), key=lambda index: len(sentences[index]))
         places = iter(order)
-        longest = math.inf if self.max_span_length is None else self.max_span_length
         found: list[list[Span]] = [[] for _ in sentences]
         training = self.training
         self.eval()
@@ -180,8 +184,9 @@ class Tagger(nn.Module):
                 batch = self.collate(group, labels=False).to(self.device)
                 with torch.no_grad():
                     query, key = self.project(batch)
-                for spans in decode_projection(query, key, self.types, batch.attention_mask, threshold=threshold):
-                    found[next(places)] = [span for span in spans if span[2] - span[1] <= longest]
+                limits: dict[str, Any] = {"threshold": threshold, "max_length": self.max_span_length}
+                for spans in decode_projection(query, key, self.types, batch.attention_mask, **limits):
+                    found[next(places)] = spans
         finally:
             self.train(training)
         return found
@@ -210,7 +215,11 @@ class Tagger(nn.Module):
 
     def fingerprint(self) -> str:
         """sha256 of `description`: equal for taggers that can exchange weights."""
-        return _digest(self._text())
+        return _sha256(self._text())
+
+    def digest(self) -> str:
+        """sha256 of description and weights, whatever file they are in: equal for taggers that score alike."""
+        return digest(self.state_dict(), {"tagger": self.fingerprint()})
 
     def _text(self) -> str:
         return json.dumps(self.description(), ensure_ascii=False, indent=1) + "\n"
@@ -231,26 +240,22 @@ class Tagger(nn.Module):
     def load(cls, folder: str | Path) -> Tagger:
         """What `save` wrote, on the CPU, in evaluation mode. Needs no network and no other folder.
 
+        The folder may be a stranger's: no code in it runs, and a description that asks for other weights than lie
+        beside it is refused before it costs memory.
+
         Raises:
             CheckpointError: the folder is missing, damaged, or holds something else; the message says which file.
         """
         folder = Path(folder)
-        value, digest = _read_description(folder)
+        value, fingerprint = _read_description(folder)
         tensors, metadata = read_tensors(folder / WEIGHTS)
-        if metadata.get("tagger") != digest:
+        if metadata.get("tagger") != fingerprint:
             raise CheckpointError(f"{folder}: {WEIGHTS} and {DESCRIPTION} are not of one tagger; save it again")
-        try:
-            settings = dict(value["encoder"])
-            kind = settings.pop("kind")
-            encoder = ENCODERS[kind].from_description(settings, folder)
-            tagger = cls(encoder, value["types"], head=value["head"], head_size=value["head_size"])
-            tagger.max_span_length = value["max_span_length"]
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{folder / DESCRIPTION} does not describe a tagger: {error!r}") from error
-        try:
-            tagger.load_state_dict(tensors)
-        except RuntimeError as error:
-            raise CheckpointError(f"{folder / WEIGHTS} does not fit {DESCRIPTION}: {error}") from error
+        _check_shapes(value, tensors, folder)
+        tagger = _described(value, folder)
+        tagger.load_state_dict(tensors)
+        if not all(tensor.isfinite().all() for tensor in tensors.values()):
+            raise CheckpointError(f"{folder / WEIGHTS} holds weights that are not finite: its training diverged")
         return tagger.eval()
 
 
@@ -258,6 +263,63 @@ ENCODERS: dict[str, type[WordEncoder] | type[PretrainedEncoder]] = {
     "words": WordEncoder,
     "pretrained": PretrainedEncoder,
 }
+
+
+def _described(value: dict[str, Any], folder: Path) -> Tagger:
+    """The tagger of a description, with weights still to be loaded."""
+    try:
+        types, longest, settings = value["types"], value["max_span_length"], copy.deepcopy(value["encoder"])
+        if not isinstance(types, list) or not all(isinstance(name, str) for name in types):
+            raise ValueError(f"types must be a list of names, got {types!r}")
+        if longest is not None and (type(longest) is not int or longest < 1):
+            raise ValueError(f"max_span_length must be null or at least 1, got {longest!r}")
+        encoder = ENCODERS[settings.pop("kind")].from_description(settings, folder)
+        tagger = Tagger(encoder, types, head=value["head"], head_size=value["head_size"])
+    except (ModuleNotFoundError, CheckpointError):
+        raise
+    except Exception as error:  # what the libraries that build raise at settings that nobody meant is theirs to choose
+        raise CheckpointError(f"{folder / DESCRIPTION} does not describe a tagger: {error!r}") from error
+    tagger.max_span_length = longest
+    return tagger
+
+
+def _check_shapes(value: dict[str, Any], tensors: dict[str, Tensor], folder: Path) -> None:
+    """Raise CheckpointError unless the weights are those of the description.
+
+    The tagger is built without memory, on the device "meta"; a description of more weights than there are is given up
+    on the way, for a hundred thousand layers take minutes even so.
+    """
+    misfit, registered = f"{folder / WEIGHTS} does not fit {DESCRIPTION}", 0
+
+    def count(*_: object) -> None:
+        nonlocal registered
+        registered += 1
+        if registered > 2 * len(tensors) + 100:  # an encoder makes some that it then drops
+            raise CheckpointError(f"{misfit}: that asks for more than the {len(tensors)} tensors there are")
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        with torch.device("meta"), _Unfilled():
+            described = {name: tensor.shape for name, tensor in _described(value, folder).state_dict().items()}
+    finally:
+        hook.remove()
+    for name in sorted(described.keys() | tensors.keys()):
+        wanted, there = described.get(name), tensors[name].shape if name in tensors else None
+        if wanted != there:
+            raise CheckpointError(f"{misfit}: {name} should have shape {_shape(wanted)}, has {_shape(there)}")
+
+
+class _Unfilled(TorchFunctionMode):
+    """Draws no numbers for new weights: on "meta" there is no room for them, and torch would import SymPy to see so."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """What the function gives, the tensor as it is where that is `normal_`."""
+        given = kwargs or {}
+        return given["tensor"] if function is nn.init.normal_ else function(*args, **given)
+
+
+def _shape(shape: torch.Size | None) -> str:
+    return "none" if shape is None else str(tuple(shape))
 
 
 def _read_description(folder: Path) -> tuple[dict[str, Any], str]:
@@ -268,12 +330,12 @@ def _read_description(folder: Path) -> tuple[dict[str, Any], str]:
     text = path.read_text(encoding="utf-8", errors="replace")
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is damaged: {error}") from error
     if not isinstance(value, dict) or value.get("format") != 1:
         raise CheckpointError(f'{path} is no tagger of this version (it should hold "format": 1)')
-    return value, _digest(text)
+    return value, _sha256(text)
 
 
-def _digest(text: str) -> str:
+def _sha256(text: str) -> str:
     return sha256(text.encode()).hexdigest()

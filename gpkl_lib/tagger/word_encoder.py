@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ class WordEncoder(nn.Module):
         sizes = {"word_size": word_size, "character_size": character_size, "hidden_size": hidden_size, "layers": layers}
         shares = {"dropout": dropout, "word_dropout": word_dropout}
         for name, value in sizes.items():
-            if value < 1 or (name == "hidden_size" and value % 2):
+            if not 1 <= value < 2**31 or (name == "hidden_size" and value % 2):
                 raise ValueError(f"{name} must be positive{' and even' if name == 'hidden_size' else ''}, got {value}")
         for name, share in shares.items():
             if not 0 <= share < 1:
@@ -57,7 +58,7 @@ class WordEncoder(nn.Module):
         self.words = nn.Embedding(vocabulary.num_words, word_size, padding_idx=PADDING)
         self.characters = nn.Embedding(vocabulary.num_characters, character_size, padding_idx=PADDING)
         self.spelling = nn.Conv1d(character_size, 2 * character_size, 3, padding=1)
-        sizes_in = [word_size + 2 * character_size] + [hidden_size] * (layers - 1)
+        sizes_in = chain([word_size + 2 * character_size], repeat(hidden_size, layers - 1))
         self.layers = nn.ModuleList(BidirectionalLSTM(size, hidden_size) for size in sizes_in)
         self.dropout = nn.Dropout(dropout)
 

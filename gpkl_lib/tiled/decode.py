@@ -11,7 +11,13 @@ from gpkl_lib.tiled.groups import BLOCK, groups_of
 
 
 def cells_above(
-    query: Tensor, key: Tensor, *, attention_mask: Tensor | None = None, threshold: float = 0.0, block: int = BLOCK
+    query: Tensor,
+    key: Tensor,
+    *,
+    attention_mask: Tensor | None = None,
+    threshold: float = 0.0,
+    max_length: int | None = None,
+    block: int = BLOCK,
 ) -> Tensor:
     """The spans with scores above `threshold`, without L x L scores.
 
@@ -19,6 +25,7 @@ def cells_above(
         query, key: (B, H, L, d), scores being q_i . k_j.
         attention_mask: (B, L), True or 1 for a real token; None if all are.
         threshold: 0 is what the multi-label cross-entropy trains for.
+        max_length: tokens of the longest span to look at, so that the work grows as L * max_length; None for any.
         block: largest number of scores to compute at a time (at least one row of one type is).
 
     Returns:
@@ -27,9 +34,11 @@ def cells_above(
 
     Raises:
         TypeError: query or key not floating point, or of two dtypes.
-        ValueError: shapes that do not fit, block below 1, NaN as the score of a span.
+        ValueError: shapes that do not fit, block or max_length below 1, NaN as the score of a span.
     """
     batch = check_projection(query, key, 1, 0.0, block)
+    if max_length is not None and max_length < 1:
+        raise ValueError(f"max_length must be None or at least 1, got {max_length}")
     real = token_mask(attention_mask, (batch, query.shape[2]), query.device)
     groups, rows = groups_of(real, query.shape[1], 1, block)
     found = [torch.empty(0, 4, dtype=torch.long, device=query.device)]
@@ -38,8 +47,11 @@ def cells_above(
         q, k, valid = query[part], key[part], real[group.sentences, : group.n]
         sentences = torch.tensor(group.sentences, device=query.device)
         for start in range(0, group.n, rows):
-            scores = torch.matmul(q[:, :, start : start + rows], k[:, :, start:].mT)
-            span = (valid[:, start : start + rows, None] & valid[:, None, start:]).triu()[:, None]
+            last = None if max_length is None else start + rows + max_length - 1  # column of the block's last row
+            scores = torch.matmul(q[:, :, start : start + rows], k[:, :, start:last].mT)
+            span = (valid[:, start : start + rows, None] & valid[:, None, start:last]).triu()[:, None]
+            if max_length is not None:
+                span = span.tril(max_length - 1)
             if (scores.isnan() & span).any():
                 raise ValueError("scores hold NaN; the model has diverged or a mask is missing")
             b, h, i, j = ((scores > threshold) & span).nonzero().unbind(1)

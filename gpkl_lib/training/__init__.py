@@ -1,9 +1,9 @@
 """Training a tagger: one loop for every method, its settings, its hooks, its history."""
 
 from gpkl_lib.training.config import TrainingConfig
-from gpkl_lib.training.folder import BEST, SCORES
+from gpkl_lib.training.folder import BEST, CONFIG, LOCK, SCORES, holds_training
 from gpkl_lib.training.history import FILE, History
-from gpkl_lib.training.loop import TrainingError, evaluate, fit, training_loss
+from gpkl_lib.training.loop import LearningWarning, TrainingError, evaluate, fit, training_loss
 from gpkl_lib.training.methods import METHODS, TWO_VIEWS, Method, Setting, Step, own_settings, register
 from gpkl_lib.training.methods.two_views import cross_entropy, rows
 from gpkl_lib.training.progress import Progress
@@ -11,12 +11,15 @@ from gpkl_lib.training.tiles import TILED_FROM, takes_tiles
 
 __all__ = [
     "BEST",
+    "CONFIG",
     "FILE",
+    "LOCK",
     "METHODS",
     "SCORES",
     "TILED_FROM",
     "TWO_VIEWS",
     "History",
+    "LearningWarning",
     "Method",
     "Progress",
     "Setting",
@@ -26,6 +29,7 @@ __all__ = [
     "cross_entropy",
     "evaluate",
     "fit",
+    "holds_training",
     "own_settings",
     "register",
     "rows",

@@ -100,6 +100,7 @@ class TrainingConfig:
             ("weight_decay", weight, 0 <= self.weight_decay < math.inf),
             ("gradient_clip", "None or positive", self.gradient_clip is None or self.gradient_clip > 0),
             ("patience", "None or positive", self.patience is None or self.patience >= 1),
+            ("seed", "a whole number of 64 bits", -(2**63) <= self.seed < 2**63),
             ("device", "one of auto, cpu, cuda, mps", self.device in ("auto", "cpu", "cuda", "mps")),
             ("mixed_precision", "one of auto, no, bf16", self.mixed_precision in ("auto", "no", "bf16")),
             ("checkpoint_seconds", weight, self.checkpoint_seconds >= 0),

@@ -6,7 +6,8 @@ config.json   history.jsonl   history.png   scores.json   best/   checkpoint/
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,23 @@ from gpkl_lib._storage import (
     CheckpointError,
     Row,
     load_checkpoint,
+    locked,
     read_json,
     read_tensors,
     save_checkpoint,
     write_text,
 )
-from gpkl_lib.tagger import WEIGHTS, Tagger
+from gpkl_lib.tagger import DESCRIPTION, WEIGHTS, Tagger
 from gpkl_lib.training.history import FILE, History
 
 CONFIG, SCORES, PICTURE, BEST, CHECKPOINT = "config.json", "scores.json", "history.png", "best", "checkpoint"
+LOCK = "lock"
 FREE = {"config.device", "config.checkpoint_seconds", "train.name", "dev.name"}  # may change when a run is resumed
+
+
+def holds_training(folder: Path) -> bool:
+    """Whether a run has left anything in its folder that was learnt; a start that failed has not."""
+    return (folder / CHECKPOINT).exists() or (folder / FILE).exists()
 
 
 class RunFolder:
@@ -35,6 +43,20 @@ class RunFolder:
         self.path = None if path is None else Path(path)
         self.writes = writes and path is not None
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other runs out of the folder, which is made; CheckpointError if one is in there."""
+        if not self.writes or self.path is None:
+            yield
+            return
+        try:
+            with locked(self.path / LOCK):
+                yield
+        except BlockingIOError as error:
+            raise CheckpointError(
+                f"another process is training in {self.path}; wait for it, or choose another output folder"
+            ) from error
+
     def check(self, asked: Mapping[str, Any], resume: bool) -> None:
         """Raise CheckpointError if the folder holds a run that is not to be resumed, or not the one `asked` for."""
         if self.path is None:
@@ -43,10 +65,12 @@ class RunFolder:
             return
         file = self.path / CONFIG
         if not file.exists():
-            if (self.path / FILE).exists() or (self.path / CHECKPOINT).exists():
+            if holds_training(self.path):
                 raise CheckpointError(f"{self.path} holds parts of a run but no {CONFIG}; choose another output folder")
             return
         if not resume:
+            if not holds_training(self.path):
+                return
             raise CheckpointError(f"{self.path} already holds a run: resume it, or choose another output folder")
         before, now = _flat(read_json(file)), _flat(json.loads(json.dumps(asked)))
         changed = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
@@ -58,9 +82,8 @@ class RunFolder:
                 )
 
     def start(self, asked: Mapping[str, Any]) -> None:
-        """Create the folder and note what was asked for, unless that stands there already."""
-        if self.writes and self.path is not None and not (self.path / CONFIG).exists():
-            self.path.mkdir(parents=True, exist_ok=True)
+        """Note what is asked for, unless there is something to go on with."""
+        if self.writes and self.path is not None and not holds_training(self.path):
             write_text(self.path / CONFIG, json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
 
     def load_checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
@@ -93,9 +116,11 @@ class RunFolder:
         elif self.writes and self.path is not None:
             (self.path / FILE).unlink(missing_ok=True)
 
-    def finish(self, history: History, scores: Mapping[str, Any]) -> None:
-        """Write scores.json and history.png."""
+    def finish(self, history: History, scores: Mapping[str, Any], tagger: Tagger) -> None:
+        """Write scores.json, history.png and, where a file of it was lost, the best tagger."""
         if self.writes and self.path is not None:
+            if not (self.path / BEST / DESCRIPTION).exists():
+                tagger.save(self.path / BEST)
             write_text(self.path / SCORES, json.dumps(scores, indent=1) + "\n")
             history.plot(self.path / PICTURE)
 

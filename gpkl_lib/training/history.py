@@ -9,6 +9,8 @@ from typing import Any
 from gpkl_lib._optional import optional
 from gpkl_lib._storage import CheckpointError, Row, append_row, read_rows, write_rows
 from gpkl_lib.palette import COLOURS, DASHES, MARKERS, PALETTE
+from gpkl_lib.training.config import TrainingConfig
+from gpkl_lib.training.methods import METHODS
 
 FILE = "history.jsonl"
 
@@ -25,8 +27,29 @@ class History:
 
     @property
     def best(self) -> Row:
-        """The row with the highest f1, the first of several. Raises ValueError if there is no row."""
+        """The row with the highest f1, the first of several. Raises ValueError if there is no row.
+
+        The dev loss does not decide among equals: it would cost a pass of its own, and records were made without it.
+        """
         return max(self.rows, key=lambda row: row["f1"])
+
+    def remarks(self, config: TrainingConfig) -> list[str]:
+        """A sentence, with what to try, for each sign in the rows that training with `config` taught nothing."""
+        method, epochs, said = METHODS[config.method], len(self.rows), []
+        if epochs and not any(row["f1"] for row in self.rows):
+            weight = ", a smaller alpha or a longer alpha_warmup" if method.factor else ""
+            said.append(
+                f"no span of dev was found in any of {epochs} epochs, so the weights are those of the first: try more "
+                f"epochs, a higher learning rate{weight}, and see whether train and dev are labelled alike"
+            )
+        idle = sum(row["divergence"] == 0 for row in self.rows) if method.needs == "unlabelled" else 0
+        if idle:
+            limit = f" (it is {config.threshold:g})" if method.setting("threshold") else ""
+            said.append(
+                f"in {idle} of {epochs} epochs no span of the unlabelled sentences was sure, so they taught nothing: "
+                f"try a lower threshold{limit} or more epochs"
+            )
+        return said
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -24,7 +25,11 @@ from gpkl_lib.training.progress import Progress, ProgressBar
 from gpkl_lib.training.state import Run
 from gpkl_lib.training.tiles import check_tiled, takes_tiles
 
-__all__ = ["History", "TrainingConfig", "TrainingError", "evaluate", "fit", "training_loss"]
+__all__ = ["History", "LearningWarning", "TrainingConfig", "TrainingError", "evaluate", "fit", "training_loss"]
+
+
+class LearningWarning(UserWarning):
+    """A run has ended well and taught the tagger nothing; the message says what to try."""
 
 
 class TrainingError(RuntimeError):
@@ -72,7 +77,7 @@ def fit(
             written, and the tagger has the best weights so far. The run can be resumed.
 
     Returns:
-        `History`, one row an epoch.
+        `History`, one row an epoch. What it says of a run that learnt nothing (`History.remarks`) is a warning as well.
 
     Raises:
         ModuleNotFoundError: a package of the extra "train" is missing.
@@ -80,7 +85,7 @@ def fit(
             with a method that has no tiled form; unlabelled or teacher missing where the method needs it, given where
             it does not, or a teacher of other types.
         TrainingError: a loss or a gradient is not finite; the last checkpoint is from before it.
-        CheckpointError: the folder cannot be used, resumed or written.
+        CheckpointError: the folder cannot be used, resumed or written, or another process is training in it.
 
     A log for TensorBoard (or Weights & Biases, with `wandb.log(dict(history.rows[-1]))`) is a listener::
 
@@ -102,8 +107,8 @@ def fit(
     with accelerator(config.device) as accelerate:
         process = Process(accelerate, tagger, config)
         folder = RunFolder(output, writes=process.is_main)
-        run = Run.start(train, dev, config, process, folder, resume=resume, sources=steps.record())
-        with ProgressBar(enabled=progress and process.is_main) as bar:
+        with folder.held(), ProgressBar(enabled=progress and process.is_main) as bar:
+            run = Run.start(train, dev, config, process, folder, resume=resume, sources=steps.record())
             hear_step = [listener for listener in (bar, on_step) if listener and process.is_main]
             hear_epoch = [listener for listener in (on_epoch,) if listener and process.is_main]
             while not run.finished:
@@ -127,7 +132,10 @@ def fit(
                     run.end_epoch(_evaluate_together(tagger, dev, process))  # a row, the best weights, a checkpoint
                     for hear in hear_epoch:
                         hear(run.history)
-        run.finish()
+            run.finish()
+        if process.is_main and not run.stopped:
+            for sentence in run.history.remarks(config):
+                warnings.warn(sentence, LearningWarning, stacklevel=2)
     return run.history
 
 
@@ -193,6 +201,12 @@ def _evaluate_together(tagger: Tagger, dev: Corpus, process: Process) -> SpanSco
 def _check_corpora(tagger: Tagger, train: Corpus, dev: Corpus) -> None:
     if not len(train):
         raise ValueError("train has no sentence")
+    if not any(sentence.spans for sentence in train):
+        warnings.warn(
+            "train has no span: nothing can be learnt from it but to find nothing; is it the right file?",
+            LearningWarning,
+            stacklevel=3,
+        )
     if not any(sentence.spans for sentence in dev):
         raise ValueError("dev has no span: F1 cannot tell a good epoch from a bad one")
     foreign = sorted({span[0] for sentence in train for span in sentence.spans} - set(tagger.types))

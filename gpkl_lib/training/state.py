@@ -191,7 +191,8 @@ class Run:
         self.tagger.eval()
         if self.best:
             self.tagger.load_state_dict(self.best)
-            self.folder.finish(self.history, {"epoch": self.history.best["epoch"], "dev": self.at.best_scores})
+            scores = {"epoch": self.history.best["epoch"], "dev": self.at.best_scores}
+            self.folder.finish(self.history, scores, self.tagger)
         self.process.wait()
 
     def _seconds(self) -> float:

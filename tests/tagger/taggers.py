@@ -6,6 +6,7 @@ from gpkl_lib.corpora import toy_corpus
 from gpkl_lib.tagger.tagger import Tagger
 
 CORPUS = toy_corpus(12)
+VOCABULARY = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "ber", "##lin", "##s", "is", "a", "city", "."]
 SMALL = {"word_size": 8, "character_size": 4, "hidden_size": 12, "head_size": 8}
 
 
