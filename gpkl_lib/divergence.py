@@ -76,8 +76,8 @@ def symmetric_kl(
 
         Against 110 digits on the very numbers given, for T from 0.05 to 20, float32 is right to 8 units in the last
         place for each term of sigmoid, and to 16 for each distribution of softmax, under shifts up to 10^4 and with up
-        to 10^6 classes; gradients are to 2 * 10^-4 of their largest entry. (Sigmoid has no digits left where the
-        smaller side of the surer view is subnormal, at logits over T beyond 87, nor softmax for a sum below 10^-36. A
+        to 10^6 classes; gradients are to 10^-5 and 2 * 10^-4 of their largest entry. (Sigmoid runs out of digits where
+        the smaller side of the surer view is subnormal, at logits over T beyond 87, softmax at a sum below 10^-36. A
         function's difference f(s) - f(t) is taken as it stands.)
 
     Raises:

@@ -208,6 +208,8 @@ def slope_error(
     true = [x / t for x in slopes]
     off = max(abs(x - y) for x, y in zip(found, true, strict=True))
     scale = max(map(abs, true)) if function is symmetric_kl else (1 + apart / t) / t
+    if scale < LEAST:  # as for a value: float32 has no digits there
+        return 0.0
     return float(off / scale) / torch.finfo(torch.float64 if dtype == torch.float64 else torch.float32).eps
 
 

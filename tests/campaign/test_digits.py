@@ -15,7 +15,7 @@ from gpkl_lib import symmetric_kl
 
 # In units in the last place of what is computed (float32, or float64 for float64); README and docstrings state them.
 VALUE = {"sigmoid": 8, "softmax": 16}
-GRADIENT = {"sigmoid": 100, "softmax": 1000}  # of the symmetric form, relative to the largest entry
+GRADIENT = {"sigmoid": 80, "softmax": 1600}  # of the symmetric form, relative to the largest entry
 ONE_SIDED = 8  # the gradients of the others, relative to (1 + distance / T) / T
 
 
@@ -47,7 +47,7 @@ def test_many_classes_cost_no_digit(measured: list[Measured]) -> None:
 def test_the_pair_that_came_out_three_times_too_large() -> None:
     s, t = torch.tensor([0.0013443524949252605]), torch.tensor([0.0013443526113405824])
     value = symmetric_kl(s, t, activation="sigmoid", temperature=0.11110446030598971)
-    assert value.item() == pytest.approx(2.7448e-19, rel=1e-4)
+    assert value.item() == pytest.approx(2.7446149e-19, rel=1e-6, abs=0)
 
 
 def test_a_million_classes() -> None:
