@@ -9,10 +9,15 @@ REDUCTIONS = ("none", "sum", "mean", "batchmean")
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 1e-18, 1e18  # T and 1/T^2 stay inside the range of float32
 
 
-def check_floating(name: str, value: Tensor) -> None:
-    """Raise TypeError unless `value` is a real floating-point tensor."""
+def check_tensor(name: str, value: Tensor) -> None:
+    """Raise TypeError unless `value` is a tensor."""
     if not isinstance(value, Tensor):
         raise TypeError(f"{name} must be a torch.Tensor, got {type(value).__name__}")
+
+
+def check_floating(name: str, value: Tensor) -> None:
+    """Raise TypeError unless `value` is a real floating-point tensor."""
+    check_tensor(name, value)
     if not value.is_floating_point():
         raise TypeError(f"{name} must be floating point, got dtype {value.dtype}")
 

@@ -38,6 +38,9 @@ def virtual_adversarial_loss(
     the noise of dropout). Nothing else is touched: no `.grad`, no parameter, no buffer (batch-norm statistics are put
     back), no random state but for the draw of the first direction where `generator` is None.
 
+    It takes gradients of its own by autograd: torch.no_grad() is no hindrance, but torch.inference_mode() and the
+    transforms of torch.func are. Rows do not see each other, so give all of them at once in place of torch.func.vmap.
+
     Args:
         forward: from embeddings to logits: a module, a method of one, or any function. Rows first in both.
         embeddings: x of shape (B, ...); detach them where the embedding layer itself should not learn from this loss.
@@ -53,8 +56,9 @@ def virtual_adversarial_loss(
         A scalar, nats.
 
     Raises:
-        ValueError: epsilon, xi or steps not positive, an embedding_mask of another shape, reduction "none"; else as
-            `symmetric_kl`.
+        RuntimeError: called in torch.inference_mode().
+        ValueError: epsilon, xi or steps not positive, an embedding_mask of another shape, reduction "none", logits that
+            do not depend on the embeddings; else as `symmetric_kl`.
 
     Source: Miyato et al. 2018, algorithm 1, section 3.3; embeddings instead of inputs as in Miyato et al. 2017.
     """
@@ -64,6 +68,11 @@ def virtual_adversarial_loss(
             raise ValueError(f"{name} must be positive and finite, got {value}")
     if reduction == "none":
         raise ValueError('reduction "none" has no scalar loss; use "sum", "mean" or "batchmean"')
+    if torch.is_inference_mode_enabled():
+        raise RuntimeError(
+            "virtual_adversarial_loss follows a gradient, which torch.inference_mode() does not record; "
+            "torch.no_grad() does not disturb it"
+        )
     keep = _moved(embeddings, embedding_mask)
 
     def divergence(clean: Tensor, moved: Tensor, reduction: str) -> Tensor:
@@ -84,7 +93,9 @@ def virtual_adversarial_loss(
             same_noise()
             with torch.enable_grad():
                 away = divergence(clean, forward(at + step), "sum")  # a sum: no row leans on another
-            (gradient,) = torch.autograd.grad(away, step)
+            (gradient,) = torch.autograd.grad(away, step, allow_unused=True) if away.requires_grad else (None,)
+            if gradient is None:
+                raise ValueError("forward must use the embeddings that it is given, and not detach what comes of them")
             direction = _unit(gradient * keep)
         same_noise()
         return divergence(clean, forward(embeddings + epsilon * direction), reduction)

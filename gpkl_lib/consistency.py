@@ -81,20 +81,30 @@ def rdrop_loss(
         ConsistencyLoss(loss, task, divergence), scalars; `divergence` is D before alpha/4.
 
     Raises:
-        ValueError: alpha negative or not finite, shapes differ, reduction "none"; else as `symmetric_kl`.
+        ValueError: alpha negative or not finite, shapes differ, reduction "none", task_loss no scalar; else as
+            `symmetric_kl`.
 
     Source: eq-rdrop in the chapter "R-Drop: two views of one sentence"; Liang et al. 2021, equation 4.
     """
     if not 0 <= alpha < float("inf"):
         raise ValueError(f"alpha must be finite and not negative, got {alpha}")
-    check_same_shape("other", other, input)
+    _check_sides(input, "other", other)
     if reduction == "none":
         raise ValueError('reduction "none" has no scalar loss; use "sum", "mean" or "batchmean"')
     task = (task_loss(input) + task_loss(other)) / 2
+    if task.ndim:
+        raise ValueError(f"task_loss must return a scalar, got shape {tuple(task.shape)}")
     divergence = symmetric_kl(
         input, other, activation=activation, dim=dim, temperature=temperature, mask=mask, reduction=reduction
     )
     return ConsistencyLoss(task + alpha / 4 * divergence, task, divergence)
+
+
+def _check_sides(input: Tensor, name: str, value: Tensor) -> None:
+    """Raise unless both are floating point and of one shape; `name` is what the caller's argument is called."""
+    check_floating("input", input)
+    check_floating(name, value)
+    check_same_shape(name, value, input)
 
 
 class MaskedLoss(NamedTuple):
@@ -117,7 +127,8 @@ def uda_loss(
 ) -> MaskedLoss:
     """KL(f(t / T) || f(s)) where the model is sure of t: what it says of a sentence, asked of an augmented copy.
 
-    The target is a fixed one: detached, and sharpened by T alone; the gradient goes to `input`. The model is sure of t
+    The target is a fixed one: detached, and sharpened by T alone; the gradient goes to `input`. t / T is rounded to the
+    dtype first: the loss is exact for a target that differs by half a unit in its last place. The model is sure of t
     where its largest probability, before T, is above the threshold: of a row of classes (softmax), or of a single span
     (sigmoid), where it is the larger of sigma(t) and 1 - sigma(t).
 
@@ -138,6 +149,7 @@ def uda_loss(
 
     Source: Xie et al. 2020, equation 1 and section 3.3, with each span's own decision for GlobalPointer.
     """
+    _check_sides(input, "target", target)
     check_temperature(temperature)
     if not 0 <= threshold < 1:
         raise ValueError(f"threshold must lie in [0, 1), got {threshold}")
@@ -165,6 +177,8 @@ def _confidence(logits: Tensor, activation: str, dim: int, mask: Tensor | None) 
     if activation != "softmax":
         return torch.sigmoid(at_least_float32(logits).abs())
     x = at_least_float32(logits)
+    if not x.numel():  # no class, no largest
+        return x
     x = x if mask is None else x.masked_fill(~mask, torch.finfo(x.dtype).min)
     return torch.softmax(x, dim).amax(dim, keepdim=True).expand(logits.shape)
 
@@ -224,6 +238,7 @@ def distillation_loss(
 
     Source: Hinton et al. 2015, section 2, less the teacher's entropy, which the student cannot change; Su 2022.
     """
+    _check_sides(input, "teacher", teacher)
     divergence = symmetric_kl if symmetric else kl_divergence
     if temperature == math.inf:
         return (1 + symmetric) * _squared_error(input, teacher.detach(), activation, dim, mask, reduction)
@@ -239,9 +254,6 @@ def _squared_error(
     """lim T^2 KL(f(t/T) || f(s/T)): f is (1/2 + x/4T) for sigmoid, and (1 + (x - mean x)/T)/n for softmax."""
     if activation not in ("sigmoid", "softmax"):
         raise ValueError(f'activation must be "softmax" or "sigmoid", got {activation!r}')
-    check_floating("input", input)
-    check_floating("teacher", teacher)
-    check_same_shape("teacher", teacher, input)
     check_reduction(reduction)
     mask = expand_mask(mask, input)
     valid = torch.ones_like(input, dtype=torch.bool) if mask is None else mask

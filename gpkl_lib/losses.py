@@ -12,13 +12,24 @@ import math
 import torch
 from torch import Tensor
 
-from gpkl_lib._checks import at_least_float32, check_floating, check_reduction, check_same_shape, expand_mask, reduce
+from gpkl_lib._checks import (
+    at_least_float32,
+    check_floating,
+    check_reduction,
+    check_same_shape,
+    check_tensor,
+    expand_mask,
+    reduce,
+)
 
 
 def multilabel_cross_entropy(
     input: Tensor, target: Tensor, *, class_dims: int = 1, mask: Tensor | None = None, reduction: str = "mean"
 ) -> Tensor:
     """log(1 + sum_neg e^s) + log(1 + sum_pos e^-s) for each row of logits, from dense labels.
+
+    The labels are looked at before they are used. So torch.compile breaks its graph here, and torch.func.vmap cannot
+    pass: give all rows at once, or call `gpkl_lib.losses.cross_entropy`, which takes boolean labels and checks nothing.
 
     Args:
         input: logits s of shape (*rows, *classes); for GlobalPointer (batch, types, L, L) with class_dims=2.
@@ -32,13 +43,14 @@ def multilabel_cross_entropy(
         A scalar, or a tensor of shape `rows`; nats. Half precision is computed and returned in float32.
 
     Raises:
-        TypeError: logits not floating point, mask not boolean.
+        TypeError: logits not floating point, labels not a tensor, mask not boolean.
         ValueError: shapes differ, class_dims or reduction unknown, and with its index a label other than 0 and 1 or a
             positive label on a masked cell.
 
     Source: Su 2020, "Generalising softmax + cross-entropy to multi-label classification".
     """
     _check(input, class_dims, reduction)
+    check_tensor("target", target)
     check_same_shape("target", target, input)
     mask = expand_mask(mask, input)
     positive = target.bool()
@@ -60,7 +72,8 @@ def sparse_multilabel_cross_entropy(
 ) -> Tensor:
     """`multilabel_cross_entropy` from the indices of the positives only.
 
-    The negatives are summed themselves, not as log(all - positives), which cancels as soon as a positive wins.
+    The negatives are summed themselves, not as log(all - positives), which cancels as soon as a positive wins. Of
+    torch.compile and torch.func.vmap the same holds as there.
 
     Args:
         input: logits s of shape (*rows, *classes).
@@ -79,6 +92,7 @@ def sparse_multilabel_cross_entropy(
     Source: the sparse form of Su 2022 without its subtraction.
     """
     _check(input, class_dims, reduction)
+    check_tensor("positives", positives)
     if positives.dtype != torch.long:
         raise TypeError(f"positives must be int64, got dtype {positives.dtype}")
     if positives.ndim != 2 or positives.shape[1] != input.ndim:
@@ -131,5 +145,8 @@ def cross_entropy(input: Tensor, positive: Tensor, class_dims: int, mask: Tensor
 
 def log_1_plus_sum_exp(x: Tensor) -> Tensor:
     """log(1 + sum_i e^(x_i)) along the last dimension, to the last digit of large and small results; -inf counts 0."""
+    if not x.shape[-1]:
+        return x.sum(-1)
     m = x.detach().amax(-1, keepdim=True).clamp(min=0)  # the largest of all scores, the threshold's 0 among them
+    m = m.masked_fill(m == math.inf, 0)  # a positive ruled out by -inf costs inf, where inf - inf would be NaN
     return (m + torch.log1p((x - m).exp().sum(-1, keepdim=True) + torch.expm1(-m))).squeeze(-1)

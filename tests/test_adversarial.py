@@ -240,5 +240,8 @@ def test_gradients_add_up_over_several_calls() -> None:
 def test_wrong_arguments_are_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         virtual_adversarial_loss(lambda at: at, draw(3, 4), **({"epsilon": 1.0} | change))  # type: ignore[arg-type]
+    for forward in (lambda at: at.detach(), lambda at: nn.Parameter(torch.ones(3, 4)) + at.detach()):
+        with pytest.raises(ValueError, match="forward must use the embeddings that it is given"):
+            virtual_adversarial_loss(forward, draw(3, 4), epsilon=1.0)
     with pytest.raises(TypeError, match="embeddings must be floating point"):
         virtual_adversarial_loss(lambda at: at, torch.ones(2, 3, dtype=torch.long), epsilon=1.0)

@@ -104,3 +104,7 @@ def test_wrong_arguments_are_refused() -> None:
         rdrop_loss(s, t, Tensor.sum, alpha=1.0, reduction="none")
     with pytest.raises(ValueError, match=r"other must have the shape of input, \(2, 3\), got \(1, 3\)"):
         rdrop_loss(s, t[:1], Tensor.sum, alpha=1.0)
+    with pytest.raises(TypeError, match=r"other must be floating point, got dtype torch.int64"):
+        rdrop_loss(s, t.long(), Tensor.sum, alpha=1.0)
+    with pytest.raises(ValueError, match=r"task_loss must return a scalar, got shape \(2,\)"):
+        rdrop_loss(s, t, lambda view: view.sum(-1), alpha=1.0)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Categorical, kl_divergence
 
+import gpkl_lib
 from gpkl_lib import distillation_loss, symmetric_kl, uda_loss
 from gpkl_lib.consistency import annealing_threshold
 
@@ -226,6 +227,50 @@ def test_gradients_keep_their_size_as_the_temperature_grows() -> None:
 def test_wrong_arguments_are_refused(call, message) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match=message):
         call(*pair(2, 3))
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+@pytest.mark.parametrize(
+    ("loss", "name"), [(uda_loss, "target"), (distillation_loss, "teacher")], ids=["uda", "distillation"]
+)
+def test_errors_name_the_side_that_came_wrong(loss, name: str, activation: str) -> None:  # type: ignore[no-untyped-def]
+    s, t = pair(6, 9)
+    with pytest.raises(ValueError, match=rf"{name} must have the shape of input, \(6, 9\), got \(6, 1\)"):
+        loss(s, t[:, :1], activation=activation)
+    for dtype in (torch.int64, torch.complex64):
+        with pytest.raises(TypeError, match=f"{name} must be floating point, got dtype {dtype}"):
+            loss(s, t.detach().to(dtype), activation=activation)
+        with pytest.raises(TypeError, match=f"input must be floating point, got dtype {dtype}"):
+            loss(s.detach().to(dtype), t, activation=activation)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_no_class_no_loss(activation: str) -> None:
+    empty = torch.zeros(3, 0)
+    assert uda_loss(empty, empty, activation=activation, threshold=0.5) == (0, 0)
+    for temperature in (2.0, math.inf):
+        assert distillation_loss(empty, empty, activation=activation, temperature=temperature) == 0
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_a_distillation_keeps_its_digits_at_a_temperature_that_is_no_power_of_two(symmetric: bool) -> None:
+    teacher = torch.randn(2000, generator=torch.Generator().manual_seed(0)) * 10
+    student = teacher + torch.randn(2000, generator=torch.Generator().manual_seed(1)) * 1e-4
+    options = {"temperature": 3.0, "symmetric": symmetric, "reduction": "none"}
+    loss, exact = (
+        distillation_loss(x, t, **options) for x, t in ((student, teacher), (student.double(), teacher.double()))
+    )
+    torch.testing.assert_close(loss.double(), exact, rtol=2e-6, atol=0)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_uda_is_exact_for_the_target_over_its_temperature_as_that_rounds(activation: str) -> None:
+    target = torch.randn(50, 40, generator=torch.Generator().manual_seed(0)) * 4
+    sharp = target / 0.4
+    s = sharp + torch.randn(50, 40, generator=torch.Generator().manual_seed(1)) * 1e-3
+    loss = uda_loss(s, target, activation=activation, temperature=0.4, reduction="sum").loss
+    exact = gpkl_lib.kl_divergence(sharp.double(), s.double(), activation=activation)
+    torch.testing.assert_close(loss.double(), exact, rtol=2e-6, atol=0)
 
 
 @pytest.mark.parametrize("temperature", [1e-2, 1e-6, 1e-9])

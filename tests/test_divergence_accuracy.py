@@ -126,6 +126,15 @@ def test_sigmoid_relatives_keep_their_digits(function: Function) -> None:
         torch.testing.assert_close(value.double(), truth, rtol=3e-6, atol=1e-37)
 
 
+def test_a_function_of_your_own_meets_the_difference_of_the_logits_unrounded() -> None:
+    """At T = 3, where s/T and t/T are rounded, and their difference would hold little else."""
+    s = torch.full((400,), 8.0)
+    t = s - torch.arange(400) * torch.finfo(torch.float32).eps * 8
+    decisions = iter([torch.ones(400), torch.zeros(400)])
+    terms = symmetric_kl(s, t, activation=lambda _: next(decisions), temperature=3.0, reduction="none")
+    torch.testing.assert_close(terms.double(), (s.double() - t.double()) / 3, rtol=2e-7, atol=0)
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Finite for every finite input.
 

@@ -302,6 +302,29 @@ def test_labels_of_another_shape_or_type_are_refused() -> None:
         sparse_multilabel_cross_entropy(s, torch.zeros(1, 3).long())
     with pytest.raises(TypeError, match="positives must be int64"):
         sparse_multilabel_cross_entropy(s, torch.zeros(1, 2).int())
+    with pytest.raises(TypeError, match=r"positives must be a torch\.Tensor, got list"):
+        sparse_multilabel_cross_entropy(s, [[0, 0]])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"target must be a torch\.Tensor, got list"):
+        multilabel_cross_entropy(s, [[0, 0, 0], [0, 0, 1]])  # type: ignore[arg-type]
+
+
+def test_no_class_no_loss() -> None:
+    for shape, class_dims in (((3, 0), 1), ((2, 3, 0, 4), 2)):
+        s = torch.zeros(shape, requires_grad=True)
+        dense = multilabel_cross_entropy(s, torch.zeros(shape), class_dims=class_dims, reduction="none")
+        sparse = sparse_multilabel_cross_entropy(
+            s, torch.zeros(0, len(shape)).long(), class_dims=class_dims, reduction="none"
+        )
+        for loss in (dense, sparse):
+            torch.testing.assert_close(loss, torch.zeros(shape[: len(shape) - class_dims]))
+            loss.sum().backward()
+
+
+def test_a_positive_that_its_logit_rules_out_costs_infinity() -> None:
+    s = torch.tensor([[1.0, -math.inf, 2.0], [1.0, 0.0, 2.0]])
+    loss = sparse_multilabel_cross_entropy(s, torch.tensor([[0, 1], [1, 1]]), reduction="none")
+    assert loss[0] == math.inf
+    assert loss[1].isfinite()
 
 
 # ---------------------------------------------------------------------------------------------------------------------
