@@ -88,6 +88,8 @@ def virtual_adversarial_loss(
         same_noise()
         with torch.no_grad():
             clean = forward(at)
+        # Older torch: autocast hands the weights that it cast here, without their gradient, to what follows.
+        torch.clear_autocast_cache()
         for _ in range(steps):
             step = (xi * direction).requires_grad_()
             same_noise()
