@@ -138,6 +138,8 @@ def cross_entropy(input: Tensor, positive: Tensor, class_dims: int, mask: Tensor
     """The reduced loss of checked arguments; `positive` is boolean."""
     negative = ~positive if mask is None else mask & ~positive
     s, negative, positive = (x.flatten(-class_dims) for x in (at_least_float32(input), negative, positive))
+    if not s.shape[-1]:  # no class, no largest score
+        return reduce(s.sum(-1), reduction)
     false_alarms = log_1_plus_sum_exp(s.masked_fill(~negative, -math.inf))
     misses = log_1_plus_sum_exp((-s).masked_fill(~positive, -math.inf))
     return reduce(false_alarms + misses, reduction)
@@ -145,8 +147,6 @@ def cross_entropy(input: Tensor, positive: Tensor, class_dims: int, mask: Tensor
 
 def log_1_plus_sum_exp(x: Tensor) -> Tensor:
     """log(1 + sum_i e^(x_i)) along the last dimension, to the last digit of large and small results; -inf counts 0."""
-    if not x.shape[-1]:
-        return x.sum(-1)
     m = x.detach().amax(-1, keepdim=True).clamp(min=0)  # the largest of all scores, the threshold's 0 among them
     m = m.masked_fill(m == math.inf, 0)  # a positive ruled out by -inf costs inf, where inf - inf would be NaN
     return (m + torch.log1p((x - m).exp().sum(-1, keepdim=True) + torch.expm1(-m))).squeeze(-1)

@@ -34,13 +34,13 @@ export function decisionGap(f, s, t, T = 1) {
   const a = s / T;
   const b = t / T;
   if (f !== "sigmoid") return decision(f, a) - decision(f, b);
-  return (sigmoid(a) * sigmoid(-b) + sigmoid(-a) * sigmoid(b)) * Math.tanh((a - b) / 2);
+  return (sigmoid(a) * sigmoid(-b) + sigmoid(-a) * sigmoid(b)) * Math.tanh(apart(s, t, T) / 2);
 }
 
 // D = (f(s/T) - f(t/T))(s - t), and what it and (f(s/T) - f(t/T))^2 say to s; in units of T as the library, digit by
 // digit
 /** @type {(s: number, t: number, T: number) => number} */
-const apart = (s, t, T) => s / T - t / T;
+const apart = (s, t, T) => (s - t) / T;
 /** @type {(f: string, s: number, t: number, T?: number) => number} */
 export const familyDivergence = (f, s, t, T = 1) => T * decisionGap(f, s, t, T) * apart(s, t, T);
 /** @type {(f: string, s: number, t: number, T?: number) => number} */

@@ -54,7 +54,7 @@ def golden():
         yield module, "familyCurvature", [f, s, t, T], value["curvature"], noise / T
         yield module, "rivalGradient", [f, s, t, T], value["rival"], 1e-13
         if s != t:
-            yield module, "decisionGap", [f, s, t, T], value["divergence"] / (T * (s / T - t / T))
+            yield module, "decisionGap", [f, s, t, T], value["divergence"] / (T * ((s - t) / T))
     yield module, "decided", [[0.0, 1e-9, -1e-9, 2.0], 0.0], [1, 3]  # a score of 0 is no span
     yield module, "decided", [[0.0, 2.0, 3.0], -2.0], [2]
     yield module, "flipped", [[0.0, 1.0, -1.0], [1e-9, 0.0, -1.0], 0.0], 2
