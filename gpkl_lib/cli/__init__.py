@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Sequence
 
 from gpkl_lib._storage import CheckpointError
-from gpkl_lib.cli import commands
+from gpkl_lib.cli import commands, files
 from gpkl_lib.cli.inputs import UsageError
 from gpkl_lib.cli.parser import build_parser
 from gpkl_lib.cli.recipes import COMPARE, Recipe, flags, options, read_recipe, steps
@@ -23,6 +23,7 @@ RUN = {
     "compare": commands.compare,
     "predict": commands.predict,
     "evaluate": commands.score,
+    "convert": files.convert,
 }
 
 

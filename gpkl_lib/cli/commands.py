@@ -20,7 +20,7 @@ from gpkl_lib._storage import locked, read_json, read_rows, write_text
 from gpkl_lib.cli import inputs
 from gpkl_lib.cli.inputs import UsageError
 from gpkl_lib.cli.parser import given
-from gpkl_lib.corpora import to_jsonl
+from gpkl_lib.corpora import to_jsonl, visible
 from gpkl_lib.experiments import (
     ModelConfig,
     Teacher,
@@ -145,7 +145,9 @@ def predict(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     if math.isnan(arguments.threshold):
         raise UsageError("--threshold must be a number, got nan")
     tagger = _load(arguments)
-    sentences = inputs.sentences(arguments)
+    corpus = inputs.sentences(arguments)
+    sentences = corpus.sentences
+    _say(f"{visible(corpus.name)}: {corpus.source}; {len(corpus):,} sentences")
     found = tagger.predict(sentences, batch_size=arguments.batch_size, threshold=arguments.threshold)
     lines = to_jsonl(type(s)(s.tokens, tuple(spans)) for s, spans in zip(sentences, found, strict=True))
     if arguments.output:

@@ -156,7 +156,7 @@ def test_predict_gives_what_the_tagger_finds(run: Path, tmp_path: Path, capsys: 
         (
             "Anna's café, at e-mail.example!\n\n  Berlin\n",
             [],
-            [["Anna's", "café", ",", "at", "e-mail.example", "!"], ["Berlin"]],
+            [["Anna's", "café", ",", "at", "e-mail.example", "!"], [], ["Berlin"]],
         ),
         ("中国 人。\n", ["--tokens", "characters"], [["中", "国", "人", "。"]]),
         ("Anna O\nleft O\n\nBerlin B-place\n", [], [["Anna", "left"], ["Berlin"]]),
@@ -295,7 +295,7 @@ def test_a_file_that_cannot_be_read_is_named_with_its_place(
     assert "--encoding" in fails(capsys, "predict", str(run), str(latin))
     assert main(["predict", str(run), str(latin), "--encoding", "latin-1"]) == 0
     assert "Café" in capsys.readouterr().out
-    assert "cannot be read" in fails(capsys, "predict", str(run), str(tmp_path / "none.txt"))
+    assert "no such file" in fails(capsys, "predict", str(run), str(tmp_path / "none.txt"))
 
 
 def test_a_missing_extra_is_named(run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
