@@ -147,7 +147,7 @@ def predict(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     tagger = _load(arguments)
     corpus = inputs.sentences(arguments)
     sentences = corpus.sentences
-    _say(f"{visible(corpus.name)}: {corpus.source}; {len(corpus):,} sentences")
+    _say(f"{corpus.name}: {corpus.source}; {len(corpus):,} sentences")
     found = tagger.predict(sentences, batch_size=arguments.batch_size, threshold=arguments.threshold)
     lines = to_jsonl(type(s)(s.tokens, tuple(spans)) for s, spans in zip(sentences, found, strict=True))
     if arguments.output:
@@ -295,4 +295,4 @@ def _load(arguments: argparse.Namespace) -> Tagger:
 
 def _say(line: str) -> None:
     """Print a line to standard error; standard output is for results."""
-    print(line, file=sys.stderr, flush=True)
+    print("\n".join(map(visible, line.split("\n"))), file=sys.stderr, flush=True)

@@ -18,6 +18,7 @@ from gpkl_lib.corpora.corpus import CorpusError, visible
 from gpkl_lib.corpora.tags import is_tag, prefixed
 
 COMMENT = re.compile("# +[^ \t]")
+LOST = re.compile("O[^-]")  # a tag with the token of the next line, whose line end is lost
 NUMBER = re.compile(r"[0-9]+([-.][0-9]+)?")  # of a token; 3-4 and 5.1 are CoNLL-U's, and no tokens
 MOST_COLUMNS = 1000
 SEPARATOR, TOKEN, COMMENT_LINE, MAYBE_COMMENT, NO_TOKEN = range(5)
@@ -56,7 +57,7 @@ class Lines:
     def _columns(self, sure: list[int]) -> None:
         assert self.model is not None
         model = self.plain[self.model]
-        self.separator = "\t" if "\t" in model.strip(" \t") else " "
+        self.separator = "\t" if "\t" in model.strip(" \t") or re.match(" +\t", model) else " "
         self.between = "tabs" if self.separator == "\t" else "spaces"
         self.cells = [
             [] if blank else _cells(line, self.separator) for line, blank in zip(self.plain, self.blank, strict=True)
@@ -73,6 +74,12 @@ class Lines:
         self.like = min(self.first[n] for n in sure if len(self.cells[n]) == self.width)
         if self.width > MOST_COLUMNS:
             raise CorpusError(f"{self.name}:{self.like}: expected at most {MOST_COLUMNS} columns, found {self.width}")
+
+        lone = self.cells[self.model]
+        if self.width > 3 and sum(self.counts[n] for n in sure) == 1 and any(map(LOST.match, lone[1:-1])):
+            raise CorpusError(
+                f"{self.name}:1: expected a token a line, found {self.width} columns; are line ends lost?"
+            )
 
     def error(self, n: int, line: int) -> CorpusError:
         """What is wrong with the columns of a distinct line that stands in `line`."""
@@ -133,7 +140,7 @@ class Lines:
             value[n] = ids.setdefault(self.cells[n][0], len(ids))
         column = value[self.order]
         both = (column[1:] >= 0) & (column[:-1] >= 0)
-        return bool(both.sum() > 1 and (column[1:][both] == column[:-1][both]).all())
+        return bool(both.any() and (column[1:][both] == column[:-1][both]).all())
 
     def kinds(self, numbered: bool) -> NDArray[np.int8]:
         """For every distinct line what it is, by the rule of the module `conll`."""

@@ -39,6 +39,7 @@ from gpkl_lib.corpora.tags import decode_tags, detect_scheme, encode_tags, is_ta
 from gpkl_lib.spans import Span
 
 COLUMNS_OF_CONLLU = 10
+SHOWN = 12  # columns named in words
 AGREE = 10  # spans that two columns must share before they are taken for gold and predicted
 
 
@@ -106,7 +107,7 @@ def parse_conll(
     if not tag_columns:
         _check_agreement(layers, name)
     united = f" ({len(layers)} layers united)" if len(layers) > 1 else ""
-    described = ", ".join(columns[c] for c in sorted(columns))
+    described = ", ".join([columns[c] for c in sorted(columns)][:SHOWN]) + (", ..." if len(columns) > SHOWN else "")
     return sentences, f"CoNLL, columns by {table.between}: {described}{united}"
 
 
@@ -162,8 +163,9 @@ class _Layer:
             cells = {n: prefixed(cell) for n, cell in cells.items()}
         wrong = next((n for n in rows if not is_tag(cells[n])), None)
         if wrong is not None:
-            tags_first = column != 0 and all(is_tag(table.cells[n][0]) for n in rows)
-            hint = "; the tags seem to stand in column 1: give --tag-column 1 and --token-column" if tags_first else ""
+            first = column != 0 and all(is_tag(table.cells[n][0]) for n in rows)
+            columns = f"tag_columns=[1], token_column={column + 1} (--tag-column 1 --token-column {column + 1})"
+            hint = f"; the tags seem to stand in column 1: give {columns}" if first else ""
             raise CorpusError(
                 f"{table.name}:{table.first[wrong]}: expected O or a tag such as B-person in column {column + 1}, "
                 f"found {code_points(cells[wrong])}{hint}"

@@ -90,8 +90,8 @@ class _Reader:
     def end_of_line(self) -> None:
         """Refuse a second value on the line of the first."""
         before = self.line
-        column = self.place - self.text.rfind("\n", 0, self.place)
         if not self.at_end() and self.line == before:
+            column = self.place - self.text.rfind("\n", 0, self.place)
             raise CorpusError(
                 f"{self.name}:{before}: expected one JSON object a line, but Extra data at column {column}"
             )

@@ -152,9 +152,9 @@ def _text_or_conll(source: Source) -> str:
     """Plain text, unless all of it is CoNLL and more than a line says so; refuse what is mostly CoNLL."""
     filled = ends_in_tag = 0
     for line in source.lines():
-        words = line.split()
-        filled += bool(words)
-        ends_in_tag += len(words) > 1 and is_tag(prefixed(words[-1]))
+        cells = line.rstrip(" \t\r").split("\t" if "\t" in line else None)
+        filled += any(cells)
+        ends_in_tag += len(cells) > 1 and is_tag(prefixed(cells[-1]))
     if ends_in_tag < 2 or 2 * ends_in_tag < filled:
         return "text"
     try:

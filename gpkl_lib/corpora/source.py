@@ -22,7 +22,13 @@ PACKED = {
     b"ARROW1": "an Arrow file",
     b"%PDF": "a PDF",
 }
-EAST_ASIAN = ("gb18030", "big5", "shift_jis", "euc_kr")
+EAST_ASIAN = {
+    "gb18030": "simplified Chinese",
+    "big5": "traditional Chinese",
+    "shift_jis": "Japanese",
+    "euc_jp": "Japanese",
+    "euc_kr": "Korean",
+}
 
 
 @dataclass
@@ -137,9 +143,9 @@ def _looks_like(data: bytes, at: int) -> str:
     runs = re.findall(rb"[\x80-\xff]+", data[: 1 << 20])
     high = sum(map(len, runs))
     if 4 * sum(len(run) for run in runs if len(run) % 2 == 0) > 3 * high:  # letters of two bytes come in pairs
-        able = [name for name in EAST_ASIAN if _decodes(data, name)]
+        able = [f"{name} if it is {language}" for name, language in EAST_ASIAN.items() if _decodes(data, name)]
         if able:
-            return f"give the file's encoding (--encoding): {' or '.join(able)} can decode it"
+            return f"give the file's encoding (--encoding): {', '.join(able)}"
     if any(byte in data for byte in range(9)) or data.count(b"\0"):
         return "the file holds control bytes and may be no text at all"
     return "give the file's encoding, such as encoding='latin-1' (--encoding latin-1) for Western Europe's letters"
