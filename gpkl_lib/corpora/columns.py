@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 import numpy as np
@@ -35,16 +35,15 @@ class Lines:
     """
 
     def __init__(self, lines: Iterable[str], name: str) -> None:
-        numbers: dict[str, int] = {}
-        order = array("I")
-        number, append = numbers.setdefault, order.append
-        for line in lines:
-            append(number(line, len(numbers)))
+        numbers: defaultdict[str, int] = defaultdict()
+        numbers.default_factory = numbers.__len__  # a new line takes the next number
+        order = array("I", map(numbers.__getitem__, lines))
         self.name, self.texts = name, list(numbers)
         self.order = np.frombuffer(order, dtype=np.uintc)
-        self.counts: NDArray[np.int64] = np.bincount(self.order, minlength=len(self.texts))
-        self.first = np.zeros(len(self.texts), dtype=np.int64)
-        self.first[self.order[::-1]] = np.arange(len(self.order), 0, -1)
+        self.counts: list[int] = np.bincount(self.order, minlength=len(self.texts)).tolist()
+        first = np.zeros(len(self.texts), dtype=np.int64)
+        first[self.order[::-1]] = np.arange(len(self.order), 0, -1, dtype=np.uint32)
+        self.first: list[int] = first.tolist()
         self.plain = [line.removesuffix("\r") for line in self.texts]
         self.blank = [not line.strip(" \t") for line in self.plain]
         self.document = [line.lstrip(" ").startswith("-DOCSTART-") for line in self.plain]
@@ -64,7 +63,7 @@ class Lines:
         ]
         widths: Counter[int] = Counter()
         for n in sure:
-            widths[len(self.cells[n])] += int(self.counts[n])
+            widths[len(self.cells[n])] += self.counts[n]
         wide = [width for width in widths if width > 1]
         if not wide:
             raise CorpusError(
@@ -166,7 +165,7 @@ class Lines:
         for column in candidates:
             values: Counter[str] = Counter()
             for n in rows:
-                values[self.cells[n][column]] += int(self.counts[n])
+                values[self.cells[n][column]] += self.counts[n]
             tags = sum(count for value, count in values.items() if is_tag(prefixed(value)))
             types = {prefixed(value)[2:] for value in values if is_tag(prefixed(value))} - {""}
             is_layer = 2 * tags > values.total() and not (types and types <= CHUNKS)
@@ -187,7 +186,7 @@ def _cells(line: str, separator: str) -> list[str]:
     if separator == " ":
         return re.split(" +", line.strip(" \t"))
     cells = line.rstrip(" \t").split("\t")
-    return [cell.strip(" ") or cell for cell in cells]
+    return [cell.strip(" ") or cell for cell in cells] if " " in line else cells
 
 
 def code_points(cell: str) -> str:

@@ -18,9 +18,9 @@ How a file is understood, from the file alone:
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +75,8 @@ def parse_conll(
         table.check_first_column()
     token = token_column - 1 if token_column else int(numbered)
     starts, places = _sentences(table, numbered, oddities)
-    rows = sorted({int(n) for n in np.unique(table.order[places])}, key=lambda n: int(table.first[n]))
+    used = table.order[places]
+    rows = sorted(np.unique(used).tolist(), key=table.first.__getitem__)
     columns = {token: "token"} | ({0: "number"} if numbered else {})
     layers: list[_Layer] = []
     if labels:
@@ -86,29 +87,36 @@ def parse_conll(
         if not chosen:
             raise CorpusError(f"{name}: no column behind the tokens in column {token + 1}: give --tag-column")
         columns |= dict.fromkeys(left_out, "left out")
-        blocks = [table.order[part] for part in np.split(places, starts[1:])]
-        layers = [_Layer(table, blocks, rows, column, numbered) for column in chosen]
+        layers = [_Layer(table, used, starts, rows, column, numbered) for column in chosen]
         columns |= {layer.column: f"{layer.scheme} tags" for layer in layers}
-    tokens = {n: sys.intern(table.cells[n][token].removeprefix("\ufeff") or table.cells[n][token]) for n in rows}
-    for n in rows:
-        cell = table.cells[n][token]
-        oddities.add("byte-order mark", int(table.first[n]), int(table.counts[n]) * (cell != tokens[n]))
+    tokens = _tokens(table, rows, token, oddities)
     sentences = []
-    for index, start in enumerate(starts.tolist()):
-        end = int(starts[index + 1]) if index + 1 < len(starts) else len(places)
+    for index, (start, end) in enumerate(pairwise([*starts.tolist(), len(places)])):
         spans: list[Span] = []
         for layer in layers:
             found, odd = layer.spans(index)
             spans += found
             for kind, position in odd:
                 oddities.add(kind, int(places[start + position]) + 1)
-        words = [tokens[n] for n in table.order[places[start:end]].tolist()]
+        words = list(map(tokens.__getitem__, used[start:end].tolist()))
         sentences.append(oddities.sentence(words, spans, partial(_line, places, start)))
     if not tag_columns:
         _check_agreement(layers, name)
     united = f" ({len(layers)} layers united)" if len(layers) > 1 else ""
     described = ", ".join([columns[c] for c in sorted(columns)][:SHOWN]) + (", ..." if len(columns) > SHOWN else "")
     return sentences, f"CoNLL, columns by {table.between}: {described}{united}"
+
+
+def _tokens(table: Lines, rows: list[int], column: int, oddities: Oddities) -> dict[int, str]:
+    """The token of each distinct line, one string for equal ones; a byte-order mark before it is counted."""
+    one: dict[str, str] = {}
+    tokens = {}
+    for n in rows:
+        cell = table.cells[n][column]
+        token = (cell.removeprefix("\ufeff") or cell) if cell[0] == "\ufeff" else cell
+        oddities.add("byte-order mark", table.first[n], table.counts[n] * (cell is not token))
+        tokens[n] = one.setdefault(token, token)
+    return tokens
 
 
 def _line(places: NDArray[np.int64], start: int, index: int) -> int:
@@ -137,7 +145,7 @@ def _sentences(table: Lines, numbered: bool, oddities: Oddities) -> tuple[NDArra
     if len(wrong):
         raise table.error(int(table.order[wrong[0]]), int(wrong[0]) + 1)
     for n, text in enumerate(table.texts):
-        line, count = int(table.first[n]), int(table.counts[n])
+        line, count = table.first[n], table.counts[n]
         oddities.add("line ending in CRLF", line, count * text.endswith("\r"))
         oddities.add("separator line holding white space", line, count * (table.blank[n] and bool(table.plain[n])))
         oddities.add("-DOCSTART- line", line, count * table.document[n])
@@ -153,7 +161,13 @@ class _Layer:
     """One column of tags: checked, its scheme detected, its spans found."""
 
     def __init__(
-        self, table: Lines, blocks: list[NDArray[np.uintc]], rows: list[int], column: int, numbered: bool
+        self,
+        table: Lines,
+        used: NDArray[np.uintc],
+        starts: NDArray[np.int64],
+        rows: list[int],
+        column: int,
+        numbered: bool,
     ) -> None:
         self.column = column
         cells = {n: table.cells[n][column] for n in rows}
@@ -170,10 +184,13 @@ class _Layer:
                 f"{table.name}:{table.first[wrong]}: expected O or a tag such as B-person in column {column + 1}, "
                 f"found {code_points(cells[wrong])}{hint}"
             )
-        is_o = np.ones(len(table.texts), dtype=bool)
-        is_o[[n for n in rows if cells[n] != "O"]] = False
+        tag_of = [cells.get(n, "O") for n in range(len(table.texts))]
+        is_tagged = np.array([tag != "O" for tag in tag_of])[used]
+        filled = np.flatnonzero(np.logical_or.reduceat(is_tagged, starts)) if len(starts) else starts
+        ends = np.append(starts[1:], len(used))
         tags = {
-            index: [cells[n] for n in block.tolist()] for index, block in enumerate(blocks) if not is_o[block].all()
+            index: list(map(tag_of.__getitem__, used[start:end].tolist()))
+            for index, start, end in zip(filled.tolist(), starts[filled].tolist(), ends[filled].tolist(), strict=True)
         }
         self.scheme = detect_scheme(tags.values())
         self._found = {index: decode_tags(column, self.scheme) for index, column in tags.items()}

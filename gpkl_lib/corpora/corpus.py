@@ -10,7 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import overload
 
 from gpkl_lib.spans import Span
@@ -155,11 +155,12 @@ class Oddities:
         made = Sentence(tuple(tokens), tuple(spans))
         if not made.tokens:
             self.add("sentence without tokens", line(0))
-        for position, token in enumerate(made.tokens):
-            if invisible(token):
+        if any(map(invisible, made.tokens)):
+            for position, token in enumerate(made.tokens):
                 kind = "token of control or format characters only" if token else "empty token"
-                self.add(kind, line(position))
-        if len(spans) > 1:
+                self.add(kind, line(position), invisible(token))
+        apart = all(a[2] <= b[1] for a, b in pairwise(made.spans))
+        if not apart or len(spans) > len(made.spans):
             self._spans(spans, made.spans, line)
         return made
 

@@ -28,7 +28,7 @@ def json_values(text: str, name: str) -> Iterator[tuple[int, Any]]:
     """
     reader = _Reader(text, name)
     while not reader.at_end():
-        if text[reader.place] == "[" and text[reader.after(reader.place + 1)] in "{[]":
+        if reader.text[reader.place] == "[" and reader.text[reader.after(reader.place + 1)] in "{[]":
             yield from reader.elements()
         else:
             yield reader.value()

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain
 
 from gpkl_lib.corpora.corpus import CorpusError
 
@@ -87,12 +88,15 @@ class Source:
 
     def lines(self) -> Iterator[str]:
         """Its lines, without LF: decoded piece by piece."""
+        return chain.from_iterable(self._lines())
+
+    def _lines(self) -> Iterator[list[str]]:
         rest = ""
         for piece in self._pieces():
-            lines = (rest + piece).split("\n") if rest else piece.split("\n")
+            lines = (rest + piece).split("\n")
             rest = lines.pop()
-            yield from lines
-        yield rest
+            yield lines
+        yield [rest]
 
     def _pieces(self) -> Iterator[str]:
         decoder, skip = self._decoder(), self.marked
