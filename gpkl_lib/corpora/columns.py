@@ -46,12 +46,12 @@ class Lines:
         self.first: list[int] = first.tolist()
         self.plain = [line.removesuffix("\r") for line in self.texts]
         self.blank = [not line.strip(" \t") for line in self.plain]
-        self.document = [line.lstrip(" ").startswith("-DOCSTART-") for line in self.plain]
+        self.document = ["-DOCSTART-" in line and line.lstrip(" ").startswith("-DOCSTART-") for line in self.plain]
         filled = [n for n in range(len(self.texts)) if not self.blank[n] and not self.document[n]]
-        sure = [n for n in filled if not self.plain[n].startswith("#")]
-        self.model = next(iter(sure or filled), None)
+        self.sure = [n for n in filled if not self.plain[n].startswith("#")]
+        self.model = next(iter(self.sure or filled), None)
         if self.model is not None:
-            self._columns(sure or filled)
+            self._columns(self.sure or filled)
 
     def _columns(self, sure: list[int]) -> None:
         assert self.model is not None
@@ -93,7 +93,7 @@ class Lines:
 
     def numbered(self) -> bool:
         """Whether the first column counts the tokens: from 1 or 0 in every sentence, or through the whole file."""
-        rows = [n for n in range(len(self.texts)) if self._counts_as_row(n)]
+        rows = self.sure
         if self.width < 3 or not rows or not all(NUMBER.fullmatch(self.cells[n][0]) for n in rows):
             return False
         is_row = np.zeros(len(self.texts), dtype=bool)
@@ -112,12 +112,9 @@ class Lines:
         running = bool(len(steps) and (steps == 1).all())
         return from_one or from_zero or running
 
-    def _counts_as_row(self, n: int) -> bool:
-        return not (self.blank[n] or self.document[n] or self.plain[n].startswith("#"))
-
     def check_first_column(self) -> None:
         """Refuse a first column that holds numbers or an id, where the second can be the tokens."""
-        rows = [n for n in range(len(self.texts)) if self._counts_as_row(n) and len(self.cells[n]) == self.width]
+        rows = [n for n in self.sure if len(self.cells[n]) == self.width]
         if self.width < 3 or len(rows) < 2:
             return
         first, second = ({self.cells[n][column] for n in rows} for column in (0, 1))

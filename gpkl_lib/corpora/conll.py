@@ -34,7 +34,7 @@ from gpkl_lib.corpora.columns import (
     Lines,
     code_points,
 )
-from gpkl_lib.corpora.corpus import CorpusError, Oddities, Sentence
+from gpkl_lib.corpora.corpus import CorpusError, Oddities, Sentence, invisible
 from gpkl_lib.corpora.tags import decode_tags, detect_scheme, encode_tags, is_tag, prefixed
 from gpkl_lib.spans import Span
 
@@ -90,6 +90,8 @@ def parse_conll(
         layers = [_Layer(table, used, starts, rows, column, numbered) for column in chosen]
         columns |= {layer.column: f"{layer.scheme} tags" for layer in layers}
     tokens = _tokens(table, rows, token, oddities)
+    is_odd = np.array([n in tokens and invisible(tokens[n]) for n in range(len(table.texts))])[used]
+    odd_tokens = (np.logical_or.reduceat(is_odd, starts) if len(starts) else starts).tolist()
     sentences = []
     for index, (start, end) in enumerate(pairwise([*starts.tolist(), len(places)])):
         spans: list[Span] = []
@@ -99,7 +101,7 @@ def parse_conll(
             for kind, position in odd:
                 oddities.add(kind, int(places[start + position]) + 1)
         words = list(map(tokens.__getitem__, used[start:end].tolist()))
-        sentences.append(oddities.sentence(words, spans, partial(_line, places, start)))
+        sentences.append(oddities.sentence(words, spans, partial(_line, places, start), odd_tokens=odd_tokens[index]))
     if not tag_columns:
         _check_agreement(layers, name)
     united = f" ({len(layers)} layers united)" if len(layers) > 1 else ""
@@ -185,15 +187,22 @@ class _Layer:
                 f"found {code_points(cells[wrong])}{hint}"
             )
         tag_of = [cells.get(n, "O") for n in range(len(table.texts))]
-        is_tagged = np.array([tag != "O" for tag in tag_of])[used]
-        filled = np.flatnonzero(np.logical_or.reduceat(is_tagged, starts)) if len(starts) else starts
-        ends = np.append(starts[1:], len(used))
-        tags = {
-            index: list(map(tag_of.__getitem__, used[start:end].tolist()))
-            for index, start, end in zip(filled.tolist(), starts[filled].tolist(), ends[filled].tolist(), strict=True)
-        }
-        self.scheme = detect_scheme(tags.values())
-        self._found = {index: decode_tags(column, self.scheme) for index, column in tags.items()}
+        tagged = np.flatnonzero(np.array([tag != "O" for tag in tag_of])[used])
+        owner = np.searchsorted(starts, tagged, side="right") - 1  # the sentence of each
+        joined = (np.diff(tagged) == 1) & (np.diff(owner) == 0)
+        breaks = np.flatnonzero(~joined) + 1
+        tags = list(map(tag_of.__getitem__, used[tagged].tolist()))
+        bounds = list(pairwise([0, *breaks.tolist(), len(tags)])) if tags else []
+        runs = [tuple(tags[start:end]) for start, end in bounds]  # of tags without an O between; few are distinct
+        self.scheme = detect_scheme(dict.fromkeys(runs))
+        decoded = {run: decode_tags(run, self.scheme) for run in dict.fromkeys(runs)}
+        self._found: dict[int, tuple[list[Span], list[tuple[str, int]]]] = {}
+        firsts = [start for start, _ in bounds]
+        offsets = tagged[firsts] - starts[owner[firsts]]
+        for run, index, offset in zip(runs, owner[firsts].tolist(), offsets.tolist(), strict=True):
+            spans, odd = self._found.setdefault(index, ([], []))
+            spans += [(kind, start + offset, end + offset) for kind, start, end in decoded[run][0]]
+            odd += [(kind, position + offset) for kind, position in decoded[run][1]]
         self.distinct = {(index, span) for index, (spans, _) in self._found.items() for span in spans}
 
     def spans(self, index: int) -> tuple[list[Span], list[tuple[str, int]]]:

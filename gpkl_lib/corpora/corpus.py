@@ -37,11 +37,14 @@ class Sentence:
     spans: tuple[Span, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "tokens", tuple(self.tokens))
+        if not self.spans:
+            object.__setattr__(self, "spans", ())
+            return
         for span in self.spans:
             if not 0 <= span[1] < span[2] <= len(self.tokens):
                 raise ValueError(f"span {span} does not lie within {len(self.tokens)} tokens (end is exclusive)")
         spans = sorted({(str(t), int(start), int(end)) for t, start, end in self.spans}, key=_place)
-        object.__setattr__(self, "tokens", tuple(self.tokens))
         object.__setattr__(self, "spans", tuple(spans))
 
     def __len__(self) -> int:
@@ -150,17 +153,21 @@ class Oddities:
             self.counts[kind] += count
             self.first_lines.setdefault(kind, line)
 
-    def sentence(self, tokens: Sequence[str], spans: list[Span], line: Callable[[int], int]) -> Sentence:
-        """The sentence, its odd tokens and spans counted; `line` tells the line of the token at an index."""
+    def sentence(
+        self, tokens: Sequence[str], spans: list[Span], line: Callable[[int], int], *, odd_tokens: bool = True
+    ) -> Sentence:
+        """The sentence, its odd tokens and spans counted; `line` tells the line of the token at an index.
+
+        Without `odd_tokens` the tokens are known to be none of them odd.
+        """
         made = Sentence(tuple(tokens), tuple(spans))
         if not made.tokens:
             self.add("sentence without tokens", line(0))
-        if any(map(invisible, made.tokens)):
+        if odd_tokens and any(map(invisible, made.tokens)):
             for position, token in enumerate(made.tokens):
                 kind = "token of control or format characters only" if token else "empty token"
                 self.add(kind, line(position), invisible(token))
-        apart = all(a[2] <= b[1] for a, b in pairwise(made.spans))
-        if not apart or len(spans) > len(made.spans):
+        if len(spans) > 1 and not (len(spans) == len(made.spans) and _apart(made.spans)):
             self._spans(spans, made.spans, line)
         return made
 
@@ -172,6 +179,11 @@ class Oddities:
             self.add("second type on one span", line(start), count - 1)
         for start, count in _crossing(kept):
             self.add("crossing spans", line(start), count)
+
+
+def _apart(spans: Sequence[Span]) -> bool:
+    """Whether each span ends before the next begins."""
+    return all(a[2] <= b[1] for a, b in pairwise(spans))
 
 
 def _crossing(spans: Sequence[Span]) -> Iterator[tuple[int, int]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -91,9 +93,10 @@ def read_corpus(
         oddities.add("empty file", 1)
     found = form_of(source, how, annotations)
     if found == "conll":
-        sentences, understood = parse_conll(
-            source.lines(), source.name, oddities, token_column=token_column, tag_columns=tag_columns, labels=labels
-        )
+        with _no_collections():
+            sentences, understood = parse_conll(
+                source.lines(), source.name, oddities, token_column=token_column, tag_columns=tag_columns, labels=labels
+            )
     else:
         rows, understood = read_rows(source, found, how, annotations)
         rows, kind = tokenised(rows, tokens, blank=found != "text")
@@ -106,6 +109,18 @@ def read_corpus(
         first_lines=oddities.first_lines,
         source=understood,
     )
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """No garbage collector inside: it would look at millions of new tuples again and again, and find none to free."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def open_source(
