@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -203,7 +203,10 @@ class _Layer:
             spans, odd = self._found.setdefault(index, ([], []))
             spans += [(kind, start + offset, end + offset) for kind, start, end in decoded[run][0]]
             odd += [(kind, position + offset) for kind, position in decoded[run][1]]
-        self.distinct = {(index, span) for index, (spans, _) in self._found.items() for span in spans}
+
+    def distinct(self) -> set[tuple[int, Span]]:
+        """Every span with the index of its sentence."""
+        return {(index, span) for index, (spans, _) in self._found.items() for span in spans}
 
     def spans(self, index: int) -> tuple[list[Span], list[tuple[str, int]]]:
         """The spans of a sentence in this column, and what was odd, as `decode_tags` gives them."""
@@ -226,15 +229,16 @@ def _from_misc(cells: dict[int, str], table: Lines) -> dict[int, str]:
 
 def _check_agreement(layers: list[_Layer], name: str) -> None:
     """Refuse two columns that hold mostly the same spans: layers of nested spans do not, gold and predicted ones do."""
-    for a in layers:
-        for b in layers:
-            shared = len(a.distinct & b.distinct)
-            if a.column < b.column and shared >= AGREE and 2 * shared > min(len(a.distinct), len(b.distinct)):
-                raise CorpusError(
-                    f"{name}: columns {a.column + 1} and {b.column + 1} share {shared} spans, as a gold and "
-                    f"a predicted column do: choose one, tag_columns=[{a.column + 1}] "
-                    f"(--tag-column {a.column + 1}), or name both"
-                )
+    if len(layers) < 2:
+        return
+    held = [(layer.column + 1, layer.distinct()) for layer in layers]
+    for (a, spans), (b, others) in combinations(held, 2):
+        shared = len(spans & others)
+        if shared >= AGREE and 2 * shared > min(len(spans), len(others)):
+            raise CorpusError(
+                f"{name}: columns {a} and {b} share {shared} spans, as a gold and a predicted column do: choose one, "
+                f"tag_columns=[{a}] (--tag-column {a}), or name both"
+            )
 
 
 def conll_text(sentences: Iterable[Sentence]) -> str:
