@@ -6,7 +6,8 @@ from gpkl_lib.corpora.convert import convert_corpus, write_jsonl
 from gpkl_lib.corpora.corpus import Corpus, CorpusError, Sentence, contents, to_jsonl, visible
 from gpkl_lib.corpora.forms import FORMS, Form, forms_text
 from gpkl_lib.corpora.known import KNOWN, KnownCorpus
-from gpkl_lib.corpora.reading import FORMATS, How, read_corpus
+from gpkl_lib.corpora.opening import FORMATS, How
+from gpkl_lib.corpora.reading import read_corpus
 from gpkl_lib.corpora.tags import decode_tags, detect_scheme
 from gpkl_lib.corpora.text import TOKENS
 from gpkl_lib.corpora.toy import SIZES, toy_corpus

@@ -58,9 +58,8 @@ class Lines:
         model = self.plain[self.model]
         self.separator = "\t" if "\t" in model.strip(" \t") or re.match(" +\t", model) else " "
         self.between = "tabs" if self.separator == "\t" else "spaces"
-        self.cells = [
-            [] if blank else _cells(line, self.separator) for line, blank in zip(self.plain, self.blank, strict=True)
-        ]
+        lines = zip(self.plain, self.blank, strict=True)
+        self.cells = [() if blank else _cells(line, self.separator) for line, blank in lines]
         widths: Counter[int] = Counter()
         for n in sure:
             widths[len(self.cells[n])] += self.counts[n]
@@ -178,12 +177,12 @@ class Lines:
 CHUNKS = {"ADJP", "ADVP", "CONJP", "INTJ", "LST", "NP", "PP", "PRT", "SBAR", "UCP", "VP"}
 
 
-def _cells(line: str, separator: str) -> list[str]:
+def _cells(line: str, separator: str) -> tuple[str, ...]:
     """A line's columns; runs of spaces are one separator, tabs are one each. Between tabs a space may be a token."""
     if separator == " ":
-        return re.split(" +", line.strip(" \t"))
+        return tuple(re.split(" +", line.strip(" \t")))
     cells = line.rstrip(" \t").split("\t")
-    return [cell.strip(" ") or cell for cell in cells] if " " in line else cells
+    return tuple([cell.strip(" ") or cell for cell in cells] if " " in line else cells)
 
 
 def code_points(cell: str) -> str:

@@ -35,7 +35,7 @@ from gpkl_lib.corpora.columns import (
     code_points,
 )
 from gpkl_lib.corpora.corpus import CorpusError, Oddities, Sentence, invisible
-from gpkl_lib.corpora.tags import decode_tags, detect_scheme, encode_tags, is_tag, prefixed
+from gpkl_lib.corpora.tags import decode_tags, detect_scheme, is_tag, prefixed
 from gpkl_lib.spans import Span
 
 COLUMNS_OF_CONLLU = 10
@@ -121,12 +121,12 @@ def _tokens(table: Lines, rows: list[int], column: int, oddities: Oddities) -> d
     return tokens
 
 
-def _line(places: NDArray[np.int64], start: int, index: int) -> int:
+def _line(places: NDArray[np.uint32], start: int, index: int) -> int:
     """The line, from 1, of a token of the sentence that begins at `start`."""
     return int(places[min(start + index, len(places) - 1)]) + 1
 
 
-def _sentences(table: Lines, numbered: bool, oddities: Oddities) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _sentences(table: Lines, numbered: bool, oddities: Oddities) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
     """Where sentences begin among the token lines, and the places of those in the file, from 0.
 
     What is dropped here is counted if it is unusual; a line that is neither is refused.
@@ -139,7 +139,7 @@ def _sentences(table: Lines, numbered: bool, oddities: Oddities) -> tuple[NDArra
             before -= 1
         what[at] = TOKEN if before >= 0 and what[before] == TOKEN else COMMENT_LINE
     comments = np.flatnonzero(what == COMMENT_LINE)
-    places = np.flatnonzero(what == TOKEN)
+    places = np.flatnonzero(what == TOKEN).astype(np.uint32)
     bad = [n for n, cells in enumerate(table.cells) if len(cells) != table.width or "" in cells]
     is_bad = np.zeros(len(table.texts), dtype=bool)
     is_bad[bad] = True
@@ -155,8 +155,9 @@ def _sentences(table: Lines, numbered: bool, oddities: Oddities) -> tuple[NDArra
     if len(comments):
         oddities.add("comment line", int(comments[0]) + 1, len(comments))
     separators = np.cumsum(what == SEPARATOR, dtype=np.int32)[places]
-    starts = np.flatnonzero(np.concatenate(([True], separators[1:] != separators[:-1]))) if len(places) else places
-    return starts, places
+    if not len(places):
+        return np.zeros(0, np.int64), places
+    return np.flatnonzero(np.concatenate(([True], separators[1:] != separators[:-1]))), places
 
 
 class _Layer:
@@ -239,31 +240,3 @@ def _check_agreement(layers: list[_Layer], name: str) -> None:
                 f"{name}: columns {a} and {b} share {shared} spans, as a gold and a predicted column do: choose one, "
                 f"tag_columns=[{a}] (--tag-column {a}), or name both"
             )
-
-
-def conll_text(sentences: Iterable[Sentence]) -> str:
-    """Sentences as CoNLL: token and IOB2 tags between tabs, as many columns of tags as nested spans need."""
-    encoded = [(sentence, encode_tags(sentence.spans, len(sentence))) for sentence in sentences]
-    most = max((len(layers) for _, layers in encoded), default=1)
-    lines = []
-    for sentence, layers in encoded:
-        columns = [sentence.tokens, *layers, *[["O"] * len(sentence)] * (most - len(layers))]
-        lines += ["\t".join(cells) for cells in zip(*columns, strict=True)] + [""]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def conllu_text(sentences: Iterable[Sentence]) -> str:
-    """Sentences as CoNLL-U with NER=TAG in the last column.
-
-    Raises:
-        CorpusError: spans that overlap, for which one column has no room.
-    """
-    lines = []
-    for number, sentence in enumerate(sentences, 1):
-        layers = encode_tags(sentence.spans, len(sentence))
-        if len(layers) > 1:
-            raise CorpusError(f"sentence {number} has spans that overlap, which CoNLL-U's last column cannot hold")
-        for n, (token, tag) in enumerate(zip(sentence.tokens, layers[0], strict=True), 1):
-            lines.append("\t".join([str(n), token, *"_______", f"NER={tag}"]))
-        lines.append("")
-    return "".join(f"{line}\n" for line in lines)

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from gpkl_lib._storage import write_text
 from gpkl_lib.corpora.brat import brat_texts
-from gpkl_lib.corpora.conll import conll_text, conllu_text, parse_conll
+from gpkl_lib.corpora.conll import parse_conll
+from gpkl_lib.corpora.conll_writers import conll_text, conllu_text
 from gpkl_lib.corpora.corpus import CorpusError, Oddities, Sentence, to_jsonl
 from gpkl_lib.corpora.forms import BY_NAME, Form, json_text
-from gpkl_lib.corpora.reading import How, form_of, open_source, read_rows, tokenised
+from gpkl_lib.corpora.opening import How, open_source
+from gpkl_lib.corpora.reading import form_of, read_rows, tokenised
 from gpkl_lib.corpora.row import Row
 from gpkl_lib.corpora.source import Source
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -253,3 +255,18 @@ def test_missing_files_and_unknown_formats(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "germ.dev.iob2").write_text("x\tO\n")
     with pytest.raises(CorpusError, match=r"has sha256 .*, expected cc0c0637"):
         read_corpus("germeval2014:dev")
+
+
+def test_a_large_file_takes_a_few_times_its_size(tmp_path: Path):
+    rng, lines = random.Random(0), []
+    for number in range(200_000):
+        word = f"w{int(rng.paretovariate(0.7)) % 100_000}"
+        lines.append("" if number % 25 == 24 else f"{word}-of-some-length\t{rng.choice(['O'] * 9 + ['B-Chemical'])}")
+    file = tmp_path / "x.conll"
+    file.write_text("\n".join(lines))
+    tracemalloc.start()
+    corpus = read_corpus(file)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (len(corpus), sum(map(len, corpus))) == (8_000, 192_000)
+    assert peak < 8 * file.stat().st_size, f"{peak / file.stat().st_size:.1f} times; 36 before lines were shared"
