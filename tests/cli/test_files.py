@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gpkl_lib.cli import main
-from gpkl_lib.cli.inputs import task
+from gpkl_lib.cli.inputs import corpus, task
 from gpkl_lib.cli.parser import build_parser
 from gpkl_lib.corpora import FORMS, read_corpus
 
@@ -86,3 +86,21 @@ def test_the_help_of_convert_shows_every_form(capsys: pytest.CaptureFixture[str]
         main(["convert", "--help"])
     text = capsys.readouterr().out
     assert all(f"  {form.name} " in text and form.looks in text for form in FORMS)
+
+
+def test_a_large_file_is_read_with_a_bar_and_a_small_one_or_a_log_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "x.conll").write_text("Mara\tB-PER\n" * 200_000)
+    monkeypatch.setattr("gpkl_lib._optional.MUCH", 1_000_000)
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+    arguments = build_parser().parse_args(["train", "--train", str(tmp_path / "x.conll")])
+    assert len(corpus(str(tmp_path / "x.conll"), arguments)) == 1
+    assert "reading" in capsys.readouterr().err
+    monkeypatch.setattr("gpkl_lib._optional.MUCH", 1_000_000_000)
+    corpus(str(tmp_path / "x.conll"), arguments)
+    assert "reading" not in capsys.readouterr().err
+    monkeypatch.setattr("gpkl_lib._optional.MUCH", 1_000_000)
+    monkeypatch.setattr("rich.console.Console.is_terminal", False)
+    corpus(str(tmp_path / "x.conll"), arguments)
+    assert "reading" not in capsys.readouterr().err
