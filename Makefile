@@ -13,7 +13,7 @@ WHAT_IS_INSTALLED := requirements.txt $(CONSTRAINTS) pyproject.toml
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help bench book serve lab check library test fonts lint results minilm links constraints clean distclean
+.PHONY: help bench campaign book serve lab check library test fonts lint results minilm links constraints clean distclean
 
 help:
 	@echo 'A fresh clone needs Python 3.11 or newer, git and make. Each command installs what it needs into $(VENV) first.'
@@ -27,6 +27,7 @@ help:
 	@echo '  make links        visit every address outside the book that it names (needs the network)'
 	@echo '  make results      run every recorded experiment again, some hours on two cores (real text needs GPKL_DATA)'
 	@echo '  make results-NAME one of them, by the recipe book/_results/NAME.toml; those of a minute: normface, replay, corpora'
+	@echo '  make campaign     200,000 files, valid and damaged, in every form: none misread, no crash (an hour of one core)'
 	@echo '  make bench        time and memory of the tiled span loss against other ways (half an hour on an idle machine)'
 	@echo '  make constraints  write down the versions that are installed now'
 	@echo '  make clean        remove everything built; distclean: the virtual environment as well'
@@ -113,6 +114,9 @@ BENCH_PYTHON ?= $(BIN)/python
 
 bench: $(DONE)/book
 	$(BIN)/python -m gpkl_lib.chapters.recorders book/_results/tiled-span-loss.toml --python $(BENCH_PYTHON)
+
+campaign: $(DONE)/test
+	OMP_NUM_THREADS=1 $(BIN)/python tests/campaign/files.py --files 200000
 
 clean:
 	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist gpkl_lib.egg-info

@@ -36,7 +36,7 @@ def write_text(path: Path, text: str) -> None:
     """Replace `path` by `text` (UTF-8) in one step. If the disk refuses: CheckpointError, and `path` is as before."""
     partial = _partial(path)
     try:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(text.encode())
         _publish(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)

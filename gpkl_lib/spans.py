@@ -5,6 +5,7 @@ A span is (type, start, end) with `end` exclusive. Cell (h, i, j) of a score mat
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -123,20 +124,24 @@ class SpanScores:
         )
 
 
-def span_scores(predicted: Iterable[Iterable[Span]], gold: Iterable[Iterable[Span]]) -> SpanScores:
+def span_scores(
+    predicted: Iterable[Iterable[Sequence[str | int]]], gold: Iterable[Iterable[Sequence[str | int]]]
+) -> SpanScores:
     """Exact precision, recall and F1 over a corpus, nested spans included; a span given twice counts once.
 
     Args:
-        predicted: the spans of each sentence.
-        gold: the true spans of each sentence, in the same order.
+        predicted: the spans of each sentence: (type, start, end) as tuples or lists; or [start, end, type], as
+            `gpkl predict` writes them.
+        gold: the true spans of each sentence, in the same order and in either form.
 
     Returns:
         `SpanScores`, with one of its own for each type in `by_type`.
 
     Raises:
-        ValueError: the two have different numbers of sentences.
+        TypeError: something else where a list of spans, or a span, is expected.
+        ValueError: the two have different numbers of sentences, or a span no start before its end.
     """
-    guesses, truths = [set(spans) for spans in predicted], [set(spans) for spans in gold]
+    guesses, truths = _spans("predicted", predicted), _spans("gold", gold)
     if len(guesses) != len(truths):
         raise ValueError(f"predicted and gold must hold one list a sentence, got {len(guesses)} and {len(truths)}")
     correct = Counter(name for guess, truth in zip(guesses, truths, strict=True) for name, _, _ in guess & truth)
@@ -147,4 +152,31 @@ def span_scores(predicted: Iterable[Iterable[Span]], gold: Iterable[Iterable[Spa
         guessed.total(),
         true.total(),
         {name: SpanScores(correct[name], guessed[name], true[name]) for name in sorted({*guessed, *true})},
+    )
+
+
+def _spans(argument: str, sentences: Iterable[Iterable[Sequence[str | int]]]) -> list[set[Span]]:
+    """The spans of each sentence as (type, start, end)."""
+    found = []
+    for row, spans in enumerate(sentences):
+        if isinstance(spans, str | dict) or not isinstance(spans, Iterable):
+            raise TypeError(f"{argument} must hold a list of spans a sentence, got {spans!r:.80} for sentence {row}")
+        found.append({_span(argument, span, row) for span in spans})
+    return found
+
+
+def _span(argument: str, span: Sequence[str | int], row: int) -> Span:
+    if isinstance(span, tuple | list) and len(span) == 3:
+        kind, start, end = span if isinstance(span[0], str) else (span[2], span[0], span[1])
+        if isinstance(kind, str):
+            try:
+                start, end = operator.index(start), operator.index(end)  # type: ignore[arg-type]
+            except TypeError:
+                pass
+            else:
+                if 0 <= start < end:
+                    return kind, start, end
+                raise ValueError(f"{argument} must have 0 <= start < end in every span, got {span!r} in sentence {row}")
+    raise TypeError(
+        f"{argument} must hold spans (type, start, end), or [start, end, type], got {span!r:.80} in sentence {row}"
     )

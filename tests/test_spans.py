@@ -133,3 +133,38 @@ def test_batches_add_up_to_the_corpus_and_a_mean_of_batches_does_not() -> None:
 def test_different_numbers_of_sentences_are_refused() -> None:
     with pytest.raises(ValueError, match="predicted and gold must hold one list a sentence, got 1 and 2"):
         span_scores([[]], [[], []])
+
+
+def test_lists_and_what_predict_writes_are_spans_too() -> None:
+    gold = [[("a", 0, 1), ("b", 1, 3)], []]
+    expected = span_scores(gold, gold)
+    assert list(expected.by_type) == ["a", "b"]
+    for form in (
+        [[["a", 0, 1], ["b", 1, 3]], []],  # as JSON has tuples
+        [[[0, 1, "a"], [1, 3, "b"]], []],  # as `gpkl predict` writes them
+        [[(0, 1, "a"), (1, 3, "b")], ()],
+        [[("a", torch.tensor(0), 1), ("b", 1, torch.tensor(3))], []],
+    ):
+        assert span_scores(form, gold) == span_scores(gold, form) == expected
+
+
+@pytest.mark.parametrize(
+    ("spans", "error", "message"),
+    [
+        ([[("a", 0)]], TypeError, r"must hold spans \(type, start, end\), or \[start, end, type\], got \('a', 0\) in"),
+        ([[(0, 1, 2)]], TypeError, r"must hold spans .* got \(0, 1, 2\) in sentence 0"),
+        ([[("a", 0.0, 1)]], TypeError, r"must hold spans .* got \('a', 0.0, 1\)"),
+        ([["abc"]], TypeError, r"must hold spans .* got 'abc'"),
+        ([[], ("a", 0, 1)], TypeError, r"must hold spans .* got 'a' in sentence 1"),
+        ([{"tokens": ["a"], "spans": []}], TypeError, r"must hold a list of spans a sentence, got \{'tokens'"),
+        ([7], TypeError, r"must hold a list of spans a sentence, got 7 for sentence 0"),
+        ([[("a", 2, 2)]], ValueError, r"must have 0 <= start < end in every span, got \('a', 2, 2\) in sentence 0"),
+    ],
+)
+def test_what_is_no_span_is_refused_with_the_name_of_the_argument(
+    spans: object, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match="^predicted " + message):
+        span_scores(spans, [[]] * len(spans))
+    with pytest.raises(error, match="^gold " + message):
+        span_scores([[]] * len(spans), spans)

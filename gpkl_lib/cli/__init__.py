@@ -9,11 +9,11 @@ import warnings
 from collections.abc import Sequence
 
 from gpkl_lib._storage import CheckpointError
-from gpkl_lib.cli import commands
+from gpkl_lib.cli import commands, files
 from gpkl_lib.cli.inputs import UsageError
 from gpkl_lib.cli.parser import build_parser
 from gpkl_lib.cli.recipes import COMPARE, Recipe, flags, options, read_recipe, steps
-from gpkl_lib.corpora import CorpusError
+from gpkl_lib.corpora import CorpusError, visible
 from gpkl_lib.training import LearningWarning, TrainingError
 
 __all__ = ["COMPARE", "Recipe", "UsageError", "build_parser", "flags", "main", "options", "read_recipe"]
@@ -23,6 +23,7 @@ RUN = {
     "compare": commands.compare,
     "predict": commands.predict,
     "evaluate": commands.score,
+    "convert": files.convert,
 }
 
 
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe, `head` say, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (UsageError, CorpusError, CheckpointError, TrainingError, ModuleNotFoundError, OSError) as error:
-        print(f"gpkl {arguments.command}: {error}", file=sys.stderr)
+        print(f"gpkl {arguments.command}: {visible(str(error))}", file=sys.stderr)
         return 2
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):

@@ -20,7 +20,7 @@ from gpkl_lib._storage import locked, read_json, read_rows, write_text
 from gpkl_lib.cli import inputs
 from gpkl_lib.cli.inputs import UsageError
 from gpkl_lib.cli.parser import given
-from gpkl_lib.corpora import to_jsonl
+from gpkl_lib.corpora import to_jsonl, visible
 from gpkl_lib.experiments import (
     ModelConfig,
     Teacher,
@@ -145,7 +145,9 @@ def predict(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     if math.isnan(arguments.threshold):
         raise UsageError("--threshold must be a number, got nan")
     tagger = _load(arguments)
-    sentences = inputs.sentences(arguments)
+    corpus = inputs.sentences(arguments)
+    sentences = corpus.sentences
+    _say(f"{corpus.name}: {corpus.source}; {len(corpus):,} sentences")
     found = tagger.predict(sentences, batch_size=arguments.batch_size, threshold=arguments.threshold)
     lines = to_jsonl(type(s)(s.tokens, tuple(spans)) for s, spans in zip(sentences, found, strict=True))
     if arguments.output:
@@ -293,4 +295,4 @@ def _load(arguments: argparse.Namespace) -> Tagger:
 
 def _say(line: str) -> None:
     """Print a line to standard error; standard output is for results."""
-    print(line, file=sys.stderr, flush=True)
+    print("\n".join(map(visible, line.split("\n"))), file=sys.stderr, flush=True)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from gpkl_lib.corpora import KNOWN, SIZES, Corpus, CorpusError, Sentence, read_corpus, toy_corpus
+from gpkl_lib._optional import progress_bar
+from gpkl_lib.cli.files import how
+from gpkl_lib.corpora import KNOWN, SIZES, Corpus, How, read_corpus, toy_corpus
 from gpkl_lib.experiments import Task
 
 HELD_OUT = 10  # without a dev file, every tenth sentence of train is dev
-WORDS = re.compile(r"\w+(?:[-'’.@]\w+)*|[^\w\s]")
-SUFFIXES = {".txt": "text", ".jsonl": "jsonl", ".json": "jsonl"} | dict.fromkeys((".conll", ".iob2", ".bio"), "conll")
-TAGGED = re.compile(rb"[ \t](O|[BIESM]-\S+)\s*$")  # a token line of CoNLL ends in a tag
 
 
 class UsageError(Exception):
@@ -51,26 +48,28 @@ def tasks(arguments: argparse.Namespace) -> list[Task]:
 
 
 def corpus(path: str, arguments: argparse.Namespace) -> Corpus:
-    """A labelled file, or a known name such as wnut17:test."""
-    return read_corpus(path, format=arguments.format, encoding=arguments.encoding)
+    """A labelled file, a known name such as wnut17:test, or - for standard input.
+
+    Raises:
+        UsageError: a file without a single span, which is a file that was misunderstood.
+    """
+    found = _read(path, how(arguments))
+    if len(found) and not found.types:
+        raise UsageError(
+            f"{found.name}: no span in {len(found)} sentences, read as {found.source}; is it the right file?"
+        )
+    return found
 
 
-def sentences(arguments: argparse.Namespace) -> Sequence[Sentence]:
-    """What `gpkl predict` reads: CoNLL, JSONL or plain text, from a file or from standard input."""
-    data = sys.stdin.buffer.read() if arguments.file == "-" else _bytes(arguments.file)
-    kind = arguments.format if arguments.format != "auto" else _guess(arguments.file, data)
-    if kind != "text":
-        if arguments.file != "-":
-            return read_corpus(arguments.file, format=kind, encoding=arguments.encoding).sentences
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder, "standard input")
-            copy.write_bytes(data)
-            return read_corpus(copy, format=kind, encoding=arguments.encoding).sentences
-    try:
-        lines = data.decode(arguments.encoding).removeprefix("\ufeff").splitlines()
-    except (UnicodeDecodeError, LookupError) as error:
-        raise UsageError(f"{arguments.file}: {error}; give the file's --encoding, such as latin-1 or utf-16") from None
-    return [Sentence(tuple(_tokens(line, arguments.tokens))) for line in lines if line.strip()]
+def sentences(arguments: argparse.Namespace) -> Corpus:
+    """What `gpkl predict` reads: any form of labelled sentences, without a look at the labels, or plain text."""
+    asked = how(arguments, labels=False)
+    return _read(arguments.file, replace(asked, format="any") if asked.format == "auto" else asked)
+
+
+def _read(path: str, asked: How) -> Corpus:
+    with progress_bar(f"reading {path}") as progress:
+        return read_corpus(path, **asdict(asked), progress=progress)
 
 
 def _files(arguments: argparse.Namespace) -> list[str]:
@@ -120,7 +119,7 @@ def _further(arguments: argparse.Namespace, whole: Callable[[int], Corpus]) -> C
     if wanted is None:
         return None
     if wanted != "rest" and not wanted.isdigit():
-        return corpus(wanted, arguments)
+        return _read(wanted, how(arguments, labels=False))
     source = whole(0 if wanted == "rest" else int(wanted))
     learnt = len(source) if arguments.limit_train is None else arguments.limit_train
     if source.name.startswith("toy(") and arguments.limit_train is None:
@@ -143,25 +142,3 @@ def _hold_out(train: Corpus) -> tuple[Corpus, Corpus]:
     dev = train[HELD_OUT - 1 :: HELD_OUT]
     print(f"no dev file: every tenth sentence of {train.name} is held out as dev, {len(dev)} in all", file=sys.stderr)
     return replace(train, name=f"{train.name} without {dev.name}", sentences=rest), dev
-
-
-def _bytes(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read: {error.strerror}") from None
-
-
-def _guess(name: str, data: bytes) -> str:
-    """The format of a file to predict: by its name, else by its first line."""
-    suffix = Path(name).suffix.lower()
-    if suffix in SUFFIXES:
-        return SUFFIXES[suffix]
-    line = next((line for line in data.splitlines() if line.strip()), b"")
-    if line.startswith(b"{"):
-        return "jsonl"
-    return "conll" if TAGGED.search(line) else "text"
-
-
-def _tokens(line: str, kind: str) -> list[str]:
-    return WORDS.findall(line) if kind == "words" else [character for character in line if not character.isspace()]

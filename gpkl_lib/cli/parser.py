@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
+from gpkl_lib.cli.files import add_convert, add_reading
 from gpkl_lib.cli.texts import (
     COMPARE,
     COMPARE_EXAMPLES,
+    CONVERT,
+    CONVERT_EXAMPLES,
     EVALUATE,
     EVALUATE_EXAMPLES,
     MAIN,
@@ -20,7 +23,7 @@ from gpkl_lib.cli.texts import (
     TRAIN_EXAMPLES,
     methods_text,
 )
-from gpkl_lib.corpora import KNOWN, SIZES
+from gpkl_lib.corpora import KNOWN, SIZES, forms_text
 from gpkl_lib.experiments import ModelConfig
 from gpkl_lib.training import METHODS, Method, Setting, TrainingConfig, own_settings
 
@@ -52,6 +55,7 @@ def parsers() -> tuple[argparse.ArgumentParser, list[argparse.ArgumentParser]]:
         ("compare", "compare methods over seeds", COMPARE, COMPARE_EXAMPLES, _compare),
         ("predict", "find the spans of sentences", PREDICT, PREDICT_EXAMPLES, _predict),
         ("evaluate", "score a tagger on a file", EVALUATE, EVALUATE_EXAMPLES, _evaluate),
+        ("convert", "write sentences in another form", CONVERT + forms_text(), CONVERT_EXAMPLES, add_convert),
     ):
         command = group.add_parser(name, help=line, description=text, epilog=examples, formatter_class=_Help)
         fill(command)
@@ -178,9 +182,8 @@ def _files(group: argparse._ArgumentGroup) -> None:
         ("dev", "that chooses the best epoch"),
         ("test", "for the final score"),
     ):
-        group.add_argument(f"--{part}", metavar="F", help=f"file {text}, CoNLL or JSONL")
-    group.add_argument("--format", choices=("auto", "conll", "jsonl"), default="auto", help="of the files")
-    group.add_argument("--encoding", metavar="NAME", default="utf-8", help="of the files")
+        group.add_argument(f"--{part}", metavar="F", help=f"file {text}, in any form that gpkl convert --help shows")
+    add_reading(group, "of the files")
     group.add_argument("--limit-train", type=int, metavar="N", help="first N sentences of train only")
     group.add_argument("--toy-size", type=int, metavar="N", default=SIZES["train"], help="sentences of the toy's train")
     group.add_argument(
@@ -231,8 +234,7 @@ def _predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="folder of a run, or of a saved tagger")
     parser.add_argument("file", metavar="FILE", help="what to read; - is standard input")
     parser.add_argument("--output", metavar="F", help="file to write; standard output if not given")
-    parser.add_argument("--format", choices=("auto", "text", "conll", "jsonl"), default="auto", help="of FILE")
-    parser.add_argument("--tokens", choices=("words", "characters"), default="words", help="of plain text")
+    add_reading(parser, "of FILE", text=True)
     parser.add_argument("--threshold", metavar="X", type=float, default=0.0, help="spans scored above it are found")
     _using(parser)
 
@@ -241,11 +243,10 @@ def _evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="folder of a run, or of a saved tagger")
     parser.add_argument("file", metavar="FILE", help="file with gold spans, or a name such as wnut17:test")
     parser.add_argument("--output", metavar="F", help="also write the scores there, as JSON")
-    parser.add_argument("--format", choices=("auto", "conll", "jsonl"), default="auto", help="of FILE")
+    add_reading(parser, "of FILE")
     _using(parser)
 
 
 def _using(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--encoding", metavar="NAME", default="utf-8", help="of FILE")
     parser.add_argument("--batch-size", metavar="N", type=int, default=32, help="sentences at a time")
     parser.add_argument("--device", choices=DEVICES, default="auto", help="auto: the best that is there")

@@ -30,11 +30,12 @@ TRAIN = """\
 Train a tagger and keep the weights of the epoch with the best F1 on dev.
 
 Without a file it learns the toy corpus: generated English with nested spans. Your own
-file is CoNLL (a token and its tags a line; BIO, IOB2, BIOES or BMES; several tag
-columns are layers) or JSONL ({"tokens": [...], "spans": [[start, end, type], ...]}, end
-exclusive, or CLUENER's form). Without --dev every tenth sentence of --train is held out
-as dev. The folder --output then has best/ (the tagger), history.jsonl (one row an
-epoch), history.png, scores.json and checkpoint/ (from which --resume goes on, exactly).
+file is CoNLL (a token and its tags a line; IOB1, IOB2, IOE1, IOE2, BIOES, BMES or
+BILOU; several tag columns are layers), JSONL ({"tokens": [...], "spans": [[start, end,
+type], ...]}, end exclusive) or another form that gpkl convert --help shows. Without
+--dev every tenth sentence of --train is held out as dev. The folder --output then has
+best/ (the tagger), history.jsonl (one row an epoch), history.png, scores.json and
+checkpoint/ (from which --resume goes on, exactly).
 
 methods, and what each adds to the cross-entropy:
 """
@@ -86,9 +87,10 @@ Write the spans that a trained tagger finds, as JSONL: {"tokens": [...], "spans"
 [[start, end, type], ...]} a line, with token indices from 0 and end exclusive. `gpkl
 train` and `gpkl evaluate` read the same form.
 
-FILE is CoNLL or JSONL (their own spans are not looked at), or plain text, one sentence
-a line; - reads standard input. Words and punctuation marks of plain text become tokens,
-or, with --tokens characters, each character but white space.
+FILE is in any form that gpkl convert --help shows (its own spans are not looked at), or
+plain text, one sentence a line; - reads standard input. How it was understood is said on
+standard error. Words and punctuation marks of a text become tokens (a mark or a joiner
+stays with its letter), or, with --tokens characters, each of its characters.
 """
 PREDICT_EXAMPLES = """\
 examples:
@@ -97,7 +99,8 @@ examples:
 """
 
 EVALUATE = """\
-Precision, recall and F1 of a trained tagger on a file with gold spans (CoNLL or JSONL):
+Precision, recall and F1 of a trained tagger on a file with gold spans (in any form that
+gpkl convert --help shows; - is standard input):
 over all spans and for each type. A span counts as found if type, start and end agree
 exactly; nested spans count like others. 0/0 is 0.
 """
@@ -105,6 +108,24 @@ EVALUATE_EXAMPLES = """\
 examples:
   gpkl evaluate runs/mine my.test.conll
   gpkl evaluate runs/wnut wnut17:test --output scores.json
+"""
+
+
+CONVERT = """\
+Write labelled sentences in another form, every span at its place. What is written is read
+again and compared before it is kept. A text stays a text where OUT has one; where OUT has
+tokens they are its words or characters (--tokens). Tokens become a text with one space
+between them. Where spans nest, CoNLL gets several columns of tags; a form with one tag a
+token refuses them.
+
+forms, and a row of each:
+"""
+CONVERT_EXAMPLES = """\
+examples:
+  gpkl convert doccano.jsonl my.conll --tokens words
+  gpkl convert my.conll my.json --to label-studio
+  gpkl convert predictions.conll gold.jsonl --tag-column 2
+  gpkl convert notes.ann notes.jsonl
 """
 
 

@@ -2,22 +2,30 @@
 
 from gpkl_lib.corpora.augmentation import augmented, bare, drawn, words_by_shape
 from gpkl_lib.corpora.batch import Batch, Windows, batches, length_mask, positive_cells, truncate, windows
-from gpkl_lib.corpora.corpus import Corpus, CorpusError, Sentence, contents, to_jsonl
-from gpkl_lib.corpora.jsonl import write_jsonl
+from gpkl_lib.corpora.convert import convert_corpus, write_jsonl
+from gpkl_lib.corpora.corpus import Corpus, CorpusError, Sentence, contents, to_jsonl, visible
+from gpkl_lib.corpora.forms import FORMS, Form, forms_text
 from gpkl_lib.corpora.known import KNOWN, KnownCorpus
+from gpkl_lib.corpora.opening import FORMATS, How
 from gpkl_lib.corpora.reading import read_corpus
 from gpkl_lib.corpora.tags import decode_tags, detect_scheme
+from gpkl_lib.corpora.text import TOKENS
 from gpkl_lib.corpora.toy import SIZES, toy_corpus
 from gpkl_lib.corpora.vocabulary import PADDING, UNKNOWN, Vocabulary
 
 __all__ = [
+    "FORMATS",
+    "FORMS",
     "KNOWN",
     "PADDING",
     "SIZES",
+    "TOKENS",
     "UNKNOWN",
     "Batch",
     "Corpus",
     "CorpusError",
+    "Form",
+    "How",
     "KnownCorpus",
     "Sentence",
     "Vocabulary",
@@ -26,15 +34,18 @@ __all__ = [
     "bare",
     "batches",
     "contents",
+    "convert_corpus",
     "decode_tags",
     "detect_scheme",
     "drawn",
+    "forms_text",
     "length_mask",
     "positive_cells",
     "read_corpus",
     "to_jsonl",
     "toy_corpus",
     "truncate",
+    "visible",
     "windows",
     "words_by_shape",
     "write_jsonl",

@@ -5,9 +5,11 @@ How a file is understood, from the file alone:
 - Columns are separated by tabs where the first token line has one, otherwise by ASCII spaces. Other characters that
   Python calls white space (U+00A0, U+0085, U+2028, ...) belong to the tokens. Lines end with LF or CRLF only.
 - A line of nothing but spaces and tabs separates sentences, and so does one whose first column is -DOCSTART-.
-- Every column of tags is a layer, and a sentence has the union of their spans. The last column must hold tags; one
-  before it does if more than half of its cells are tags. A chunk column (NP, VP, ...) before the last is left out.
-- A first column of token numbers (1, 2, 3, ...) is recognised, and the tokens are then in the second.
+- Every column of tags is a layer, and a sentence has the union of their spans. The last column must hold tags, unless
+  others hold nothing else; one before it does if more than half of its cells are tags. A chunk column (NP, VP, ...)
+  before the last is left out. Two columns that mostly agree are a gold and a predicted one: one must be chosen.
+- A first column of token numbers (1, 2, 3, ..., from 0 or through the whole file too) is recognised, and the tokens are
+  then in the second. In CoNLL-U the tags stand in the last column, as NER=B-PER.
 - `#` alone never makes a comment, because tokens begin with it (hashtags). A line is a comment only where it cannot be
   a token line: in a file with token numbers, if it begins with `#`; in others, if it begins with `# ` and a word,
   stands before the first token of a sentence, and either has another number of columns than the file or holds `=` and
@@ -16,159 +18,225 @@ How a file is understood, from the file alone:
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import combinations, pairwise
 
-from gpkl_lib.corpora.corpus import CorpusError, Oddities, Sentence
-from gpkl_lib.corpora.tags import decode_tags, detect_scheme, is_tag
+import numpy as np
+from numpy.typing import NDArray
 
-CHUNKS = {"ADJP", "ADVP", "CONJP", "INTJ", "LST", "NP", "PP", "PRT", "SBAR", "UCP", "VP"}
-COMMENT = re.compile("# +[^ \t]")
+from gpkl_lib.corpora.columns import (
+    COMMENT_LINE,
+    MAYBE_COMMENT,
+    NO_TOKEN,
+    SEPARATOR,
+    TOKEN,
+    Lines,
+    code_points,
+)
+from gpkl_lib.corpora.corpus import CorpusError, Oddities, Sentence, invisible
+from gpkl_lib.corpora.tags import decode_tags, detect_scheme, is_tag, prefixed
+from gpkl_lib.spans import Span
+
+COLUMNS_OF_CONLLU = 10
+SHOWN = 12  # columns named in words
+AGREE = 10  # spans that two columns must share before they are taken for gold and predicted
 
 
-@dataclass
-class _Block:
-    """One sentence as rows of cells; `first` is the line (from 1) of the first."""
-
-    first: int
-    rows: list[list[str]]
-
-
-def parse_conll(text: str, name: str, oddities: Oddities) -> tuple[list[Sentence], str]:
+def parse_conll(
+    lines: Iterable[str],
+    name: str,
+    oddities: Oddities,
+    *,
+    token_column: int | None = None,
+    tag_columns: Sequence[int] = (),
+    labels: bool = True,
+) -> tuple[list[Sentence], str]:
     """The sentences of a CoNLL text, and how it was understood in words.
 
     Args:
-        text: the whole file.
+        lines: of the whole file, without LF.
         name: stands before the line number in errors.
         oddities: what was unusual is counted here.
+        token_column, tag_columns: from 1; found from the file where they are not given.
+        labels: False for a file to predict, whose tags are not looked at.
 
     Raises:
         CorpusError: a line with another number of columns, an empty cell, or no valid tag where tags stand.
     """
-    lines = text.split("\n")
-    model = _model_line(lines)
-    if model is None:
+    table = Lines(lines, name)
+    if table.model is None:
         return [], "CoNLL, no token lines"
-    separator = "\t" if "\t" in lines[model].strip(" \t\r") else " "
-    width = len(_cells(lines[model], separator))
-    if width < 2:
-        raise CorpusError(f"{name}:{model + 1}: expected a token and its tag, found {lines[model]!r}")
-    numbered = width > 2 and _numbered(lines, separator)
-    blocks = _blocks(lines, separator, width, numbered, name, oddities)
-    token = 1 if numbered else 0
-    layers, left_out = _layers(blocks, range(token + 1, width))
-    columns = {token: "token", **dict.fromkeys(left_out, "left out")} | ({0: "number"} if numbered else {})
-    spans_of = [_Layer(blocks, column, name) for column in layers]
-    columns |= {layer.column: f"{layer.scheme} tags" for layer in spans_of}
+    for column in (*([] if token_column is None else [token_column]), *tag_columns):
+        if not 1 <= column <= table.width:
+            raise CorpusError(f"{name}: expected a column from 1 to {table.width}, got {column}")
+    numbered = token_column in (None, 2) and table.numbered()
+    if not numbered and token_column is None:
+        table.check_first_column()
+    token = token_column - 1 if token_column else int(numbered)
+    starts, places = _sentences(table, numbered, oddities)
+    used = table.order[places]
+    rows = sorted(np.unique(used).tolist(), key=table.first.__getitem__)
+    columns = {token: "token"} | ({0: "number"} if numbered else {})
+    layers: list[_Layer] = []
+    if labels:
+        left_out: list[int] = []
+        chosen = [column - 1 for column in tag_columns]
+        if not chosen and token + 1 < table.width:
+            chosen, left_out = table.layers(range(token + 1, table.width), rows)
+        if not chosen:
+            raise CorpusError(f"{name}: no column behind the tokens in column {token + 1}: give --tag-column")
+        columns |= dict.fromkeys(left_out, "left out")
+        layers = [_Layer(table, used, starts, rows, column, numbered) for column in chosen]
+        columns |= {layer.column: f"{layer.scheme} tags" for layer in layers}
+    tokens = _tokens(table, rows, token, oddities)
+    is_odd = np.array([n in tokens and invisible(tokens[n]) for n in range(len(table.texts))])[used]
+    odd_tokens = (np.logical_or.reduceat(is_odd, starts) if len(starts) else starts).tolist()
     sentences = []
-    for block in blocks:
-        spans = []
-        for layer in spans_of:
-            found, odd = decode_tags([row[layer.column] for row in block.rows], layer.scheme)
+    for index, (start, end) in enumerate(pairwise([*starts.tolist(), len(places)])):
+        spans: list[Span] = []
+        for layer in layers:
+            found, odd = layer.spans(index)
             spans += found
             for kind, position in odd:
-                oddities.add(kind, block.first + position)
-        sentences.append(oddities.sentence([row[token] for row in block.rows], spans, block.first))
-    between = "tabs" if separator == "\t" else "spaces"
-    return sentences, f"CoNLL, columns by {between}: {', '.join(columns[c] for c in sorted(columns))}"
+                oddities.add(kind, int(places[start + position]) + 1)
+        words = list(map(tokens.__getitem__, used[start:end].tolist()))
+        sentences.append(oddities.sentence(words, spans, partial(_line, places, start), odd_tokens=odd_tokens[index]))
+    if not tag_columns:
+        _check_agreement(layers, name)
+    united = f" ({len(layers)} layers united)" if len(layers) > 1 else ""
+    described = ", ".join([columns[c] for c in sorted(columns)][:SHOWN]) + (", ..." if len(columns) > SHOWN else "")
+    return sentences, f"CoNLL, columns by {table.between}: {described}{united}"
+
+
+def _tokens(table: Lines, rows: list[int], column: int, oddities: Oddities) -> dict[int, str]:
+    """The token of each distinct line, one string for equal ones; a byte-order mark before it is counted."""
+    one: dict[str, str] = {}
+    tokens = {}
+    for n in rows:
+        cell = table.cells[n][column]
+        token = (cell.removeprefix("\ufeff") or cell) if cell[0] == "\ufeff" else cell
+        oddities.add("byte-order mark", table.first[n], table.counts[n] * (cell is not token))
+        tokens[n] = one.setdefault(token, token)
+    return tokens
+
+
+def _line(places: NDArray[np.uint32], start: int, index: int) -> int:
+    """The line, from 1, of a token of the sentence that begins at `start`."""
+    return int(places[min(start + index, len(places) - 1)]) + 1
+
+
+def _sentences(table: Lines, numbered: bool, oddities: Oddities) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
+    """Where sentences begin among the token lines, and the places of those in the file, from 0.
+
+    What is dropped here is counted if it is unusual; a line that is neither is refused.
+    """
+    kinds = table.kinds(numbered)
+    what = kinds[table.order]
+    for at in np.flatnonzero(what == MAYBE_COMMENT).tolist():  # a comment only before the first token of a sentence
+        before = at - 1
+        while before >= 0 and what[before] in (COMMENT_LINE, NO_TOKEN):
+            before -= 1
+        what[at] = TOKEN if before >= 0 and what[before] == TOKEN else COMMENT_LINE
+    comments = np.flatnonzero(what == COMMENT_LINE)
+    places = np.flatnonzero(what == TOKEN).astype(np.uint32)
+    bad = [n for n, cells in enumerate(table.cells) if len(cells) != table.width or "" in cells]
+    is_bad = np.zeros(len(table.texts), dtype=bool)
+    is_bad[bad] = True
+    wrong = places[is_bad[table.order[places]]]
+    if len(wrong):
+        raise table.error(int(table.order[wrong[0]]), int(wrong[0]) + 1)
+    for n, text in enumerate(table.texts):
+        line, count = table.first[n], table.counts[n]
+        oddities.add("line ending in CRLF", line, count * text.endswith("\r"))
+        oddities.add("separator line holding white space", line, count * (table.blank[n] and bool(table.plain[n])))
+        oddities.add("-DOCSTART- line", line, count * table.document[n])
+        oddities.add("multiword or empty node, no token", line, count * bool(kinds[n] == NO_TOKEN))
+    if len(comments):
+        oddities.add("comment line", int(comments[0]) + 1, len(comments))
+    separators = np.cumsum(what == SEPARATOR, dtype=np.int32)[places]
+    if not len(places):
+        return np.zeros(0, np.int64), places
+    return np.flatnonzero(np.concatenate(([True], separators[1:] != separators[:-1]))), places
 
 
 class _Layer:
-    """One column of tags: checked, its scheme detected."""
+    """One column of tags: checked, its scheme detected, its spans found."""
 
-    def __init__(self, blocks: list[_Block], column: int, name: str) -> None:
+    def __init__(
+        self,
+        table: Lines,
+        used: NDArray[np.uintc],
+        starts: NDArray[np.int64],
+        rows: list[int],
+        column: int,
+        numbered: bool,
+    ) -> None:
         self.column = column
-        for block in blocks:
-            for offset, row in enumerate(block.rows):
-                if not is_tag(row[column]):
-                    raise CorpusError(
-                        f"{name}:{block.first + offset}: expected O or a tag such as B-person in column {column + 1}, "
-                        f"found {row[column]!r}"
-                    )
-        self.scheme = detect_scheme([row[column] for row in block.rows] for block in blocks)
+        cells = {n: table.cells[n][column] for n in rows}
+        if numbered and table.width == COLUMNS_OF_CONLLU and column == table.width - 1:
+            cells = _from_misc(cells, table)
+        if not all(map(is_tag, cells.values())) and all(is_tag(prefixed(cell)) for cell in cells.values()):
+            cells = {n: prefixed(cell) for n, cell in cells.items()}
+        wrong = next((n for n in rows if not is_tag(cells[n])), None)
+        if wrong is not None:
+            first = column != 0 and all(is_tag(table.cells[n][0]) for n in rows)
+            columns = f"tag_columns=[1], token_column={column + 1} (--tag-column 1 --token-column {column + 1})"
+            hint = f"; the tags seem to stand in column 1: give {columns}" if first else ""
+            raise CorpusError(
+                f"{table.name}:{table.first[wrong]}: expected O or a tag such as B-person in column {column + 1}, "
+                f"found {code_points(cells[wrong])}{hint}"
+            )
+        tag_of = [cells.get(n, "O") for n in range(len(table.texts))]
+        tagged = np.flatnonzero(np.array([tag != "O" for tag in tag_of])[used])
+        owner = np.searchsorted(starts, tagged, side="right") - 1  # the sentence of each
+        joined = (np.diff(tagged) == 1) & (np.diff(owner) == 0)
+        breaks = np.flatnonzero(~joined) + 1
+        tags = list(map(tag_of.__getitem__, used[tagged].tolist()))
+        bounds = list(pairwise([0, *breaks.tolist(), len(tags)])) if tags else []
+        runs = [tuple(tags[start:end]) for start, end in bounds]  # of tags without an O between; few are distinct
+        self.scheme = detect_scheme(dict.fromkeys(runs))
+        decoded = {run: decode_tags(run, self.scheme) for run in dict.fromkeys(runs)}
+        self._found: dict[int, tuple[list[Span], list[tuple[str, int]]]] = {}
+        firsts = [start for start, _ in bounds]
+        offsets = tagged[firsts] - starts[owner[firsts]]
+        for run, index, offset in zip(runs, owner[firsts].tolist(), offsets.tolist(), strict=True):
+            spans, odd = self._found.setdefault(index, ([], []))
+            spans += [(kind, start + offset, end + offset) for kind, start, end in decoded[run][0]]
+            odd += [(kind, position + offset) for kind, position in decoded[run][1]]
+
+    def distinct(self) -> set[tuple[int, Span]]:
+        """Every span with the index of its sentence."""
+        return {(index, span) for index, (spans, _) in self._found.items() for span in spans}
+
+    def spans(self, index: int) -> tuple[list[Span], list[tuple[str, int]]]:
+        """The spans of a sentence in this column, and what was odd, as `decode_tags` gives them."""
+        return self._found.get(index, ([], []))
 
 
-def _cells(line: str, separator: str) -> list[str]:
-    """A line's columns; runs of spaces are one separator, tabs are one each."""
-    if separator == " ":
-        return re.split(" +", line.strip(" \t\r"))
-    return [cell.strip(" ") for cell in line.rstrip(" \t\r").split("\t")]
+def _from_misc(cells: dict[int, str], table: Lines) -> dict[int, str]:
+    """The tags of CoNLL-U's last column, under the one key whose values are tags: NER=B-PER|SpaceAfter=No."""
+    parts = {n: dict(part.partition("=")[::2] for part in cell.split("|")) for n, cell in cells.items()}
+    keys = {key for each in parts.values() for key, value in each.items() if is_tag(value)}
+    keys = {key for key in keys if all(is_tag(each[key]) for each in parts.values() if key in each)}
+    if len(keys) != 1:
+        found = f"under the keys {', '.join(sorted(keys))}" if keys else "none"
+        raise CorpusError(
+            f"{table.name}: expected tags as NER=B-PER under one key of column {table.width}, found {found}"
+        )
+    (key,) = keys
+    return {n: each.get(key, "O") for n, each in parts.items()}
 
 
-def _is_document_start(line: str) -> bool:
-    return line.lstrip(" ").startswith("-DOCSTART-")
-
-
-def _model_line(lines: list[str]) -> int | None:
-    """The index of the first line that must be a token line, or may be one if none must; None in an empty file."""
-    filled = [index for index, line in enumerate(lines) if line.strip(" \t\r") and not _is_document_start(line)]
-    return next((index for index in filled if not lines[index].startswith("#")), filled[0] if filled else None)
-
-
-def _numbered(lines: list[str], separator: str) -> bool:
-    """Whether the first column counts the tokens: 1 after every separator or comment, and digits everywhere."""
-    expect_one = True
-    for line in lines:
-        if not line.strip(" \t\r") or line.startswith("#") or _is_document_start(line):
-            expect_one = True
-            continue
-        number = _cells(line, separator)[0]
-        if not number.isdecimal() or (expect_one and number != "1"):
-            return False
-        expect_one = False
-    return True
-
-
-def _blocks(
-    lines: list[str], separator: str, width: int, numbered: bool, name: str, oddities: Oddities
-) -> list[_Block]:
-    """The token lines as sentences; separators and comments are dropped here, and counted if unusual."""
-    blocks: list[_Block] = []
-    inside = False
-    for number, line in enumerate(lines, 1):
-        oddities.add("line ending in CRLF", number, line.endswith("\r"))
-        if not line.strip(" \t\r"):
-            oddities.add("separator line holding white space", number, bool(line.rstrip("\r")))
-            inside = False
-        elif _is_document_start(line):
-            oddities.add("-DOCSTART- line", number)
-            inside = False
-        elif _is_comment(line, separator, width, numbered, inside):
-            oddities.add("comment line", number)
-        else:
-            cells = _cells(line, separator)
-            if len(cells) != width or "" in cells:
-                between = "tabs" if separator == "\t" else "spaces"
-                raise CorpusError(
-                    f"{name}:{number}: expected {width} columns separated by {between}, "
-                    f"found {len(cells) - cells.count('')}: {line[:80]!r}"
-                )
-            if not inside:
-                blocks.append(_Block(number, []))
-            blocks[-1].rows.append(cells)
-            inside = True
-    return blocks
-
-
-def _is_comment(line: str, separator: str, width: int, numbered: bool, inside: bool) -> bool:
-    """The rule of the module's docstring; `inside` says that the sentence already has a token."""
-    if numbered:
-        return line.startswith("#")
-    if inside or not COMMENT.match(line) or is_tag(line[1:].strip()):
-        return False
-    cells = _cells(line, separator)
-    return len(cells) != width or ("=" in line and not is_tag(cells[-1]))
-
-
-def _layers(blocks: list[_Block], candidates: range) -> tuple[list[int], list[int]]:
-    """Which columns hold tags, and which are left out."""
-    layers: list[int] = []
-    left_out: list[int] = []
-    for column in candidates:
-        values = Counter(row[column] for block in blocks for row in block.rows)
-        tags = sum(count for value, count in values.items() if is_tag(value))
-        types = {value[2:] for value in values if is_tag(value)} - {""}
-        is_layer = 2 * tags > values.total() and not (types and types <= CHUNKS)
-        (layers if is_layer or column == candidates[-1] else left_out).append(column)
-    return layers, left_out
+def _check_agreement(layers: list[_Layer], name: str) -> None:
+    """Refuse two columns that hold mostly the same spans: layers of nested spans do not, gold and predicted ones do."""
+    if len(layers) < 2:
+        return
+    held = [(layer.column + 1, layer.distinct()) for layer in layers]
+    for (a, spans), (b, others) in combinations(held, 2):
+        shared = len(spans & others)
+        if shared >= AGREE and 2 * shared > min(len(spans), len(others)):
+            raise CorpusError(
+                f"{name}: columns {a} and {b} share {shared} spans, as a gold and a predicted column do: choose one, "
+                f"tag_columns=[{a}] (--tag-column {a}), or name both"
+            )

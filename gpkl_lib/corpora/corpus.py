@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import bisect
+import functools
 import hashlib
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby, pairwise
 from typing import overload
 
 from gpkl_lib.spans import Span
@@ -17,7 +20,7 @@ class CorpusError(ValueError):
     """A corpus cannot be read; the message names the file, the line, what was expected and what came."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sentence:
     """Tokens and the spans over them.
 
@@ -34,11 +37,14 @@ class Sentence:
     spans: tuple[Span, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "tokens", tuple(self.tokens))
+        if not self.spans:
+            object.__setattr__(self, "spans", ())
+            return
         for span in self.spans:
             if not 0 <= span[1] < span[2] <= len(self.tokens):
                 raise ValueError(f"span {span} does not lie within {len(self.tokens)} tokens (end is exclusive)")
         spans = sorted({(str(t), int(start), int(end)) for t, start, end in self.spans}, key=_place)
-        object.__setattr__(self, "tokens", tuple(self.tokens))
         object.__setattr__(self, "spans", tuple(spans))
 
     def __len__(self) -> int:
@@ -46,11 +52,13 @@ class Sentence:
 
     def nested(self) -> list[Span]:
         """The spans inside, or on the very place of, another span of the sentence."""
-        return [
-            span
-            for span in self.spans
-            if any(other != span and other[1] <= span[1] and span[2] <= other[2] for other in self.spans)
-        ]
+        places = Counter(span[1:] for span in self.spans)
+        inside, reach = set(), 0  # `reach`: how far the spans before it go, which begin no later
+        for start, end in sorted(places, key=lambda place: (place[0], -place[1])):
+            if end <= reach or places[start, end] > 1:
+                inside.add((start, end))
+            reach = max(reach, end)
+        return [span for span in self.spans if span[1:] in inside]
 
     def surface(self, span: Span) -> str:
         """The tokens of a span, joined by spaces."""
@@ -119,10 +127,10 @@ class Corpus:
         nested = [len(sentence.nested()) for sentence in self.sentences]
         longest = max(map(len, self.sentences), default=0)
         lines = [
-            self.name + (f" ({self.source})" if self.source else ""),
+            visible(self.name) + (f" ({self.source})" if self.source else ""),
             f"  {len(self):,} sentences, {sum(map(len, self.sentences)):,} tokens, longest sentence {longest}",
             f"  {spans:,} spans, {sum(nested):,} of them nested, in {sum(map(bool, nested)):,} sentences",
-            *(f"    {kind}: {count:,}" for kind, count in self.by_type().items()),
+            *(f"    {visible(kind)}: {count:,}" for kind, count in self.by_type().items()),
         ]
         for kind, count in sorted(self.oddities.items()):
             where = f" (first in line {self.first_lines[kind]:,})" if kind in self.first_lines else ""
@@ -145,22 +153,64 @@ class Oddities:
             self.counts[kind] += count
             self.first_lines.setdefault(kind, line)
 
-    def sentence(self, tokens: Iterable[str], spans: list[Span], line: int) -> Sentence:
-        """The sentence, its odd tokens and spans counted; `line` is the sentence's first."""
+    def sentence(
+        self, tokens: Sequence[str], spans: list[Span], line: Callable[[int], int], *, odd_tokens: bool = True
+    ) -> Sentence:
+        """The sentence, its odd tokens and spans counted; `line` tells the line of the token at an index.
+
+        Without `odd_tokens` the tokens are known to be none of them odd.
+        """
         made = Sentence(tuple(tokens), tuple(spans))
-        places = [span[1:] for span in made.spans]
-        crossing = sum(a[1] < b[1] < a[2] < b[2] for a in made.spans for b in made.spans)
-        self.add("sentence without tokens", line, not made.tokens)
-        self.add("token of control or format characters only", line, sum(map(invisible, made.tokens)))
-        self.add("same span twice", line, len(spans) - len(made.spans))
-        self.add("second type on one span", line, len(places) - len(set(places)))
-        self.add("crossing spans", line, crossing)
+        if not made.tokens:
+            self.add("sentence without tokens", line(0))
+        if odd_tokens and any(map(invisible, made.tokens)):
+            for position, token in enumerate(made.tokens):
+                kind = "token of control or format characters only" if token else "empty token"
+                self.add(kind, line(position), invisible(token))
+        if len(spans) > 1 and not (len(spans) == len(made.spans) and _apart(made.spans)):
+            self._spans(spans, made.spans, line)
         return made
 
+    def _spans(self, given: list[Span], kept: tuple[Span, ...], line: Callable[[int], int]) -> None:
+        """Count spans that stand twice, share a place, or cross."""
+        for (_, start, _), count in Counter(given).items():
+            self.add("same span twice", line(start), count - 1)
+        for (start, _), count in Counter(span[1:] for span in kept).items():
+            self.add("second type on one span", line(start), count - 1)
+        for start, count in _crossing(kept):
+            self.add("crossing spans", line(start), count)
 
+
+def _apart(spans: Sequence[Span]) -> bool:
+    """Whether each span ends before the next begins."""
+    return all(a[2] <= b[1] for a, b in pairwise(spans))
+
+
+def _crossing(spans: Sequence[Span]) -> Iterator[tuple[int, int]]:
+    """For each start, how many pairs cross there: the one begins inside the other and ends beyond it."""
+    ends: list[int] = []  # of the spans that begin earlier, sorted
+    for start, group in groupby(spans, key=lambda span: span[1]):
+        here = [end for _, _, end in group]
+        inside = bisect.bisect_right(ends, start)
+        yield start, sum(bisect.bisect_left(ends, end) - inside for end in here)
+        for end in here:
+            bisect.insort(ends, end)
+
+
+@functools.lru_cache(maxsize=1 << 16)
 def invisible(token: str) -> bool:
     """Whether a token has only control (Cc) and format (Cf) characters: word-piece tokenizers drop such tokens."""
     return all(unicodedata.category(character) in ("Cc", "Cf") for character in token)
+
+
+def visible(text: str) -> str:
+    """`text` with its control and format characters as escapes: a name reaches no terminal as a command."""
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in ("Cc", "Cf", "Cs")
+        else character
+        for character in text
+    )
 
 
 def to_jsonl(sentences: Iterable[Sentence]) -> str:

@@ -1,102 +1,211 @@
-"""From a path or a known name to a corpus: bytes, encoding, format."""
+"""From a path or a known name to a corpus: bytes, encoding, form."""
 
 from __future__ import annotations
 
-import codecs
-import hashlib
-import json
+import gc
 import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
+from gpkl_lib.corpora.brat import parse_brat
 from gpkl_lib.corpora.conll import parse_conll
-from gpkl_lib.corpora.corpus import Corpus, CorpusError, Oddities
-from gpkl_lib.corpora.jsonl import parse_jsonl
-from gpkl_lib.corpora.known import KNOWN, find_known, known_file
+from gpkl_lib.corpora.corpus import Corpus, CorpusError, Oddities, Sentence
+from gpkl_lib.corpora.forms import BY_NAME, json_rows
+from gpkl_lib.corpora.json_values import json_values, looks_like_json
+from gpkl_lib.corpora.opening import How, open_source
+from gpkl_lib.corpora.row import Row
+from gpkl_lib.corpora.source import Source
+from gpkl_lib.corpora.tags import decode_tags, detect_scheme, is_tag, prefixed
+from gpkl_lib.corpora.text import text_lines, token_kind
 
-FORMATS = ("auto", "conll", "jsonl")
+TABLES = (".conll", ".conllu", ".iob", ".iob2", ".bio", ".bioes")
+JSON = (".jsonl", ".json", ".ndjson")
 
 
-def read_corpus(path: str | os.PathLike[str], *, format: str = "auto", encoding: str = "utf-8") -> Corpus:
+def read_corpus(
+    path: str | os.PathLike[str],
+    *,
+    format: str = "auto",
+    encoding: str = "utf-8",
+    tokens: str = "auto",
+    token_column: int | None = None,
+    tag_columns: Sequence[int] = (),
+    tag_names: Sequence[str] = (),
+    labels: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+) -> Corpus:
     """Read a corpus from a file, or a known one by its name.
 
     Args:
-        path: a file, or "wnut17:train", "wnut17:dev", "wnut17:test", "germeval2014:train", ...: these are looked for in
-            the folder that the environment variable GPKL_DATA names, and their sha256 is checked.
-        format: "conll", "jsonl", or "auto": JSONL if the name ends in .jsonl or the first line is a JSON object.
-        encoding: of the file. A byte-order mark is dropped and counted.
+        path: a file; "-" for standard input; or a known name, "wnut17:train", "germeval2014:dev", ...: these are looked
+            for in the folder that the environment variable GPKL_DATA names, and their sha256 is checked.
+        format: one of FORMATS. "auto" finds the form from the file; "any" does so too, and takes for plain text, a
+            sentence a line, what has no other form.
+        encoding: of the file, or "cesu-8" (surrogates written as UTF-8). A byte-order mark is dropped and counted.
+        tokens: of a text: its "words", its "characters" (code points), or by "auto" characters where most letters are
+            Han or Kana.
+        token_column, tag_columns: of a CoNLL file, from 1; found from the file where they are not given.
+        tag_names: the names of tags that the file gives as numbers, in order.
+        labels: False for sentences to predict, whose own labels are not looked at.
+        progress: is told how many bytes of how many are read.
 
     Returns:
         The corpus. Nothing in the file is dropped silently; what is unusual stands in `oddities`.
 
     Raises:
         CorpusError: no such file (with the place to get a known one), bytes in another encoding (with their offset), a
-            line that cannot be read (with its number).
-        ValueError: unknown format.
+            line that cannot be read (with its number), labels in no known form.
+        ValueError: unknown format or kind of tokens.
     """
-    if format not in FORMATS:
-        raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
-    name, file, sha256 = _locate(os.fspath(path))
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise CorpusError(f"{name}: cannot be read: {error.strerror}") from None
-    found = hashlib.sha256(data).hexdigest()
-    if sha256 not in (None, found):
-        raise CorpusError(f"{name}: {file} has sha256 {found}, expected {sha256}; read another version by its path")
+    how = How(format, encoding, tokens, token_column, tuple(tag_columns), tuple(tag_names), labels)
+    source, annotations = open_source(path, how, progress)
     oddities = Oddities()
-    text = _decode(data, encoding, name)
-    if text.startswith("\ufeff"):
-        text = text[1:]
+    if source.marked:
         oddities.add("byte-order mark", 1)
-    if not text.strip(" \t\r\n"):
+    if source.only_cr:
+        oddities.add("line ending in CR alone", 1, source.data.count(b"\r"))
+    if not source.data.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n"):
         oddities.add("empty file", 1)
-    is_jsonl = format == "jsonl" or (format == "auto" and _looks_like_jsonl(file, text))
-    sentences, source = (parse_jsonl if is_jsonl else parse_conll)(text, name, oddities)
+    found = form_of(source, how, annotations)
+    if found == "conll":
+        with _no_collections():
+            sentences, understood = parse_conll(
+                source.lines(), source.name, oddities, token_column=token_column, tag_columns=tag_columns, labels=labels
+            )
+    else:
+        rows, understood = read_rows(source, found, how, annotations)
+        rows, kind = tokenised(rows, tokens, blank=found != "text")
+        sentences, understood = to_sentences(rows, oddities), understood + kind
     return Corpus(
-        name, sentences, sha256=found, oddities=dict(oddities.counts), first_lines=oddities.first_lines, source=source
+        source.name,
+        sentences,
+        sha256=source.sha256,
+        oddities=dict(oddities.counts),
+        first_lines=oddities.first_lines,
+        source=understood,
     )
 
 
-def _locate(path: str) -> tuple[str, Path, str | None]:
-    """Name for messages, file, and the sha256 that a known name promises."""
-    known = known_file(path)
-    if known and not Path(path).exists():
-        corpus, split = known
-        file = find_known(corpus, split)
-        if file is None:
-            folder = os.environ.get("GPKL_DATA")
-            state = f"is {folder!r}, which does not hold it" if folder else "is not set"
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """No garbage collector inside: it would look at millions of new tuples again and again, and find none to free."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def form_of(source: Source, how: How, annotations: Source | None) -> str:
+    """What was asked for, or what the name and the whole of the file say: "conll", "json", "brat" or "text"."""
+    if how.format not in ("auto", "any"):
+        asked = {"conllu": "conll", "text": "text", "brat": "brat", "conll": "conll"}
+        return asked.get(how.format, "json")
+    suffix = Path(source.name).suffix.lower()
+    if annotations:
+        return "brat"
+    if suffix in JSON or looks_like_json(source.start()):
+        return "json"
+    if how.format == "auto" or suffix in TABLES or how.token_column or how.tag_columns:
+        return "conll"
+    return _text_or_conll(source)
+
+
+def _text_or_conll(source: Source) -> str:
+    """Plain text, unless all of it is CoNLL and more than a line says so; refuse what is mostly CoNLL."""
+    filled = ends_in_tag = 0
+    for line in source.lines():
+        cells = line.rstrip(" \t\r").split("\t" if "\t" in line else None)
+        filled += any(cells)
+        ends_in_tag += len(cells) > 1 and is_tag(prefixed(cells[-1]))
+    if ends_in_tag < 2 or 2 * ends_in_tag < filled:
+        return "text"
+    try:
+        parse_conll(source.lines(), source.name, Oddities())
+    except CorpusError as error:
+        if 10 * ends_in_tag > 9 * filled:
             raise CorpusError(
-                f"{path}: not found; the environment variable GPKL_DATA {state}. {corpus.where_to_get(split)}"
-            )
-        return path, file, corpus.files[split][1]
-    if not Path(path).exists():
-        hint = known_file(Path(path).name)
-        names = ", ".join(f"{key}:{split}" for key, corpus in KNOWN.items() for split in corpus.files)
-        more = f" {hint[0].where_to_get(hint[1])}" if hint else f" (Known by name: {names}.)"
-        raise CorpusError(f"{path}: no such file.{more}")
-    return path, Path(path), None
+                f"{error}; most lines end in a tag: give --format conll, or --format text for plain text"
+            ) from None
+        return "text"
+    return "conll"
 
 
-def _decode(data: bytes, encoding: str, name: str) -> str:
-    try:
-        return data.decode(encoding)
-    except LookupError:
-        raise CorpusError(f"{name}: unknown encoding {encoding!r}") from None
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        raise CorpusError(
-            f"{name}:{line}: expected {encoding}, found byte 0x{data[error.start]:02x} at offset {error.start} "
-            f"({error.reason}); give the file's encoding, such as encoding={'utf-16' if utf16 else 'latin-1'!r}"
-        ) from None
+def read_rows(source: Source, found: str, how: How, annotations: Source | None) -> tuple[list[Row], str]:
+    """The rows of a file that is not CoNLL, and how they were understood in words."""
+    if found == "text":
+        return [Row(text=line, line=n) for n, line in enumerate(text_lines(source.text()), 1)], "plain text"
+    if found == "json":
+        return _json(source, how)
+    if annotations is None:
+        raise CorpusError(f"{source.name}: expected brat's annotations beside it, an .ann file")
+    noted = annotations.text() if how.labels else ""
+    return parse_brat(source.text(), noted, annotations.name), "brat's text and annotations"
 
 
-def _looks_like_jsonl(file: Path, text: str) -> bool:
-    if file.suffix in (".jsonl", ".json", ".ndjson"):
-        return True
-    first = text.lstrip().split("\n", 1)[0]
-    try:
-        return isinstance(json.loads(first), dict)
-    except json.JSONDecodeError:
-        return False
+def tokenised(rows: Sequence[Row], tokens: str, *, blank: bool = True) -> tuple[list[Row], str]:
+    """The rows with tokens, and what they are where the file had texts; `blank` characters may be tokens or not."""
+    texts = [row.text or "" for row in rows if row.tokens is None]
+    kind = token_kind(texts, tokens)
+    return [row.tokenised(kind, blank=blank) for row in rows], f", {kind} as tokens" if texts else ""
+
+
+def _json(source: Source, how: How) -> tuple[list[Row], str]:
+    rows: list[Row] = []
+    form = how.format if how.format in BY_NAME else ""
+    for line, value in json_values(source.text(), source.name):
+        try:
+            found = json_rows(value, form=form, names=how.tag_names, labels=how.labels)
+        except CorpusError as error:
+            raise CorpusError(f"{source.name}:{line}: {error}") from None
+        for row in found:
+            row.line = line
+        rows += found
+    if how.labels:
+        _decode(rows, source.name)
+    forms = sorted({row.form for row in rows} - {""})
+    described = f" with {' and '.join(forms)}" if forms else ""
+    lines = "JSON array" if source.start().lstrip().startswith("[") else "JSONL"
+    return rows, f"{lines}{described}" if rows else f"{lines}, no sentences"
+
+
+def _decode(rows: list[Row], name: str) -> None:
+    """Turn tags into spans, by the scheme of all of them."""
+    tagged = [row for row in rows if row.tags is not None]
+    if not tagged:
+        return
+    cells = {tag for row in tagged for tag in row.tags or () if isinstance(tag, str)}
+    if not all(map(is_tag, cells)) and all(is_tag(prefixed(tag)) for tag in cells):
+        for row in tagged:
+            row.tags = [prefixed(tag) for tag in row.tags or ()]
+    for row in tagged:
+        wrong = next((tag for tag in row.tags or () if not isinstance(tag, str) or not is_tag(tag)), None)
+        if wrong is not None:
+            raise CorpusError(f"{name}:{row.line}: expected O or a tag such as B-person, found {wrong!r}")
+    scheme = detect_scheme([row.tags or () for row in tagged])
+    for row in tagged:
+        row.spans, odd = decode_tags(row.tags or (), scheme)
+        row.odd += [kind for kind, _ in odd]
+        row.form += f" as {scheme} tags"
+
+
+def to_sentences(rows: Sequence[Row], oddities: Oddities) -> list[Sentence]:
+    """The sentences of rows with tokens; what is odd is counted."""
+    some_labelled = any("row without labels" not in row.odd for row in rows)
+    sentences = []
+    for row in rows:
+        for kind, count in Counter(row.odd).items():
+            if kind != "row without labels" or some_labelled:
+                oddities.add(kind, row.line, count)
+        sentences.append(oddities.sentence(row.tokens or [], row.spans, partial(_same, row.line)))
+    return sentences
+
+
+def _same(line: int, index: int) -> int:
+    """The line of a token of a row that is one line."""
+    return line

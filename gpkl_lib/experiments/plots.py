@@ -8,6 +8,7 @@ from typing import Any
 
 from gpkl_lib._optional import optional
 from gpkl_lib._storage import Row
+from gpkl_lib.corpora import visible
 from gpkl_lib.experiments.summary import f1_by_seed, groups, label, summarise, variants
 from gpkl_lib.palette import PALETTE
 from gpkl_lib.training import METHODS, TWO_VIEWS
@@ -47,10 +48,11 @@ def _methods(axes: Any, group: Sequence[Row]) -> None:
         axes.hlines(fmean(values.values()), place - 0.2, place + 0.2, color=colour, linewidth=2, zorder=2)
     labels = [f"{s.method}\nα {s.alpha:g}" if s.alpha else s.method for s in summaries]
     slant = {"rotation": 40, "ha": "right"} if len(labels) > 5 else {}
-    axes.set_xticks(range(len(labels)), labels, fontsize=9, **slant)
+    axes.set_xticks(range(len(labels)), labels, fontsize=9, parse_math=False, **slant)
     axes.margins(x=0.15)
     axes.set_ylabel("F1 on test" if all(s.test for s in summaries) else "F1 on dev")
-    axes.set_title(f"{group[0]['corpus']['name']}: a point a seed, weight chosen on dev")
+    name = visible(group[0]["corpus"]["name"])
+    axes.set_title(f"{name}: a point a seed, weight chosen on dev", parse_math=False)  # a $ in a name is a $
 
 
 def _weights(axes: Any, group: Sequence[Row]) -> None:
@@ -82,7 +84,9 @@ def _weights(axes: Any, group: Sequence[Row]) -> None:
     axes.set_xscale("log")
     axes.set_xlabel("alpha")
     axes.set_ylabel("F1 on dev")
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=8)  # above: it hides no point
+    legend = axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, fontsize=8)  # above: it hides no point
+    for text in legend.get_texts():
+        text.set_parse_math(False)
 
 
 def _styles(group: Sequence[Row]) -> dict[str, tuple[str, str]]:

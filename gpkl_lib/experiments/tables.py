@@ -9,6 +9,7 @@ from typing import Any
 
 from gpkl_lib._optional import optional
 from gpkl_lib._storage import Row
+from gpkl_lib.corpora import visible
 from gpkl_lib.experiments.summary import MethodSummary
 from gpkl_lib.spans import SpanScores
 from gpkl_lib.statistics import PairedDifference
@@ -48,7 +49,7 @@ def scores_table(title: str, scores: SpanScores) -> Any:
     table = _table(title, "type", "precision", "recall", "F1", "correct", "predicted", "gold")
     for name, score in [*scores.by_type.items(), ("all", scores)]:
         values = (f"{value:.4f}" for value in (score.precision, score.recall, score.f1))
-        table.add_row(name, *values, str(score.correct), str(score.predicted), str(score.gold))
+        table.add_row(_words(name), *values, str(score.correct), str(score.predicted), str(score.gold))
     return table
 
 
@@ -73,7 +74,7 @@ def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row]) ->
     )
     for s in summaries:
         table.add_row(
-            "\n".join([s.method, *own_settings(s)]),
+            _words(s.method, *own_settings(s)),
             f"{s.alpha:g}" if s.alpha else "",
             f"{s.alpha_warmup:g}" if s.alpha else "",
             str(s.tried),
@@ -106,10 +107,19 @@ def interval(difference: PairedDifference) -> str:
     return f"{difference.mean:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
 
 
+def _words(*lines: str, style: str = "") -> Any:
+    """Names as they are, one a line: no markup of rich's and no command to a terminal."""
+    return optional("rich.text", "train", "a table").Text("\n".join(map(visible, lines)), style)
+
+
 def _table(title: str, *columns: str) -> Any:
     """An empty table; words stand to the left in its first column, numbers to the right in the others."""
     rich = optional("rich.table", "train", "a table")
-    table = rich.Table(title=title, title_justify="left", box=optional("rich.box", "train", "a table").SIMPLE)
+    table = rich.Table(
+        title=_words(title, style="table.title"),
+        title_justify="left",
+        box=optional("rich.box", "train", "a table").SIMPLE,
+    )
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left")
     return table

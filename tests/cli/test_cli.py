@@ -156,7 +156,7 @@ def test_predict_gives_what_the_tagger_finds(run: Path, tmp_path: Path, capsys: 
         (
             "Anna's café, at e-mail.example!\n\n  Berlin\n",
             [],
-            [["Anna's", "café", ",", "at", "e-mail.example", "!"], ["Berlin"]],
+            [["Anna's", "café", ",", "at", "e-mail.example", "!"], [], ["Berlin"]],
         ),
         ("中国 人。\n", ["--tokens", "characters"], [["中", "国", "人", "。"]]),
         ("Anna O\nleft O\n\nBerlin B-place\n", [], [["Anna", "left"], ["Berlin"]]),
@@ -176,6 +176,32 @@ def test_predict_reads_standard_input_in_every_form(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     assert main(["predict", str(run), "-", *words]) == 0
     assert [json.loads(line)["tokens"] for line in capsys.readouterr().out.splitlines()] == tokens
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said", "rows"),
+    [
+        ("a.txt", "Mara B-PER\nmet O\n", "CoNLL, columns by spaces: token; 1 sentences", [["Mara", "met"]]),
+        ("b.tsv", "# doc 1\nMara\tB-PER\nmet\tO\n", "CoNLL, columns by tabs: token; 1", [["Mara", "met"]]),
+        ("c", "Blood group is O\n\nHello\n", "plain text, words as tokens; 3",
+         [["Blood", "group", "is", "O"], [], ["Hello"]]),
+        ("d.jsonl", '{"text": "Mara met", "labels": 7}\n', "JSONL, words as tokens; 1", [["Mara", "met"]]),
+    ],
+)  # fmt: skip
+def test_predict_understands_a_file_from_all_of_it_and_says_how(
+    run: Path,
+    tmp_path: Path,
+    name: str,
+    text: str,
+    said: str,
+    rows: list[list[str]],
+    capsys: pytest.CaptureFixture[str],
+):
+    (tmp_path / name).write_text(text)
+    assert main(["predict", str(run), str(tmp_path / name)]) == 0
+    captured = capsys.readouterr()
+    assert f"{tmp_path / name}: {said}" in captured.err
+    assert [json.loads(line)["tokens"] for line in captured.out.splitlines()] == rows
 
 
 def test_evaluate_agrees_with_training(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -295,7 +321,7 @@ def test_a_file_that_cannot_be_read_is_named_with_its_place(
     assert "--encoding" in fails(capsys, "predict", str(run), str(latin))
     assert main(["predict", str(run), str(latin), "--encoding", "latin-1"]) == 0
     assert "Café" in capsys.readouterr().out
-    assert "cannot be read" in fails(capsys, "predict", str(run), str(tmp_path / "none.txt"))
+    assert "no such file" in fails(capsys, "predict", str(run), str(tmp_path / "none.txt"))
 
 
 def test_a_missing_extra_is_named(run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
@@ -320,7 +346,7 @@ def test_a_fault_of_our_own_is_not_passed_off_as_the_users(run: Path, monkeypatc
         main(["predict", str(run), str(run.parent / "test.jsonl")])
 
 
-@pytest.mark.parametrize("command", ["train", "compare", "predict", "evaluate"])
+@pytest.mark.parametrize("command", ["train", "compare", "predict", "evaluate", "convert"])
 def test_help_teaches_every_command(command: str, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as stop:
         main([command, "--help"])

@@ -104,7 +104,9 @@ def test_it_is_compared_named_tabled_and_drawn(mine: Method, tmp_path: Path, cap
     summaries = summarise(rows)
     assert [summary.method for summary in summaries] == ["none", "small scores above 0", "small scores above 3"]
     table = comparison_table(summaries, rows)
-    assert list(table.columns[0].cells) == [summary.method for summary in summaries]  # the label says the border
+    assert list(map(str, table.columns[0].cells)) == [
+        summary.method for summary in summaries
+    ]  # the label says the border
     (left, _) = comparison_figure(rows).axes
     colours = {to_hex(colour) for points in left.collections for colour in points.get_facecolor()}
     assert {PALETTE["grey"].lower(), PALETTE["ochre"].lower()} <= colours

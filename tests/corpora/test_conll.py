@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -68,7 +70,7 @@ def test_comments_of_the_official_germeval_files():
         Sentence(("#", "1860", "München"), (("ORG", 1, 3), ("LOC", 2, 3))),
     ]
     assert corpus.oddities == {"comment line": 2}
-    assert corpus.source == "CoNLL, columns by tabs: number, token, IOB2 tags, IOB2 tags"
+    assert corpus.source == "CoNLL, columns by tabs: number, token, IOB2 tags, IOB2 tags (2 layers united)"
 
 
 @pytest.mark.parametrize(
@@ -160,7 +162,10 @@ def test_layers_are_united(read):
 
 
 def test_a_layer_without_entities_is_still_a_layer(read):
-    assert read(lines("a B-x O", "b O O")).source == "CoNLL, columns by tabs: token, IOB2 tags, IOB2 tags"
+    assert (
+        read(lines("a B-x O", "b O O")).source
+        == "CoNLL, columns by tabs: token, IOB2 tags, IOB2 tags (2 layers united)"
+    )
 
 
 def test_part_of_speech_and_chunks_are_left_out(read):
@@ -207,7 +212,7 @@ def test_entities_without_their_end_are_kept_and_counted(read):
         ("a\tO\nb\n", r"x\.conll:2: expected 2 columns separated by tabs, found 1: 'b'"),
         ("a\tO\nb O\n", r"x\.conll:2: expected 2 columns separated by tabs, found 1: 'b O'"),
         ("a O\nb c O\n", r"x\.conll:2: expected 2 columns separated by spaces, found 3: 'b c O'"),
-        ("a\tO\n\tO\n", r"x\.conll:2: expected 2 columns separated by tabs, found 1"),
+        ("a\tO\n\tO\n", r"x\.conll:2: expected 2 columns separated by tabs, but column 1 is empty"),
         ("a\tO\n\nb\tPER\n", r"x\.conll:3: expected O or a tag such as B-person in column 2, found 'PER'"),
         ("a\tO\n\nb\tB-\n", r"x\.conll:3: expected O or a tag such as B-person in column 2, found 'B-'"),
         ("a\tO\tO\nb\tB_x\tO\nc\tO\tO\n", r"x\.conll:2: .*in column 2, found 'B_x'"),
@@ -237,7 +242,7 @@ def test_missing_files_and_unknown_formats(tmp_path: Path, monkeypatch: pytest.M
         read_corpus(tmp_path / "nowhere.conll")
     with pytest.raises(CorpusError, match="cannot be read"):
         read_corpus(tmp_path)
-    with pytest.raises(ValueError, match="format must be one of auto, conll, jsonl, got 'xml'"):
+    with pytest.raises(ValueError, match=r"format must be one of auto, any, text, jsonl, .*, brat, got 'xml'"):
         read_corpus(tmp_path / "a", format="xml")
     monkeypatch.delenv("GPKL_DATA", raising=False)
     with pytest.raises(CorpusError, match=r"GPKL_DATA is not set.*sha256 731820e1.*github.com/leondz.*CC BY 4\.0"):
@@ -250,3 +255,18 @@ def test_missing_files_and_unknown_formats(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "germ.dev.iob2").write_text("x\tO\n")
     with pytest.raises(CorpusError, match=r"has sha256 .*, expected cc0c0637"):
         read_corpus("germeval2014:dev")
+
+
+def test_a_large_file_takes_a_few_times_its_size(tmp_path: Path):
+    rng, lines = random.Random(0), []
+    for number in range(200_000):
+        word = f"w{int(rng.paretovariate(0.7)) % 100_000}"
+        lines.append("" if number % 25 == 24 else f"{word}-of-some-length\t{rng.choice(['O'] * 9 + ['B-Chemical'])}")
+    file = tmp_path / "x.conll"
+    file.write_text("\n".join(lines))
+    tracemalloc.start()
+    corpus = read_corpus(file)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (len(corpus), sum(map(len, corpus))) == (8_000, 192_000)
+    assert peak < 8 * file.stat().st_size, f"{peak / file.stat().st_size:.1f} times; 36 before lines were shared"

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpkl_lib.corpora import Corpus, CorpusError, Sentence, read_corpus, write_jsonl
-from gpkl_lib.corpora.corpus import Oddities, to_jsonl
-from gpkl_lib.corpora.jsonl import parse_jsonl
+from gpkl_lib.corpora.corpus import to_jsonl
+from gpkl_lib.corpora.forms import json_rows
+from gpkl_lib.corpora.json_values import json_values
 
 
 @pytest.fixture
@@ -44,11 +45,13 @@ def test_cluener_ends_are_inclusive(read):
         (("company", 0, 4), ("address", 5, 7)),
         (("address", 0, 2), ("address", 2, 4)),
     ]
-    assert corpus.source == 'JSONL with "text" and "label"'
+    assert corpus.source == 'JSONL with "text" and "label", characters as tokens'
 
 
 def test_lines_to_predict_have_no_spans(read):
-    assert read({"tokens": ["a"]}, {"text": "bc"}, "").sentences == [Sentence(("a",)), Sentence(("b", "c"))]
+    corpus = read({"tokens": ["a"]}, {"text": "bc d"}, "", labels=False)
+    assert corpus.sentences == [Sentence(("a",)), Sentence(("bc", "d"))]
+    assert corpus.oddities == {}
 
 
 def test_format_is_found_from_the_first_line_or_given(tmp_path: Path):
@@ -74,6 +77,7 @@ def test_odd_spans_are_kept_and_counted(read):
     )
     assert corpus.sentences[1].spans == (("x", 0, 2), ("x", 1, 3), ("y", 1, 3))
     assert corpus.oddities == {
+        "row without labels": 1,
         "same span twice": 1,
         "second type on one span": 1,
         "crossing spans": 2,
@@ -123,7 +127,8 @@ def sentences(draw) -> Sentence:
 @settings(deadline=None)
 @given(st.lists(sentences(), max_size=4))
 def test_sentences_come_back_from_jsonl(made: list[Sentence]):
-    assert parse_jsonl(to_jsonl(made), "x", Oddities())[0] == made
+    rows = [row for _, value in json_values(to_jsonl(made), "x") for row in json_rows(value)]
+    assert [Sentence(tuple(row.tokens or ()), tuple(row.spans)) for row in rows] == made
 
 
 def test_written_files_read_back(tmp_path: Path):
@@ -170,7 +175,8 @@ def test_slices_keep_types_and_say_so(read):
 
 def test_description(read):
     corpus = read(
-        {"tokens": ["a", "b"], "spans": [[0, 2, "x"], [0, 1, "y"], [1, 2, "y"], [0, 1, "y"]]}, {"tokens": ["\x96"]}
+        {"tokens": ["a", "b"], "spans": [[0, 2, "x"], [0, 1, "y"], [1, 2, "y"], [0, 1, "y"]]},
+        {"tokens": ["\x96"], "spans": []},
     )
     assert str(corpus).splitlines()[1:] == [
         "  2 sentences, 3 tokens, longest sentence 2",

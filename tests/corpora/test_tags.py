@@ -69,5 +69,5 @@ def test_nested_spans_come_back_through_layers(outer: tuple[list[Span], int], in
     length = max(outer[1], inner[1], 1)
     columns = [encode(spans, length, "BIOES") for spans in (outer[0], inner[0])]
     text = "".join(f"t\t{a}\t{b}\n" for a, b in zip(*columns, strict=True))
-    (sentence,), _ = parse_conll(text, "x", Oddities())
+    (sentence,), _ = parse_conll(text.split("\n"), "x", Oddities())
     assert set(sentence.spans) == {*outer[0], *inner[0]}
