@@ -70,9 +70,7 @@ def tiled_span_loss(
     batch = check_projection(query, key, views, alpha, block)
     real = token_mask(attention_mask, (batch, query.shape[2]), query.device)
     check_positives(positives, (batch, *query.shape[1:3]), real)
-    loss, task, divergence = _TiledSpanLoss.apply(  # type: ignore[no-untyped-call]
-        query, key, positives, real, views, alpha, block
-    )
+    loss, task, divergence = _eagerly(_TiledSpanLoss.apply, query, key, positives, real, views, alpha, block)
     return ConsistencyLoss(loss, task, divergence)
 
 
@@ -123,7 +121,8 @@ def tiled_head_loss(
     if head.rotary:
         rotation = torch.polar(rotation, rotary_angles(real.shape[1], head.head_size, exact, device))
     rotation = torch.stack([rotation * head.head_size**-0.5, rotation])  # the query's factor scales the scores
-    loss, task, divergence = _TiledHeadLoss.apply(  # type: ignore[no-untyped-call]
+    loss, task, divergence = _eagerly(
+        _TiledHeadLoss.apply,
         hidden_states,
         head.projection.weight,
         head.projection.bias,
@@ -137,6 +136,16 @@ def tiled_head_loss(
         block,
     )
     return ConsistencyLoss(loss, task, divergence)
+
+
+def _eagerly(function: Any, *inputs: Any) -> Any:
+    """Call a function past torch.compile, which cannot trace the blocks: a model that is compiled breaks its graph here.
+
+    `torch.compiler.disable` as a decorator would do the same, and load the compiler with every import of the package.
+    """
+    if torch.compiler.is_compiling():
+        function = torch.compiler.disable(function)  # type: ignore[no-untyped-call]
+    return function(*inputs)
 
 
 class _TiledSpanLoss(torch.autograd.Function):
