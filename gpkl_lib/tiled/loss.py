@@ -139,7 +139,7 @@ def tiled_head_loss(
 
 
 def _eagerly(function: Any, *inputs: Any) -> Any:
-    """Call a function past torch.compile, which cannot trace the blocks: a model that is compiled breaks its graph here.
+    """Call a function past torch.compile, which cannot trace the blocks: a compiled model breaks its graph here.
 
     `torch.compiler.disable` as a decorator would do the same, and load the compiler with every import of the package.
     """
