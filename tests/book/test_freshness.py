@@ -114,7 +114,13 @@ def test_a_chapter_that_trains_reaches_every_method_and_its_records(library: Any
 
 
 def test_the_command_line_is_reached_where_a_cell_runs_it(library: Any) -> None:
-    assert "gpkl_lib/cli/texts.py" in inputs("training/real-corpora", library)
+    from gpkl_book import freshness
+
+    found = inputs("training/real-corpora", library)
+    assert "gpkl_lib/cli/commands.py" in found
+    assert freshness.HELP.relative_to(ROOT).as_posix() not in found
+    asking = 'subprocess.run([sys.executable, "-m", "gpkl_lib", "--help"])'
+    assert freshness.HELP in freshness.inputs(asking, library)
 
 
 def test_the_list_of_equations_reaches_all_checks_and_formulas(library: Any) -> None:

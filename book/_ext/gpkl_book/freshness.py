@@ -25,6 +25,7 @@ from .reach import Library
 
 CHECKS = BOOK / "_checks"
 RECORDS = BOOK / "_results"
+HELP = LIBRARY / "cli" / "texts.py"  # what --help says: of no account to a chapter that runs commands without it
 HEADINGS_AND_EQUATIONS = re.compile(r"^# .+$|^:label: eq-[\s\S]*?^```", re.M)
 
 
@@ -51,7 +52,8 @@ def inputs(code: str, library: Library) -> list[Path]:
     checks = list(CHECKS.glob("*.py")) if CHECKS.name in code else []
     codes = [code, *(path.read_text("utf-8") for path in checks)]
     try:
-        return [*checks, *library.reached(*codes), *records_named(codes)]
+        reached = [path for path in library.reached(*codes) if path != HELP or "--help" in code]
+        return [*checks, *reached, *records_named(codes)]
     except SyntaxError:
         return [*CHECKS.glob("*.py"), *LIBRARY.rglob("*.py"), *RECORDS.glob("*.*")]
 
