@@ -23,7 +23,7 @@ def esm(name: str) -> str:
     """Return the module `name` as one self-contained text: NAME.js with the files that it imports put before it.
 
     Types, which are JSDoc comments on lines of their own, are left out. anywidget and the page both
-    import a module from a Blob, where "./math.js" would not resolve.
+    import a module from a Blob, where "./maths/core.js" would not resolve.
 
     Raises:
         FileNotFoundError: there is no such module.

@@ -2,7 +2,7 @@
 
 from gpkl_lib.training.config import TrainingConfig
 from gpkl_lib.training.folder import BEST, CONFIG, LOCK, SCORES, holds_training
-from gpkl_lib.training.history import FILE, History
+from gpkl_lib.training.history import History
 from gpkl_lib.training.loop import LearningWarning, TrainingError, evaluate, fit, training_loss
 from gpkl_lib.training.methods import METHODS, TWO_VIEWS, Method, Setting, Step, own_settings, register
 from gpkl_lib.training.methods.two_views import cross_entropy, rows
@@ -12,7 +12,6 @@ from gpkl_lib.training.tiles import TILED_FROM, takes_tiles
 __all__ = [
     "BEST",
     "CONFIG",
-    "FILE",
     "LOCK",
     "METHODS",
     "SCORES",

@@ -109,8 +109,7 @@ def fit(
         folder = RunFolder(output, writes=process.is_main)
         with folder.held(), ProgressBar(enabled=progress and process.is_main) as bar:
             run = Run.start(train, dev, config, process, folder, resume=resume, sources=steps.record())
-            hear_step = [listener for listener in (bar, on_step) if listener and process.is_main]
-            hear_epoch = [listener for listener in (on_epoch,) if listener and process.is_main]
+            listeners = [one for one in (bar, on_step) if one is not None and process.is_main]
             while not run.finished:
                 process.model.train()
                 for sentences in run.rest_of_epoch():
@@ -123,15 +122,15 @@ def fit(
                     _check_finite(parts, norm, run)  # before the weights could be spoilt
                     process.step(config.rate_at(run.done))
                     run.count(parts, len(sentences))  # and a checkpoint, if the last one is old
-                    for listener in hear_step:
+                    for listener in listeners:
                         listener(run.progress)
                     if should_stop is not None and process.any(should_stop()):
                         run.stop()
                         break
                 else:
                     run.end_epoch(_evaluate_together(tagger, dev, process))  # a row, the best weights, a checkpoint
-                    for hear in hear_epoch:
-                        hear(run.history)
+                    if on_epoch is not None and process.is_main:
+                        on_epoch(run.history)
             run.finish()
         if process.is_main and not run.stopped:
             for sentence in run.history.remarks(config):

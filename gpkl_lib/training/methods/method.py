@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from string import Formatter
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -115,7 +115,7 @@ class Method:
     settings: tuple[Setting, ...] = ()
     needs: Literal["", "unlabelled", "teacher"] = ""
     views: int = 1
-    tiled: Callable[[Step], ConsistencyLoss] | None = field(default=None)
+    tiled: Callable[[Step], ConsistencyLoss] | None = None
     label: str = ""
     marker: str = "o"
     tone: str = "grey"

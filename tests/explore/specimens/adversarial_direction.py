@@ -1,4 +1,4 @@
-"""Adversarial direction, and the plane of math-adversarial.js."""
+"""Adversarial direction, and the plane of maths/adversarial.js."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Balance, and math-balance.js: two losses, their forces, and where a shared bias rests."""
+"""Balance, and maths/balance.js: two losses, their forces, and where a shared bias rests."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Choose your f, and the family of math-family.js."""
+"""Choose your f, and the family of maths/family.js."""
 
 import itertools
 

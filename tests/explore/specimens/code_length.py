@@ -1,4 +1,4 @@
-"""Code length, and the coding half of math-distributions.js."""
+"""Code length, and the coding half of maths/distributions.js."""
 
 import itertools
 import math

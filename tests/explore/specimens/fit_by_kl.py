@@ -1,4 +1,4 @@
-"""Fit by KL, and the half of math-distributions.js about one Gaussian against two modes."""
+"""Fit by KL, and the half of maths/distributions.js about one Gaussian against two modes."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""Softmax and logsumexp, and the single-vector functions of math.js."""
+"""Softmax and logsumexp, and the single-vector functions of maths/core.js."""
 
 import itertools
 
@@ -31,7 +31,7 @@ SPECIMEN = Specimen(
 def precise_entropy(x, temperature):
     """The library's entropy; where a winner leaves less than 1e-3 to the rest, the same from 400-digit arithmetic.
 
-    There float64 keeps 1e-16 of an entropy near 0, while math.js keeps its digits.
+    There float64 keeps 1e-16 of an entropy near 0, while maths/core.js keeps its digits.
     """
     value = g.entropy(torch.tensor(x, dtype=torch.float64), temperature=temperature).item()
     if value > 0.01:

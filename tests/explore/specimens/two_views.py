@@ -1,4 +1,4 @@
-"""Two views, and the divergences of math.js."""
+"""Two views, and the divergences of maths/core.js."""
 
 import itertools
 
