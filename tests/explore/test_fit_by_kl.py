@@ -62,6 +62,7 @@ def test_dragging_and_reset_stop_the_descent(stage):
     page.get_by_role("button", name="Stop").wait_for()
     page.get_by_role("slider", name="width of q").press("ArrowUp")
     button.wait_for()
+    settled(page)  # the last step before the key may still wait for its frame
     held = place(page)
     page.wait_for_timeout(200)
     assert place(page) == held
