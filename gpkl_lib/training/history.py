@@ -48,9 +48,8 @@ class History:
         if epochs and not any(row["f1"] for row in self.rows):
             weight = ", a smaller alpha or a longer alpha_warmup" if method.factor else ""
             said.append(
-                f"no span of dev was found in any of {epochs} epochs, so the weights are those with the lowest "
-                f"dev_loss: try more epochs, a higher learning rate{weight}, and see whether train and dev are labelled "
-                "alike"
+                f"no span of dev was found in any of {epochs} epochs, so the weights are those of the lowest dev_loss: "
+                f"try more epochs, a higher learning rate{weight}, and see whether train and dev are labelled alike"
             )
         idle = sum(row["divergence"] == 0 for row in self.rows) if method.needs == "unlabelled" else 0
         if idle:
