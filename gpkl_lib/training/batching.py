@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from gpkl_lib.corpora import Batch, Corpus, Sentence, augmented, bare, contents, drawn, words_by_shape
+from gpkl_lib.corpora import (
+    Batch,
+    Corpus,
+    Sentence,
+    augmented,
+    bare,
+    batches,
+    contents,
+    drawn,
+    length_mask,
+    words_by_shape,
+)
 from gpkl_lib.tagger import Tagger
 from gpkl_lib.training.config import TrainingConfig
 from gpkl_lib.training.methods import METHODS
+
+GROUP = 32  # sentences that a teacher is asked of together
+KEPT = 1 << 28  # scores of a teacher, in float32 a GiB: of 5 types and 20 tokens those of 134,000 sentences
 
 
 class Example(NamedTuple):
@@ -32,7 +47,8 @@ class StepBatches:
         config: names the method; one that needs unlabelled sentences has the settings of "uda" that draw and alter
             them: unlabelled_ratio, hide, exchange.
         unlabelled: for such a method, sentences whose labels are not looked at.
-        teacher: for a method that needs one, a tagger with the types of `tagger`; put on its device.
+        teacher: for a method that needs one, a tagger with the types of `tagger`; put on its device, and asked at the
+            first step what it says of all of `train` (see `Taught`).
 
     Raises:
         ValueError: what the method needs is missing or empty, what it does not use is given, a teacher of other types.
@@ -41,7 +57,8 @@ class StepBatches:
     def __init__(
         self, tagger: Tagger, train: Corpus, config: TrainingConfig, unlabelled: Corpus | None, teacher: Tagger | None
     ) -> None:
-        self.tagger, self.config, self.teacher = tagger, config, teacher
+        self.tagger, self.train, self.config, self.teacher = tagger, train, config, teacher
+        self.taught: Taught | None = None
         for name, value in (("unlabelled", unlabelled), ("teacher", teacher)):
             if (METHODS[config.method].needs == name) != (value is not None):
                 wrong = "needs" if value is None else "has no use for"
@@ -75,10 +92,11 @@ class StepBatches:
         batch = self.tagger.collate([*sentences, *copies]).to(device)
         if copies:
             return batch, fixed_scores(self.tagger, [one for each in examples for one in each.unlabelled], device)
-        if self.teacher is not None:
-            order = [self.teacher.types.index(name) for name in self.tagger.types]
-            return batch, fixed_scores(self.teacher.to(device), sentences, device)[:, order]
-        return batch, None
+        if self.teacher is None:
+            return batch, None
+        if self.taught is None:
+            self.taught = Taught(self.teacher.to(device), self.train, self.tagger.types)
+        return batch, self.taught.scores(sentences)
 
     def record(self) -> dict[str, Any]:
         """What a resumed run must find again, as JSON: digests of the unlabelled sentences and of the teacher."""
@@ -88,6 +106,45 @@ class StepBatches:
         if self.teacher is not None:
             told["teacher"] = self.teacher.digest()
         return told
+
+
+class Taught:
+    """What a teacher says of sentences: it is asked once for each, as its scores depend on nothing but the sentence.
+
+    Up to `KEPT` scores are kept in main memory, those of the shortest sentences first; of a batch with others the
+    teacher is asked again each time. It is asked in groups that follow from the sentences alone, so that a run that
+    goes on from a checkpoint learns from the same digits as one left alone.
+
+    Args:
+        teacher: on the device where it is to work, and where the scores go.
+        sentences: those that will be asked for, most of them more than once.
+        types: the order of the scores; the teacher may have another.
+    """
+
+    def __init__(self, teacher: Tagger, sentences: Iterable[Sentence], types: Sequence[str]) -> None:
+        self.teacher, self.order = teacher, [teacher.types.index(name) for name in types]
+        different = sorted({sentence.tokens: sentence for sentence in sentences}.values(), key=len)
+        sizes = accumulate(len(types) * len(sentence) ** 2 for sentence in different)
+        self.kept: dict[tuple[str, ...], Tensor] = {}
+        for group in batches(different[: sum(size <= KEPT for size in sizes)], GROUP, shuffle=False):
+            for sentence, scores in zip(group, self._asked(group).cpu(), strict=True):
+                self.kept[sentence.tokens] = (
+                    scores[:, : len(sentence), : len(sentence)].flatten().clone()
+                )  # no view of the group
+
+    def scores(self, sentences: Sequence[Sentence]) -> Tensor:
+        """The scores (B, H, L, L) that `fixed_scores` gives, but for rounding."""
+        if not all(sentence.tokens in self.kept for sentence in sentences):
+            return self._asked(sentences)
+        real = length_mask(sentences)
+        inside = (real[:, :, None] & real[:, None, :])[:, None]
+        kept = torch.cat([self.kept[sentence.tokens] for sentence in sentences])
+        scores = kept.new_full((len(real), len(self.order), *inside.shape[2:]), torch.finfo(kept.dtype).min)
+        scores.masked_scatter_(inside, kept)
+        return scores.to(self.teacher.device)
+
+    def _asked(self, sentences: Sequence[Sentence]) -> Tensor:
+        return fixed_scores(self.teacher, sentences, self.teacher.device)[:, self.order]
 
 
 def fixed_scores(tagger: Tagger, sentences: Sequence[Sentence], device: torch.device) -> Tensor:
