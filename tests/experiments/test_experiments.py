@@ -21,7 +21,6 @@ from gpkl_lib.experiments.plots import comparison_figure
 from gpkl_lib.experiments.records import identity
 from gpkl_lib.experiments.runner import ModelConfig, Task, Trial, compare, grid
 from gpkl_lib.experiments.summary import groups, summarise
-from gpkl_lib.statistics import paired_difference
 from gpkl_lib.training.history import History
 from gpkl_lib.training.loop import TrainingConfig
 
@@ -211,34 +210,6 @@ def test_killed_at_any_moment_two_processes_end_with_the_rows_of_one(tmp_path: P
 
 
 class TestStatistics:
-    def test_interval_agrees_with_scipys_paired_test(self):
-        from scipy.stats import ttest_rel
-
-        a = dict(enumerate([0.71, 0.69, 0.74, 0.70, 0.735]))
-        b = dict(enumerate([0.70, 0.68, 0.70, 0.705, 0.71]))
-        for confidence in (0.9, 0.95, 0.99):
-            found = paired_difference(a, b, confidence=confidence)
-            truth = ttest_rel(list(a.values()), list(b.values())).confidence_interval(confidence)
-            assert (found.low, found.high) == pytest.approx((truth.low, truth.high), abs=1e-12)
-            assert found.mean == pytest.approx(0.016)
-            assert found.pairs == 5
-
-    def test_interval_in_closed_form_for_two_pairs(self):
-        # One degree of freedom is Cauchy: its quantile at 0.975 is tan(0.475 pi); s_d / sqrt(2) is half the distance.
-        found = paired_difference({0: 1.0, 1: 3.0}, {0: 0.0, 1: 0.0})
-        assert found.high == pytest.approx(2 + math.tan(0.475 * math.pi))
-        assert found.low == pytest.approx(2 - math.tan(0.475 * math.pi))
-
-    def test_pairs_are_seeds_that_both_have(self):
-        assert paired_difference({1: 5.0, 2: 6.0, 9: 0.0}, {2: 2.0, 1: 2.0}).mean == 3.5
-        alone = paired_difference({1: 5.0}, {1: 2.0})
-        assert alone.mean == 3.0
-        assert math.isnan(alone.low)
-        with pytest.raises(ValueError, match="no seed in common"):
-            paired_difference({1: 1.0}, {2: 1.0})
-        with pytest.raises(ValueError, match="confidence"):
-            paired_difference({1: 1.0}, {1: 1.0}, confidence=95)
-
     @staticmethod
     def row(method: str, alpha: float, seed: int, dev: float, test: float | None, **other: Any) -> dict[str, Any]:
         config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed, "epochs": 2, **other}
