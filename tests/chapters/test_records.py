@@ -81,6 +81,22 @@ def test_every_row_is_named_by_its_settings(name: str) -> None:
         assert identity(settings(name, row)) == key
 
 
+BEFORE = {
+    *("corpora-alpha", "distillation", "germeval2014", "pretrained", "toy", "toy-alpha", "toy-short", "toy-small"),
+    *("toy-time", "uda", "vat", "wnut17"),
+}
+"""Records from before a file had to be of one commit and to count test sentences; each goes when it is made again."""
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_record_is_of_one_commit_and_counts_every_test_sentence(name: str) -> None:
+    rows = [row for row in recorded(name).values() if "skipped" not in row]
+    origins = [row["provenance"] for row in rows]
+    same = all(len({str(origin[what]) for origin in origins}) == 1 for what in ("commit", "versions"))
+    tested = [row["test"] for row in rows if row.get("test") and RECIPES[name].recorder in (COMPARE, "arms")]
+    assert (same and all("sentences" in test for test in tested)) == (name not in BEFORE)
+
+
 def asked(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """The keys that `gpkl compare --recipe` asks for: grids, and with all seeds what dev chose in them."""
     rows, found = recorded(name), dict[str, None]()
