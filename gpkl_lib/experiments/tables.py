@@ -15,7 +15,7 @@ from gpkl_lib.spans import SpanScores
 from gpkl_lib.statistics import PairedDifference, Verdict
 from gpkl_lib.training import METHODS, History
 
-WIDTH = 130  # columns, where the output is no terminal
+WIDTH = 150  # columns, where the output is no terminal
 
 
 def show(table: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from statistics import fmean
@@ -22,13 +22,17 @@ UNNAMED = ("device", "checkpoint_seconds")
 
 @dataclass(frozen=True)
 class Task:
-    """What is learnt: the three parts of a corpus, `test` None where there is none; and sentences without labels."""
+    """What is learnt: the three parts of a corpus, `test` None where there is none; and sentences without labels.
+
+    `made` tells what else names the data: {"draw": "seed"} where each seed has its own, {"label_noise": 0.2}.
+    """
 
     name: str
     train: Corpus
     dev: Corpus
     test: Corpus | None = None
     unlabelled: Corpus | None = None
+    made: Row = field(default_factory=dict)
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -36,8 +40,8 @@ class Task:
         return tuple(sorted({*self.train.types, *self.dev.types}))
 
     def record(self) -> Row:
-        """Name, and sha256 and number of sentences of each part."""
-        return {"name": self.name} | {
+        """Name, how the data were made, and sha256 and number of sentences of each part."""
+        return {"name": self.name, **self.made} | {
             part: {"sha256": corpus.sha256, "sentences": len(corpus)} for part, corpus in self.parts().items()
         }
 
