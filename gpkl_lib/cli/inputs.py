@@ -100,17 +100,17 @@ def _task(name: str, files: Sequence[str], arguments: argparse.Namespace) -> Tas
         except ValueError as error:
             raise UsageError(str(error)) from None
         more = _further(arguments, lambda more: _toy(arguments, more))
-        dev, test = (toy_corpus(split=split, seed=seed) for split in ("dev", "test"))
-        return Task(name, train[: arguments.limit_train], dev, test, more, made)
+        measured = {split: toy_corpus(split=split, seed=seed) for split in ("dev", "test")}
+        return Task(name, train[: arguments.limit_train], measured["dev"], measured["test"], more, made)
     if not files:
         if name not in KNOWN:
             raise UsageError(f"corpus {name!r} is not known (toy, {', '.join(KNOWN)}); name files for one of your own")
         files = [f"{name}:{split}" for split in ("train", "dev", "test")]
     whole = corpus(files[0], arguments)
     whole = whole if drawn is None else shuffled(whole, drawn)
-    given, test = (corpus(file, arguments) if file else None for file in [*files[1:], "", ""][:2])
-    learnt = whole[: arguments.limit_train]
-    train, dev = _hold_out(learnt) if given is None else (learnt, given)
+    dev, test = (corpus(file, arguments) if file else None for file in [*files[1:], "", ""][:2])
+    train = whole[: arguments.limit_train]
+    train, dev = _hold_out(train) if dev is None else (train, dev)
     if arguments.label_noise:
         train, made = noisy(train, arguments.label_noise, seed), {**made, "label_noise": arguments.label_noise}
     return Task(name, train, dev, test, _further(arguments, lambda _: whole), made)

@@ -4,7 +4,7 @@ from gpkl_lib._storage import read_rows
 from gpkl_lib.experiments.plots import comparison_figure
 from gpkl_lib.experiments.records import identity, provenance, read_counts
 from gpkl_lib.experiments.runner import compare, run_trial, score_record
-from gpkl_lib.experiments.summary import MARGIN, MethodSummary, by_method, groups, label, remarks, summarise
+from gpkl_lib.experiments.summary import MARGIN, MethodSummary, by_method, groups, label, remarks, summarise, variants
 from gpkl_lib.experiments.tables import comparison_table, history_table, in_words, scores_table, show
 from gpkl_lib.experiments.teachers import Teacher
 from gpkl_lib.experiments.trials import ModelConfig, Task, Trial, best_on_dev, grid
@@ -36,4 +36,5 @@ __all__ = [
     "scores_table",
     "show",
     "summarise",
+    "variants",
 ]

@@ -108,6 +108,7 @@ def run_trial(trial: Trial, folder: Path) -> Row:
     seconds, settings = time.process_time() - began, trial.settings()
     return {
         "key": identity(settings),
+        **({"arm": trial.arm} if trial.arm else {}),
         **settings,
         "sources": {part: corpus.name for part, corpus in trial.task.parts().items()},
         "dev": dev,

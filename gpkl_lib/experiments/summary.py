@@ -146,7 +146,8 @@ def summarise(rows: Sequence[Row], *, baseline: str = "none") -> list[MethodSumm
     The verdicts of a group are adjusted for their number, and "equivalent" is within half a point (`MARGIN`).
     Only variants with every seed of the group stand to be chosen, so that a half-finished grid favours none; the first
     one in the file wins a tie. Where a grid was run on a few seeds and its best variant on all of them, as by
-    `gpkl compare --tuning-seeds`, only that one has every seed; `tried` counts the whole grid.
+    `gpkl compare --tuning-seeds`, only that one has every seed; `tried` counts the whole grid. Of an arm, which may
+    have fewer seeds than others, the variants with most seeds stand to be chosen.
     """
     summaries = []
     for group in groups(rows):
@@ -154,7 +155,10 @@ def summarise(rows: Sequence[Row], *, baseline: str = "none") -> list[MethodSumm
         grids: dict[str, list[dict[int, Row]]] = {}
         for (method, *_), runs in variants(group).items():
             grids.setdefault(method, []).append(runs)
-        whole = {method: [runs for runs in grid if runs.keys() == seeds] for method, grid in grids.items()}
+        if "arm" in group[0]:
+            whole = {arm: [runs for runs in grid if len(runs) == max(map(len, grid))] for arm, grid in grids.items()}
+        else:
+            whole = {method: [runs for runs in grid if runs.keys() == seeds] for method, grid in grids.items()}
         chosen = {method: max(found, key=_mean_dev) for method, found in whole.items() if found}
         part = "test" if all(row["test"] for row in group) else "dev"
         rivals = f1_by_seed(chosen[baseline], part) if baseline in chosen else {}

@@ -80,12 +80,18 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class Trial:
-    """One cell of the grid; `teacher` is the folder of the one that method "distillation" learns from."""
+    """One cell of the grid.
+
+    Attributes:
+        teacher: the folder of the one that method "distillation" learns from.
+        arm: what the run is called where its method does not say it, as "none at the same time"; names no run.
+    """
 
     task: Task
     model: ModelConfig
     config: TrainingConfig
     teacher: Path | None = None
+    arm: str = ""
 
     def settings(self) -> Row:
         """The whole configuration as JSON; `identity` of it names the run.
@@ -115,7 +121,8 @@ class Trial:
         c, method = self.config, METHODS[self.config.method]
         weight = f" alpha={c.alpha:g} alpha_warmup={c.alpha_warmup:g}" if method.factor else ""
         own = "".join(f" {each.name}={getattr(c, each.name)}" for each in method.settings if each.varied)
-        return f"{self.task.name} {c.method}{weight}{own} seed={c.seed}"
+        arm = f" ({self.arm})" if self.arm else ""
+        return f"{self.task.name} {c.method}{weight}{own}{arm} seed={c.seed}"
 
 
 def grid(
