@@ -141,7 +141,7 @@ def test_a_recipe_makes_what_it_is_made_from_and_chooses_by_dev(folder: Path) ->
             epochs = round(4 * 2.1 * (8 / two) / (1.1 * (8 / one)))
         assert row["config"]["epochs"] == epochs
         # A tenth of the cross-entropy: alpha / 4 x 1.2 = 0.03.
-        assert row["config"]["alpha"] == (0.1 if row["arm"] == "softmax" else 0 if row["arm"] == "two views" else 1)
+        assert row["config"]["alpha"] == (0.1 if row["arm"] == "softmax" else 0)
         assert row["provenance"]["command"].endswith("final.toml")
     assert standing(folder / "final.toml") == (11, 11)
     summaries = by_method(final)
@@ -169,7 +169,7 @@ def test_nothing_is_chosen_from_half_a_record(folder: Path) -> None:
             "nothing to choose in search",
         ),
         (("draws = 4", "draw-s = 4"), "'draw-s' is no setting of arms; did you mean 'draws'?"),
-        (('arm = "none"\n', ""), "a run of arms needs 'arm' and 'seeds'"),
+        (('arm = "none"\n', ""), "a run of arms needs 'arm', 'method' and 'seeds'"),
     ],
 )
 def test_what_does_not_fit_is_said_in_a_line(

@@ -53,12 +53,15 @@ def record_arms(recipe: cli.Recipe, words: Sequence[str], command: str) -> None:
 
 
 def trials(recipe: cli.Recipe) -> list[Trial]:
-    """Every run of a recipe, seed by seed.
+    """Every run of a recipe, seed by seed; its links are made, and its teachers trained, before.
 
     Raises:
         UsageError: a key that is no setting, a record that it chooses from and that is not whole, what does not fit.
     """
-    return [_trial(recipe, run, settings) for run, settings in cells(recipe)]
+    planned = cells(recipe)
+    for arguments, words in cli.first(recipe):
+        cli.RUN["train"](arguments, words)
+    return [_trial(recipe, run, settings) for run, settings in planned]
 
 
 def cells(recipe: cli.Recipe) -> list[tuple[Settings, Settings]]:
@@ -66,13 +69,15 @@ def cells(recipe: cli.Recipe) -> list[tuple[Settings, Settings]]:
     found = []
     for run in recipe.runs:
         recipe.check(run, OWN | cli.options("train"), "arms")
-        if not {"arm", "seeds"} <= run.keys():
-            raise cli.UsageError(f"{recipe.path}: a run of arms needs 'arm' and 'seeds'")
+        if not {"arm", "method", "seeds"} <= run.keys():
+            raise cli.UsageError(f"{recipe.path}: a run of arms needs 'arm', 'method' and 'seeds'")
         given = _settings(recipe, run)
         for point in points(run):
             settings = {**given, **point}
             if "share" in settings:
                 settings["alpha"] = _weight(recipe, run, settings)
+            if not (settings.get("alpha", 1) and METHODS[settings["method"]].factor):  # there is nothing to weigh
+                settings |= {"alpha": 0, "alpha-warmup": 0}
             found += [(n, run, {**settings, "seed": seed}) for n, seed in enumerate(seeds(run))]
     return [(run, settings) for _, run, settings in sorted(found, key=lambda cell: cell[0])]
 
