@@ -179,7 +179,7 @@ class Distillation(Divergence):
 
     def add(self, scores: Tensor) -> Tensor | None:
         """Its derivative by s is T (p - q), and u / 4 in the limit of a large T."""
-        (s, t), temperature = _nats(scores), self.temperature
+        temperature, (s, t) = self.temperature, _nats(scores).unbind()
         u = s - t
         if temperature == math.inf:
             self.total += u.square().sum() / 8
