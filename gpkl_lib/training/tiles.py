@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from gpkl_lib.corpora import Batch
+from gpkl_lib.span_loss import TILED_FROM
 from gpkl_lib.training.config import TrainingConfig
 from gpkl_lib.training.methods import METHODS
-
-TILED_FROM = 32  # tokens; benchmarks/span_loss.py finds 25 about even and 32 ahead
 
 
 def check_tiled(config: TrainingConfig, wanted: bool | Literal["auto"]) -> None:

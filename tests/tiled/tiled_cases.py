@@ -38,14 +38,7 @@ def dense(
         task = cross_entropy(scores)
         return ConsistencyLoss(task, task, torch.zeros_like(task))
     s, t = two_views(scores)
-    return rdrop_loss(
-        s.flatten(0, 1).flatten(1),
-        t.flatten(0, 1).flatten(1),
-        lambda rows: cross_entropy(rows.view(s.shape)),
-        alpha=alpha,
-        activation=activation,
-        mask=mask.expand(s.shape).flatten(0, 1).flatten(1),
-    )
+    return rdrop_loss(s, t, cross_entropy, alpha=alpha, activation=activation, class_dims=2, mask=mask)
 
 
 def drawn(
