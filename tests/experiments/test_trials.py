@@ -18,7 +18,7 @@ from gpkl_lib.experiments.runner import ModelConfig, Task, Trial, best_on_dev, c
 from gpkl_lib.experiments.summary import groups, label, summarise, variants
 from gpkl_lib.experiments.teachers import Teacher
 from gpkl_lib.tagger.tagger import Tagger
-from gpkl_lib.training.loop import TrainingConfig, evaluate, fit
+from gpkl_lib.training import TrainingConfig, evaluate, fit
 from gpkl_lib.training.methods import METHODS, own_settings
 
 BASE = TrainingConfig(epochs=2, batch_size=8, learning_rate=0.01, device="cpu")
