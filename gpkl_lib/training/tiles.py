@@ -15,8 +15,10 @@ def check_tiled(config: TrainingConfig, wanted: bool | Literal["auto"]) -> None:
     if wanted not in (True, False, "auto"):
         raise ValueError(f'tiled must be True, False or "auto", got {wanted!r}')
     if wanted is True and METHODS[config.method].tiled is None:
-        able = " and ".join(method.name for method in METHODS.values() if method.tiled)
-        raise ValueError(f"tiled=True is for the methods {able}; {config.method} needs all scores at once")
+        *most, last = (method.name for method in METHODS.values() if method.tiled)
+        raise ValueError(
+            f"tiled=True is for the methods {', '.join(most)} and {last}; {config.method} needs all scores at once"
+        )
 
 
 def takes_tiles(config: TrainingConfig, batch: Batch, wanted: bool | Literal["auto"]) -> bool:
