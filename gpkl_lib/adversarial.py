@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from gpkl_lib._checks import check_floating
+from gpkl_lib._checks import Reduction, check_class_dims, check_floating, check_number
 from gpkl_lib.divergence import Activation, kl_divergence, symmetric_kl
 
 
@@ -21,18 +21,18 @@ def virtual_adversarial_loss(
     embeddings: Tensor,
     *,
     epsilon: float,
+    activation: Activation,
     xi: float = 0.01,
     steps: int = 1,
-    activation: Activation = "sigmoid",
-    dim: int = -1,
+    class_dims: int | None = None,
     mask: Tensor | None = None,
     embedding_mask: Tensor | None = None,
     temperature: float = 1.0,
     symmetric: bool = True,
-    reduction: str = "batchmean",
+    reduction: Reduction = "rowmean",
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """D between the logits at x, which are detached, and at x + r_adv; the gradient goes through the latter alone.
+    """D between the logits at x, which are detached, and at x + r_adv, a mean over rows; its gradient is the latter's.
 
     `forward` is called steps + 2 times, each time with the same dropout mask (without that, the direction would follow
     the noise of dropout). Nothing else is touched: no `.grad`, no parameter, no buffer (batch-norm statistics are put
@@ -45,9 +45,10 @@ def virtual_adversarial_loss(
         forward: from embeddings to logits: a module, a method of one, or any function. Rows first in both.
         embeddings: x of shape (B, ...); detach them where the embedding layer itself should not learn from this loss.
         epsilon: length of r_adv for each row, over all its entries; positive, in the units of the embeddings.
+        activation, mask, temperature, reduction: those of `symmetric_kl`, for the logits; activation has no default.
         xi: length of the step at which the curvature is felt. Too small drowns in rounding (below 1e-4 in float32).
         steps: power iterations; each costs a forward and a backward pass.
-        activation, dim, mask, temperature, reduction: those of `symmetric_kl`, for the logits.
+        class_dims: that of `symmetric_kl`; may be left out for logits (rows, classes) alone.
         embedding_mask: boolean, True = valid, (B, L) for x of shape (B, L, E): padding is not moved.
         symmetric: False gives KL(f(x) || f(x + r)), the paper's, with activation "sigmoid" or "softmax".
         generator: for the first direction; None for torch's own.
@@ -57,13 +58,16 @@ def virtual_adversarial_loss(
 
     Raises:
         RuntimeError: called in torch.inference_mode().
+        TypeError: epsilon, xi or steps no number; else as `symmetric_kl`.
         ValueError: epsilon, xi or steps not positive, an embedding_mask of another shape, reduction "none", logits that
-            do not depend on the embeddings; else as `symmetric_kl`.
+            do not depend on the embeddings, class_dims left out for logits of more than two dimensions; else as
+            `symmetric_kl`.
 
     Source: Miyato et al. 2018, algorithm 1, section 3.3; embeddings instead of inputs as in Miyato et al. 2017.
     """
     check_floating("embeddings", embeddings)
     for name, value in (("epsilon", epsilon), ("xi", xi), ("steps", steps)):
+        check_number(name, value)
         if not 0 < value < float("inf"):
             raise ValueError(f"{name} must be positive and finite, got {value}")
     if reduction == "none":
@@ -75,10 +79,16 @@ def virtual_adversarial_loss(
         )
     keep = _moved(embeddings, embedding_mask)
 
-    def divergence(clean: Tensor, moved: Tensor, reduction: str) -> Tensor:
+    def divergence(clean: Tensor, moved: Tensor, reduction: Reduction) -> Tensor:
         between: Callable[..., Tensor] = symmetric_kl if symmetric else kl_divergence
         return between(
-            clean, moved, activation=activation, dim=dim, mask=mask, temperature=temperature, reduction=reduction
+            clean,
+            moved,
+            activation=activation,
+            class_dims=check_class_dims(clean, class_dims, per_row=True),
+            mask=mask,
+            temperature=temperature,
+            reduction=reduction,
         )
 
     at = embeddings.detach()

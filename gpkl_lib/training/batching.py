@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -91,11 +92,18 @@ class StepBatches:
 
 def fixed_scores(tagger: Tagger, sentences: Sequence[Sentence], device: torch.device) -> Tensor:
     """The scores (B, H, L, L) of a tagger without dropout and without a gradient; its mode is then as it was."""
+    with unchanging(tagger):
+        scores: Tensor = tagger(tagger.collate(sentences, labels=False).to(device))
+    return scores
+
+
+@contextmanager
+def unchanging(tagger: Tagger) -> Iterator[None]:
+    """No dropout and no gradients; afterwards the tagger's mode is as it was."""
     training = tagger.training
     tagger.eval()
     try:
         with torch.no_grad():
-            scores: Tensor = tagger(tagger.collate(sentences, labels=False).to(device))
+            yield
     finally:
         tagger.train(training)
-    return scores

@@ -8,15 +8,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from torch import Tensor
 
 from gpkl_lib.consistency import ConsistencyLoss
-from gpkl_lib.corpora import Batch, Corpus, Sentence
-from gpkl_lib.spans import SpanScores, span_scores
+from gpkl_lib.corpora import Batch, Corpus
 from gpkl_lib.tagger import Tagger
 from gpkl_lib.training.batching import StepBatches
 from gpkl_lib.training.config import TrainingConfig
+from gpkl_lib.training.evaluation import evaluate_together
 from gpkl_lib.training.folder import RunFolder
 from gpkl_lib.training.history import History
 from gpkl_lib.training.methods import METHODS, Step
@@ -25,7 +24,7 @@ from gpkl_lib.training.progress import Progress, ProgressBar
 from gpkl_lib.training.state import Run
 from gpkl_lib.training.tiles import check_tiled, takes_tiles
 
-__all__ = ["History", "LearningWarning", "TrainingConfig", "TrainingError", "evaluate", "fit", "training_loss"]
+__all__ = ["History", "LearningWarning", "TrainingConfig", "TrainingError", "fit", "training_loss"]
 
 
 class LearningWarning(UserWarning):
@@ -53,6 +52,8 @@ def fit(
     should_stop: Callable[[], bool] | None = None,
 ) -> History:
     """Train `tagger` in place; it ends with the weights of the epoch that was best on `dev`, in evaluation mode.
+
+    The best is the one with the highest F1, and among equals the one with the lowest cross-entropy on `dev`.
 
     With `output`, that folder receives config.json, history.jsonl, history.png, scores.json, best/ (a saved tagger) and
     checkpoint/. A run that was killed goes on with resume=True and the same arguments; on a CPU it then ends bit for
@@ -128,7 +129,7 @@ def fit(
                         run.stop()
                         break
                 else:
-                    run.end_epoch(_evaluate_together(tagger, dev, process))  # a row, the best weights, a checkpoint
+                    run.end_epoch(evaluate_together(tagger, dev, process))  # a row, the best weights, a checkpoint
                     if on_epoch is not None and process.is_main:
                         on_epoch(run.history)
             run.finish()
@@ -177,24 +178,6 @@ def training_loss(
     if method.tiled is not None and takes_tiles(config, batch, tiled):
         return method.tiled(step)
     return method.loss(step)
-
-
-def evaluate(tagger: Tagger, corpus: Corpus | Sequence[Sentence], batch_size: int = 32) -> SpanScores:
-    """Exact precision, recall and F1 of the tagger on a corpus; see `span_scores`."""
-    sentences = list(corpus)
-    return span_scores(tagger.predict(sentences, batch_size=batch_size), [sentence.spans for sentence in sentences])
-
-
-def _evaluate_together(tagger: Tagger, dev: Corpus, process: Process) -> SpanScores:
-    """`evaluate`, each process on its share of the sentences, the counts added up: the same scores in all of them."""
-    names = sorted({*tagger.types, *dev.types})
-    share = dev.sentences[process.rank :: process.count]
-    own = span_scores(tagger.predict(share, warn=False), [sentence.spans for sentence in share])
-    found = [own.by_type.get(name, SpanScores()) for name in names]
-    counts = process.sum(torch.tensor([[s.correct, s.predicted, s.gold] for s in found]))
-    by_type = {name: SpanScores(*row) for name, row in zip(names, counts.tolist(), strict=True)}
-    correct, predicted, gold = counts.sum(0).tolist()
-    return SpanScores(correct, predicted, gold, by_type)
 
 
 def _check_corpora(tagger: Tagger, train: Corpus, dev: Corpus) -> None:

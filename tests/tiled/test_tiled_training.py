@@ -12,7 +12,7 @@ from gpkl_lib.training import TILED_FROM, TrainingConfig, takes_tiles, training_
 
 
 @pytest.mark.parametrize("head", ["global_pointer", "efficient"])
-@pytest.mark.parametrize("method", ["none", "sigmoid"])
+@pytest.mark.parametrize("method", ["none", "sigmoid", "softmax", "squared"])
 def test_a_step_of_training_is_the_same_in_tiles(method: str, head: str) -> None:
     corpus = toy_corpus(12)
     tagger = Tagger.from_scratch(corpus.sentences, corpus.types, head=head, head_size=8, hidden_size=12, dropout=0.3)
@@ -45,12 +45,12 @@ def test_auto_takes_tiles_for_long_sentences_of_the_methods_that_have_them() -> 
 
     assert takes_tiles(TrainingConfig(method="sigmoid"), batch(TILED_FROM), "auto")
     assert not takes_tiles(TrainingConfig(method="sigmoid"), batch(TILED_FROM - 1), "auto")
-    assert not takes_tiles(TrainingConfig(method="softmax"), batch(TILED_FROM), "auto")
+    assert not takes_tiles(TrainingConfig(method="vat"), batch(TILED_FROM), "auto")
     assert takes_tiles(TrainingConfig(method="none"), batch(1), True)
     assert not takes_tiles(TrainingConfig(method="none"), batch(500), False)
     corpus = toy_corpus(5)
     tagger = Tagger.from_scratch(corpus.sentences, corpus.types, head_size=8, hidden_size=12)
-    with pytest.raises(ValueError, match="tiled=True is for the methods none and sigmoid"):
-        fit(tagger, corpus, corpus, config=TrainingConfig(method="softmax"), tiled=True, progress=False)
+    with pytest.raises(ValueError, match="tiled=True is for the methods none, sigmoid, softmax and squared; vat needs"):
+        fit(tagger, corpus, corpus, config=TrainingConfig(method="vat"), tiled=True, progress=False)
     with pytest.raises(ValueError, match="tiled must be"):
         fit(tagger, corpus, corpus, tiled="always", progress=False)  # type: ignore[arg-type]

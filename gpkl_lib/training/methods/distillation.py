@@ -16,6 +16,7 @@ def distillation(step: Step) -> ConsistencyLoss:
     divergence = distillation_loss(
         rows(logits),
         rows(target),
+        activation="sigmoid",
         mask=rows(span_mask(step.batch.attention_mask).expand(logits.shape)),
         temperature=step.config.temperature,
     )

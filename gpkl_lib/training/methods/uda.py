@@ -37,10 +37,11 @@ def augmentation(step: Step) -> ConsistencyLoss:
     found = uda_loss(
         rows(copies),
         rows(target),
+        activation="sigmoid",
         mask=of,
         temperature=config.temperature,
         threshold=config.threshold,
-        reduction={"all": "mean", "confident": "mean_confident"}[config.divide],
+        reduction="mean" if config.divide == "all" else "mean_confident",
     )
     divergence = found.loss * (of.sum() / len(of))
     return ConsistencyLoss(task + step.alpha * divergence, task, divergence)

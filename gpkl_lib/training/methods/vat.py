@@ -35,6 +35,7 @@ def adversarial(step: Step) -> ConsistencyLoss:
         lambda unit: rows(model(batch, unit * length)),
         embeddings / length,
         epsilon=config.epsilon,
+        activation="sigmoid",
         xi=XI,
         steps=config.power_iterations,
         mask=rows(span_mask(batch.attention_mask).expand(logits.shape)),
