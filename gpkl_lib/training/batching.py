@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,12 +21,15 @@ from gpkl_lib.corpora import (
     length_mask,
     words_by_shape,
 )
+from gpkl_lib.global_pointer import span_mask
 from gpkl_lib.tagger import Tagger
 from gpkl_lib.training.config import TrainingConfig
 from gpkl_lib.training.methods import METHODS
+from gpkl_lib.training.methods.method import Target
+from gpkl_lib.training.tiles import takes_tiles
 
 GROUP = 32  # sentences that a teacher is asked of together
-KEPT = 1 << 28  # scores of a teacher, in float32 a GiB: of 5 types and 20 tokens those of 134,000 sentences
+KEPT = 1 << 28  # numbers of a teacher's queries and keys, in float32 a GiB: of 5 types some 400,000 tokens
 
 
 class Example(NamedTuple):
@@ -85,18 +87,25 @@ class StepBatches:
             for sentence, start in zip(sentences, starts, strict=True)
         ]
 
-    def collate(self, examples: Sequence[Example], device: torch.device) -> tuple[Batch, Tensor | None]:
-        """A batch of the labelled sentences and then the copies, and what `training_loss` takes as `target`."""
+    def collate(
+        self, examples: Sequence[Example], device: torch.device, tiled: bool | Literal["auto"] = False
+    ) -> tuple[Batch, Target | None]:
+        """A batch of the labelled sentences and then the copies, and what `training_loss` takes as `target`.
+
+        That is scores, or where the step is computed in tiles queries and keys.
+        """
         sentences = [example.sentence for example in examples]
         copies = [copy for example in examples for copy in example.copies]
         batch = self.tagger.collate([*sentences, *copies]).to(device)
+        in_tiles = takes_tiles(self.config, batch, tiled)
         if copies:
-            return batch, fixed_scores(self.tagger, [one for each in examples for one in each.unlabelled], device)
+            unlabelled = [one for each in examples for one in each.unlabelled]
+            return batch, fixed_target(self.tagger, unlabelled, self.tagger.types, device, in_tiles)
         if self.teacher is None:
             return batch, None
         if self.taught is None:
             self.taught = Taught(self.teacher.to(device), self.train, self.tagger.types)
-        return batch, self.taught.scores(sentences)
+        return batch, self.taught.target(sentences, in_tiles)
 
     def record(self) -> dict[str, Any]:
         """What a resumed run must find again, as JSON: digests of the unlabelled sentences and of the teacher."""
@@ -109,49 +118,61 @@ class StepBatches:
 
 
 class Taught:
-    """What a teacher says of sentences: it is asked once for each, as its scores depend on nothing but the sentence.
+    """What a teacher says of sentences: it is asked once for each, as what it says depends on nothing but the sentence.
 
-    Up to `KEPT` scores are kept in main memory, those of the shortest sentences first; of a batch with others the
-    teacher is asked again each time. It is asked in groups that follow from the sentences alone, so that a run that
-    goes on from a checkpoint learns from the same digits as one left alone.
+    Its queries and keys are kept in main memory, those of the shortest sentences first, about `KEPT` numbers at most;
+    of a batch with other sentences it is asked again each time. It is asked in groups that follow from the sentences
+    alone, so that a run that goes on from a checkpoint learns from the same digits as one left alone.
 
     Args:
-        teacher: on the device where it is to work, and where the scores go.
+        teacher: on the device where it is to work, and where the targets go.
         sentences: those that will be asked for, most of them more than once.
-        types: the order of the scores; the teacher may have another.
+        types: the order of the targets; the teacher may have another.
     """
 
-    def __init__(self, teacher: Tagger, sentences: Iterable[Sentence], types: Sequence[str]) -> None:
-        self.teacher, self.order = teacher, [teacher.types.index(name) for name in types]
-        different = sorted({sentence.tokens: sentence for sentence in sentences}.values(), key=len)
-        sizes = accumulate(len(types) * len(sentence) ** 2 for sentence in different)
+    def __init__(self, teacher: Tagger, sentences: Iterable[Sentence], types: tuple[str, ...]) -> None:
+        self.teacher, self.types, room = teacher, types, KEPT
         self.kept: dict[tuple[str, ...], Tensor] = {}
-        for group in batches(different[: sum(size <= KEPT for size in sizes)], GROUP, shuffle=False):
-            for sentence, scores in zip(group, self._asked(group).cpu(), strict=True):
-                self.kept[sentence.tokens] = (
-                    scores[:, : len(sentence), : len(sentence)].flatten().clone()
-                )  # no view of the group
+        different = {sentence.tokens: sentence for sentence in sentences}
+        for group in batches(sorted(different.values(), key=len), GROUP, shuffle=False):
+            query_and_key = fixed_target(teacher, group, types, teacher.device, tiled=True)
+            by_token = torch.stack(tuple(query_and_key)).permute(1, 3, 0, 2, 4).cpu()  # (B, L, 2, H, d)
+            room -= sum(map(len, group)) * by_token[0, 0].numel()
+            if room < 0:
+                break
+            for sentence, own in zip(group, by_token, strict=True):
+                self.kept[sentence.tokens] = own[: len(sentence)].clone()  # a view would keep the whole group
 
-    def scores(self, sentences: Sequence[Sentence]) -> Tensor:
-        """The scores (B, H, L, L) that `fixed_scores` gives, but for rounding."""
+    def target(self, sentences: Sequence[Sentence], tiled: bool) -> Target:
+        """What `fixed_target` gives, but for rounding."""
         if not all(sentence.tokens in self.kept for sentence in sentences):
-            return self._asked(sentences)
+            return fixed_target(self.teacher, sentences, self.types, self.teacher.device, tiled)
         real = length_mask(sentences)
-        inside = (real[:, :, None] & real[:, None, :])[:, None]
-        kept = torch.cat([self.kept[sentence.tokens] for sentence in sentences])
-        scores = kept.new_full((len(real), len(self.order), *inside.shape[2:]), torch.finfo(kept.dtype).min)
-        scores.masked_scatter_(inside, kept)
-        return scores.to(self.teacher.device)
+        kept = torch.cat([self.kept[sentence.tokens] for sentence in sentences])  # (N, 2, H, d)
+        by_token = kept.new_zeros(*real.shape, *kept.shape[1:])
+        by_token[real] = kept
+        query, key = by_token.permute(2, 0, 3, 1, 4).to(self.teacher.device)
+        if tiled:
+            return query, key
+        scores = torch.matmul(query, key.mT)
+        return scores.masked_fill(~span_mask(real.to(scores.device)), torch.finfo(scores.dtype).min)
 
-    def _asked(self, sentences: Sequence[Sentence]) -> Tensor:
-        return fixed_scores(self.teacher, sentences, self.teacher.device)[:, self.order]
 
+def fixed_target(
+    tagger: Tagger, sentences: Sequence[Sentence], types: tuple[str, ...], device: torch.device, tiled: bool
+) -> Target:
+    """The scores (B, H, L, L) of a tagger without dropout and without a gradient; its mode is then as it was.
 
-def fixed_scores(tagger: Tagger, sentences: Sequence[Sentence], device: torch.device) -> Tensor:
-    """The scores (B, H, L, L) of a tagger without dropout and without a gradient; its mode is then as it was."""
+    In tiles its queries and keys, each (B, H, L, d). The H types are in the order of `types`.
+    """
+    order = slice(None) if types == tagger.types else [tagger.types.index(name) for name in types]
     with unchanging(tagger):
-        scores: Tensor = tagger(tagger.collate(sentences, labels=False).to(device))
-    return scores
+        batch = tagger.collate(sentences, labels=False).to(device)
+        if tiled:
+            query, key = tagger.project(batch)
+            return query[:, order], key[:, order]
+        scores: Tensor = tagger(batch)
+        return scores[:, order]
 
 
 @contextmanager
