@@ -35,6 +35,7 @@ FLOORS = (
     "consistency adversarial",
     "tiled",
     "spans",
+    "span_errors",
     "corpora",
     "tagger",
     "training",
