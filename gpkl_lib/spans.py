@@ -110,6 +110,19 @@ def _order(span: Span) -> tuple[int, int, str]:
     return span[1], span[2], span[0]
 
 
+def span_lines(spans: Sequence[Span]) -> list[int]:
+    """The line, from 0, on which each span is drawn below the text: longest first, as high as there is room."""
+    lines, taken = [0] * len(spans), list[list[tuple[int, int]]]()
+    for k in sorted(range(len(spans)), key=lambda k: spans[k][1] - spans[k][2]):
+        _, start, end = spans[k]
+        free = (n for n, row in enumerate(taken) if all(end <= other or until <= start for other, until in row))
+        lines[k] = next(free, len(taken))
+        if lines[k] == len(taken):
+            taken.append([])
+        taken[lines[k]].append((start, end))
+    return lines
+
+
 @dataclass
 class SpanScores:
     """Counts over a corpus and the scores that follow from them; micro-averaged, exact match of type and both ends.

@@ -9,20 +9,20 @@ import warnings
 from collections.abc import Sequence
 
 from gpkl_lib._storage import CheckpointError
-from gpkl_lib.cli import commands, files
-from gpkl_lib.cli.inputs import UsageError
+from gpkl_lib.cli import compare, evaluate, files, predict, train
 from gpkl_lib.cli.parser import build_parser
 from gpkl_lib.cli.recipes import COMPARE, Recipe, flags, options, read_recipe, steps
+from gpkl_lib.cli.said import UsageError
 from gpkl_lib.corpora import CorpusError, visible
 from gpkl_lib.training import LearningWarning, TrainingError
 
 __all__ = ["COMPARE", "Recipe", "UsageError", "build_parser", "flags", "main", "options", "read_recipe"]
 
 RUN = {
-    "train": commands.train,
-    "compare": commands.compare,
-    "predict": commands.predict,
-    "evaluate": commands.score,
+    "train": train.train,
+    "compare": compare.compare,
+    "predict": predict.predict,
+    "evaluate": evaluate.evaluate,
     "convert": files.convert,
 }
 
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"gpkl {arguments.command}: out of memory ({str(error).strip()[:200]}); {hint}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"\ngpkl {arguments.command}: interrupted{commands.how_to_resume(arguments)}", file=sys.stderr)
+        print(f"\ngpkl {arguments.command}: interrupted{train.how_to_resume(arguments)}", file=sys.stderr)
         return 130
     return 0
 

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from gpkl_lib.cli.files import add_convert, add_reading
+from gpkl_lib.cli.predict import FORMS
 from gpkl_lib.cli.texts import (
     COMPARE,
     COMPARE_EXAMPLES,
@@ -63,6 +64,8 @@ def parsers() -> tuple[argparse.ArgumentParser, list[argparse.ArgumentParser]]:
     return parser, commands
 
 
+MODEL = "folder of a run, or of a saved tagger"
+THRESHOLD = "spans scored above it are found; else the tagger's own, 0 unless it was tuned"
 DEVICES = ("auto", "cpu", "cuda", "mps")
 WARMUP = "share of all steps (0 to 1) over which alpha rises from 0"
 
@@ -231,19 +234,31 @@ def _learning(parser: argparse.ArgumentParser) -> None:
 
 
 def _predict(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="folder of a run, or of a saved tagger")
+    parser.add_argument("model", metavar="MODEL", help=MODEL)
     parser.add_argument("file", metavar="FILE", help="what to read; - is standard input")
+    parser.add_argument("--write", choices=FORMS, default="jsonl", help="the form of what is written")
     parser.add_argument("--output", metavar="F", help="file to write; standard output if not given")
     add_reading(parser, "of FILE", text=True)
-    parser.add_argument("--threshold", metavar="X", type=float, default=0.0, help="spans scored above it are found")
+    parser.add_argument("--threshold", metavar="X", type=float, help=THRESHOLD)
+    parser.add_argument(
+        "--probability", action="store_true", help="of each span, by the curve that training or --calibrate has fitted"
+    )
     _using(parser)
 
 
 def _evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="folder of a run, or of a saved tagger")
-    parser.add_argument("file", metavar="FILE", help="file with gold spans, or a name such as wnut17:test")
-    parser.add_argument("--output", metavar="F", help="also write the scores there, as JSON")
+    parser.add_argument("model", metavar="MODEL", help=MODEL)
+    parser.add_argument("file", metavar="FILE", help="file with gold spans, or a name such as toy:test or wnut17:test")
+    parser.add_argument("--errors", action="store_true", help="say what is wrong: type, boundary, missed, spurious")
+    parser.add_argument("--output", metavar="F", help="also write the report there: JSON, or a page if F ends in .html")
     add_reading(parser, "of FILE")
+    parser.add_argument("--threshold", metavar="X", type=float, help=THRESHOLD)
+    parser.add_argument(
+        "--tune-threshold", action="store_true", help="choose the threshold with the best F1 on FILE and keep it"
+    )
+    parser.add_argument(
+        "--calibrate", action="store_true", help="fit the probabilities of predict --probability on FILE and keep them"
+    )
     _using(parser)
 
 

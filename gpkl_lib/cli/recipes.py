@@ -31,9 +31,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NoReturn
 
-from gpkl_lib.cli import commands
-from gpkl_lib.cli.inputs import UsageError
+from gpkl_lib.cli import train
 from gpkl_lib.cli.parser import given, parsers
+from gpkl_lib.cli.said import UsageError
 from gpkl_lib.experiments import Trial
 from gpkl_lib.training import SCORES
 
@@ -85,7 +85,7 @@ class Recipe:
     def trial(self, settings: Mapping[str, Any]) -> Trial:
         """The one run that settings of `gpkl train` describe."""
         self.check(settings, options("train"), "train")
-        return commands.trial(self.arguments("train", settings)[0])
+        return train.trial(self.arguments("train", settings)[0])
 
     def check(self, settings: Mapping[str, Any], known: set[str], what: str) -> None:
         """Raise UsageError, which names file and key, unless every key is a known setting of `what`."""
@@ -152,7 +152,7 @@ def steps(arguments: argparse.Namespace, words: Sequence[str]) -> Iterator[tuple
     for training, spelt in teachers:
         folder = Path(training.output)
         if not (folder / SCORES).exists():
-            begun = (folder / commands.ARGUMENTS).exists()
+            begun = (folder / train.ARGUMENTS).exists()
             yield recipe.arguments("train", {"resume": [], "output": folder}) if begun else (training, spelt)
     yield from runs
 
