@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from gpkl_lib._storage import CheckpointError
 from gpkl_lib.cli import compare, evaluate, files, predict, train
+from gpkl_lib.cli.configuration import with_config
 from gpkl_lib.cli.parser import build_parser
 from gpkl_lib.cli.recipes import COMPARE, Recipe, flags, options, read_recipe, steps
 from gpkl_lib.cli.said import UsageError
@@ -36,6 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(words)
     try:
         _check_words(arguments, words)
+        if getattr(arguments, "config", None) is not None:
+            if arguments.resume:
+                raise UsageError("--resume goes on with the run's own settings: leave --config out")
+            words = with_config(words, arguments.config)
+            arguments = build_parser().parse_args(words)
         with warnings.catch_warnings():
             warnings.showwarning = _one_line
             warnings.simplefilter("always", LearningWarning)
@@ -64,9 +70,9 @@ def _check_words(arguments: argparse.Namespace, words: Sequence[str]) -> None:
         raise UsageError("an argument holds a NUL character")
     encoding = getattr(arguments, "encoding", "utf-8")
     try:
-        "a".encode(encoding)
+        "a".encode("utf-8" if encoding.lower() == "cesu-8" else encoding)
     except (LookupError, UnicodeError):
-        raise UsageError(f"--encoding {encoding} is not known; utf-8, utf-16, gb18030, latin-1 are") from None
+        raise UsageError(f"--encoding {encoding} is not known; utf-8, utf-16, gb18030, latin-1, cesu-8 are") from None
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

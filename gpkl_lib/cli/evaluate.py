@@ -113,7 +113,7 @@ def _page(corpus: Corpus, scores: SpanScores, matches: Sequence[Match], told: st
         of.setdefault(match.sentence, []).append(match)
 
     def row(place: int, sentence: Sentence) -> tuple[str, list[Mark], bool]:
-        text, places = _text(sentence)
+        text, places = text_of(sentence)
         marks = [
             Mark(places[span[1]][0], places[span[2] - 1][1], f"{span[0]} {sign}".strip(), number[match.verdict], what)
             for match in of.get(place, [])
@@ -137,7 +137,7 @@ def _shown(match: Match, sentence: Sentence) -> Iterator[tuple[Span, str, str]]:
         yield match.predicted, SIGN[match.verdict], words
 
 
-def _text(sentence: Sentence) -> tuple[str, list[tuple[int, int]]]:
+def text_of(sentence: Sentence) -> tuple[str, list[tuple[int, int]]]:
     """The tokens with a space between them, or with none where they are written without, and their places."""
     if token_kind(["".join(sentence.tokens)], "auto") == "words":
         row = Row(tokens=list(sentence.tokens)).with_places()

@@ -87,7 +87,9 @@ def _train(parser: argparse.ArgumentParser) -> None:
     _files(data)
     defaults = TrainingConfig()
     method = parser.add_argument_group("method")
-    method.add_argument("--method", choices=tuple(METHODS), default="none", help="what is added to the cross-entropy")
+    method.add_argument(
+        "--method", type=_method, choices=tuple(METHODS), default="none", help="what is added to the cross-entropy"
+    )
     quarter = ", ".join(each.name for each in METHODS.values() if each.factor == 1 / 4)
     method.add_argument(
         "--alpha", metavar="A", type=float, default=defaults.alpha, help=f"weight; {quarter}: alpha/4 before D"
@@ -101,6 +103,9 @@ def _train(parser: argparse.ArgumentParser) -> None:
         "--patience", type=int, metavar="N", help="stop after N epochs without a better dev F1; else never"
     )
     _learning(parser)
+    parser.add_argument(
+        "--config", metavar="FILE", help="TOML or JSON with arguments by these names; what is typed wins"
+    )
     parser.add_argument("--output", metavar="DIR", help="folder of the run; runs/CORPUS-METHOD-seedSEED if not given")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --output, with its own settings")
 
@@ -119,6 +124,7 @@ def _compare(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--methods",
         nargs="+",
+        type=_method,
         choices=tuple(METHODS),
         metavar="M",
         default=["none", "sigmoid", "softmax"],
@@ -158,6 +164,11 @@ def _compare(parser: argparse.ArgumentParser) -> None:
         default="runs/compare.jsonl",
         help="rows; table and figure, FILE with .png, show all rows in it",
     )
+
+
+def _method(name: str) -> str:
+    """The method that a name stands for: R-Drop, with a head whose scores are decided one by one, is sigmoid's."""
+    return "sigmoid" if name == "rdrop" and name not in METHODS else name
 
 
 def _own(having: Sequence[tuple[Method, Setting]]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ from gpkl_lib.training import SCORES
 Settings = dict[str, Any]
 COMPARE = "compare"
 TYPED = {"jobs", "output"}  # what may be typed beside --recipe
-NO_SETTINGS = {"help", "output", "recipe", "resume"}
+NO_SETTINGS = {"help", "output", "recipe", "resume", "config"}
 
 
 @dataclass(frozen=True)
@@ -73,14 +73,7 @@ class Recipe:
             UsageError: a value that the command does not take; file and key are named.
         """
         words = [command, *flags(settings)]
-        parser, subparsers = parsers()
-
-        def fail(message: str) -> NoReturn:
-            raise UsageError(f"{self.path}: {message}")
-
-        for one in (parser, *subparsers):
-            one.error = fail  # type: ignore[method-assign]
-        return parser.parse_args(words), words
+        return parsed(words, self.path), words
 
     def trial(self, settings: Mapping[str, Any]) -> Trial:
         """The one run that settings of `gpkl train` describe."""
@@ -89,11 +82,28 @@ class Recipe:
 
     def check(self, settings: Mapping[str, Any], known: set[str], what: str) -> None:
         """Raise UsageError, which names file and key, unless every key is a known setting of `what`."""
-        for key in settings:
-            if key not in known:
-                near = get_close_matches(key, sorted(known), n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise UsageError(f"{self.path}: {key!r} is no setting of {what}{hint}")
+        check_keys(self.path, settings, known, what)
+
+
+def parsed(words: Sequence[str], file: str | Path) -> argparse.Namespace:
+    """The arguments in words that a file made. Raises UsageError, which names the file, where they are wrong."""
+    parser, subparsers = parsers()
+
+    def fail(message: str) -> NoReturn:
+        raise UsageError(f"{file}: {message}")
+
+    for one in (parser, *subparsers):
+        one.error = fail  # type: ignore[method-assign]
+    return parser.parse_args(words)
+
+
+def check_keys(file: str | Path, settings: Mapping[str, Any], known: set[str], what: str) -> None:
+    """Raise UsageError, which names file and key and the key that is near, unless every key is a setting of `what`."""
+    for key in settings:
+        if key not in known:
+            near = get_close_matches(key, sorted(known), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise UsageError(f"{file}: {key!r} is no setting of {what}{hint}")
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -15,11 +15,11 @@ from gpkl_lib.cli import inputs, settings
 from gpkl_lib.cli.parser import given
 from gpkl_lib.cli.said import UsageError, say, usage
 from gpkl_lib.experiments import Teacher, Trial, history_table, scores_table, show
-from gpkl_lib.tagger import tagger_folder
+from gpkl_lib.tagger import DECODING, tagger_folder
 from gpkl_lib.training import CONFIG, LOCK, SCORES, evaluate, fit, holds_training
 
 ARGUMENTS = "arguments.json"
-NOT_RECORDED = ("command", "output", "resume")
+NOT_RECORDED = ("command", "config", "output", "resume")
 
 
 def train(arguments: argparse.Namespace, words: Sequence[str]) -> None:
@@ -60,11 +60,12 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     show(history_table(history))
     for part, score in scores.items():
         show(scores_table(f"{part}, weights of epoch {history.best['epoch']}", score))
-    try:
-        say(str(tagger.calibrate(task.dev)))
-        tagger.save_decoding(tagger_folder(folder))
-    except ValueError as error:  # the scores say nothing yet; the tagger is what it is
-        say(str(error))
+    if not (tagger_folder(folder) / DECODING).exists():  # a run that was finished before keeps what was tuned since
+        try:
+            say(str(tagger.calibrate(task.dev)))
+            tagger.save_decoding(tagger_folder(folder))
+        except ValueError as error:  # the scores say nothing yet; the tagger is what it is
+            say(str(error))
     say(f"{folder}: best/ is the tagger; try: gpkl predict {shlex.quote(str(folder))} FILE")
 
 

@@ -18,7 +18,8 @@ import torch
 from gpkl_lib._storage import CheckpointError, read_json
 
 DECODING = "decoding.json"
-FLOOR = -5.0  # spans scored below are no candidates: what they mean would be decided by a million certain ones
+FLOOR = -5.0
+"""Spans scored below are no candidates: where they are a million, a curve that fits them all is off where it is used."""
 SETTLED = 1e-10
 
 

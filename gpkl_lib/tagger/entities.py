@@ -49,8 +49,8 @@ class Entity:
         >>> Entity("person", "Anna", 0, 4, 0, 1, 2.5).record()["end_char"]
         4
         """
-        numbers = {"score": self.score, "probability": self.probability}
-        return asdict(self) | {name: float(f"{value:.6g}") for name, value in numbers.items() if value is not None}
+        found = {name: value for name, value in asdict(self).items() if value is not None}
+        return found | {name: float(f"{found[name]:.6g}") for name in ("score", "probability") if name in found}
 
 
 @dataclass(frozen=True, slots=True)
