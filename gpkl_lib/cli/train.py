@@ -71,7 +71,10 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> None:
 
 def trial(arguments: argparse.Namespace) -> Trial:
     """The run that the arguments of `gpkl train` describe, as a cell of a comparison."""
-    return Trial(inputs.task(arguments), settings.model(arguments), settings.config(arguments))
+    config = settings.config(arguments)
+    settings.check_sources([config.method], arguments)
+    task, model = inputs.task(arguments), settings.model(arguments)
+    return Trial(task, model, config, settings.teacher(arguments, config.seed))
 
 
 def how_to_resume(arguments: argparse.Namespace) -> str:

@@ -5,6 +5,7 @@ from gpkl_lib.corpora.batch import Batch, Windows, batches, length_mask, positiv
 from gpkl_lib.corpora.brat import brat_texts
 from gpkl_lib.corpora.convert import convert_corpus, write_jsonl, written_rows
 from gpkl_lib.corpora.corpus import Corpus, CorpusError, Sentence, contents, to_jsonl, visible
+from gpkl_lib.corpora.drawing import noisy, shuffled
 from gpkl_lib.corpora.forms import FORMS, Form, forms_text
 from gpkl_lib.corpora.known import KNOWN, KnownCorpus
 from gpkl_lib.corpora.opening import FORMATS, How
@@ -46,9 +47,11 @@ __all__ = [
     "drawn",
     "forms_text",
     "length_mask",
+    "noisy",
     "positive_cells",
     "read_corpus",
     "read_texts",
+    "shuffled",
     "to_jsonl",
     "token_kind",
     "toy_corpus",

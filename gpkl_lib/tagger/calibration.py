@@ -19,7 +19,7 @@ from gpkl_lib._storage import CheckpointError, read_json
 
 DECODING = "decoding.json"
 FLOOR = -5.0
-"""Spans scored below are no candidates: where they are a million, a curve that fits them all is off where it is used."""
+"""Spans scored below are no candidates: a curve through a million of them is off where it is used."""
 SETTLED = 1e-10
 
 

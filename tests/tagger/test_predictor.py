@@ -3,7 +3,7 @@
 import doctest
 import json
 import warnings
-from itertools import count, islice
+from itertools import chain, count, islice
 
 import pytest
 import torch
@@ -167,7 +167,7 @@ def test_probabilities_follow_the_scores_and_are_kept(tmp_path):
     tagger.calibration = Calibration(0.5, -1.0, "dev", 10, 5)
     tagger.tune_threshold(CORPUS)
     found = tagger.entities(CORPUS.sentences, probability=True)
-    for entity in sum(found, []):
+    for entity in chain.from_iterable(found):
         assert entity.probability == pytest.approx(torch.sigmoid(torch.tensor(0.5 * entity.score - 1)).item(), abs=1e-6)
         assert entity.record()["probability"] == pytest.approx(entity.probability, abs=1e-5)
     digest, fingerprint = tagger.digest(), tagger.fingerprint()
