@@ -63,6 +63,13 @@ def virtual_adversarial_loss(
             do not depend on the embeddings, class_dims left out for logits of more than two dimensions; else as
             `symmetric_kl`.
 
+    Example:
+        >>> model, x = torch.nn.Linear(4, 3), torch.randn(2, 4)
+        >>> loss = virtual_adversarial_loss(model, x, epsilon=0.1, activation="softmax")
+        >>> loss.backward()
+        >>> model.weight.grad.shape
+        torch.Size([3, 4])
+
     Source: Miyato et al. 2018, algorithm 1, section 3.3; embeddings instead of inputs as in Miyato et al. 2017.
     """
     check_floating("embeddings", embeddings)
@@ -71,7 +78,7 @@ def virtual_adversarial_loss(
         if not 0 < value < float("inf"):
             raise ValueError(f"{name} must be positive and finite, got {value}")
     if reduction == "none":
-        raise ValueError('reduction "none" has no scalar loss; use "sum", "mean" or "batchmean"')
+        raise ValueError('reduction "none" has no scalar loss; use "rowmean", "sum", "mean" or "batchmean"')
     if torch.is_inference_mode_enabled():
         raise RuntimeError(
             "virtual_adversarial_loss follows a gradient, which torch.inference_mode() does not record; "
