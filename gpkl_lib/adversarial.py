@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from gpkl_lib._checks import Reduction, check_class_dims, check_floating, check_number
 from gpkl_lib.divergence import Activation, kl_divergence, symmetric_kl
+
+Output = TypeVar("Output")
 
 
 def virtual_adversarial_loss(
@@ -72,19 +76,8 @@ def virtual_adversarial_loss(
 
     Source: Miyato et al. 2018, algorithm 1, section 3.3; embeddings instead of inputs as in Miyato et al. 2017.
     """
-    check_floating("embeddings", embeddings)
-    for name, value in (("epsilon", epsilon), ("xi", xi), ("steps", steps)):
-        check_number(name, value)
-        if not 0 < value < float("inf"):
-            raise ValueError(f"{name} must be positive and finite, got {value}")
     if reduction == "none":
         raise ValueError('reduction "none" has no scalar loss; use "rowmean", "sum", "mean" or "batchmean"')
-    if torch.is_inference_mode_enabled():
-        raise RuntimeError(
-            "virtual_adversarial_loss follows a gradient, which torch.inference_mode() does not record; "
-            "torch.no_grad() does not disturb it"
-        )
-    keep = _moved(embeddings, embedding_mask)
 
     def divergence(clean: Tensor, moved: Tensor, reduction: Reduction) -> Tensor:
         between: Callable[..., Tensor] = symmetric_kl if symmetric else kl_divergence
@@ -98,6 +91,59 @@ def virtual_adversarial_loss(
             reduction=reduction,
         )
 
+    return adversarial_divergence(
+        forward,
+        partial(divergence, reduction=reduction),
+        embeddings,
+        epsilon=epsilon,
+        xi=xi,
+        steps=steps,
+        embedding_mask=embedding_mask,
+        generator=generator,
+        search=partial(divergence, reduction="sum"),
+    )
+
+
+def adversarial_divergence(
+    forward: Callable[[Tensor], Output],
+    divergence: Callable[[Output, Output], Tensor],
+    embeddings: Tensor,
+    *,
+    epsilon: float,
+    xi: float = 0.01,
+    steps: int = 1,
+    embedding_mask: Tensor | None = None,
+    generator: torch.Generator | None = None,
+    search: Callable[[Output, Output], Tensor] | None = None,
+) -> Tensor:
+    """`virtual_adversarial_loss` with any divergence of any outputs: queries and keys, say, in place of logits.
+
+    Args:
+        forward: from embeddings to an output: a tensor, or several.
+        divergence: a scalar of the outputs at x, which have no gradient, and at x + r. It is a sum or a mean over rows
+            of terms of their own: a row that leans on another would move it.
+        embeddings, epsilon, xi, steps, embedding_mask, generator: those of `virtual_adversarial_loss`.
+        search: what the direction is to make large, where that is not `divergence`.
+
+    Returns:
+        `divergence` at x and x + r_adv.
+
+    Raises:
+        As `virtual_adversarial_loss`.
+
+    Source: Miyato et al. 2018, algorithm 1.
+    """
+    check_floating("embeddings", embeddings)
+    for name, value in (("epsilon", epsilon), ("xi", xi), ("steps", steps)):
+        check_number(name, value)
+        if not 0 < value < float("inf"):
+            raise ValueError(f"{name} must be positive and finite, got {value}")
+    if torch.is_inference_mode_enabled():
+        raise RuntimeError(
+            "virtual_adversarial_loss follows a gradient, which torch.inference_mode() does not record; "
+            "torch.no_grad() does not disturb it"
+        )
+    keep, search = _moved(embeddings, embedding_mask), search or divergence
     at = embeddings.detach()
     start = torch.randn(at.shape, generator=generator, device=at.device, dtype=at.dtype)
     direction = _unit(start * keep)
@@ -111,13 +157,13 @@ def virtual_adversarial_loss(
             step = (xi * direction).requires_grad_()
             same_noise()
             with torch.enable_grad():
-                away = divergence(clean, forward(at + step), "sum")  # a sum: no row leans on another
+                away = search(clean, forward(at + step))
             (gradient,) = torch.autograd.grad(away, step, allow_unused=True) if away.requires_grad else (None,)
             if gradient is None:
                 raise ValueError("forward must use the embeddings that it is given, and not detach what comes of them")
             direction = _unit(gradient * keep)
         same_noise()
-        return divergence(clean, forward(embeddings + epsilon * direction), reduction)
+        return divergence(clean, forward(embeddings + epsilon * direction))
 
 
 def _moved(embeddings: Tensor, embedding_mask: Tensor | None) -> Tensor:
@@ -142,7 +188,7 @@ def _unit(x: Tensor) -> Tensor:
 
 
 @contextmanager
-def _unchanged(forward: Callable[[Tensor], Tensor], device: torch.device) -> Iterator[Callable[[], None]]:
+def _unchanged(forward: Callable[[Tensor], Any], device: torch.device) -> Iterator[Callable[[], None]]:
     """Put buffers and random state back afterwards; inside, calling what this gives starts the same noise again."""
     owner = forward if isinstance(forward, nn.Module) else getattr(forward, "__self__", None)
     buffers = list(owner.buffers()) if isinstance(owner, nn.Module) else []

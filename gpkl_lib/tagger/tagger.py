@@ -137,9 +137,9 @@ class Tagger(nn.Module):
         logits: Tensor = self.head(states, batch.attention_mask)
         return logits
 
-    def project(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Query and key, each (B, H, L, d), whose products are the logits."""
-        states = self.encoder(batch.inputs, batch.attention_mask)
+    def project(self, batch: Batch, embeddings: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Query and key, each (B, H, L, d), whose products are the logits; arguments as in `forward`."""
+        states = self.encoder(batch.inputs, batch.attention_mask, embeddings)
         head: Any = self.head
         query, key = head.project(states, batch.attention_mask)
         return query, key

@@ -62,8 +62,9 @@ def group_pass(
                 sums.add(block, scores)
             if divergence and number < surveys:
                 divergence.survey(number, scores)
-    for block in boards.blocks:
-        sums.release(block)
+    if gradients or divergence:
+        for block in boards.blocks:
+            sums.release(block)
     return sums.negative_term()
 
 

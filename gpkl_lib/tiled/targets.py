@@ -98,8 +98,8 @@ def tiled_uda_loss(
     what = Loss(None, partial(Augmentation, temperature=temperature, threshold=threshold), 1.0)
     loss, sums = loss_of_projections(query, key, real, what, block, (target_query.detach(), target_key.detach()))
     tokens = real.sum(1)
-    spans = (tokens * (tokens + 1) // 2).sum() * query.shape[1]
-    return MaskedLoss(loss, sums.counted / spans.clamp(min=1))
+    spans = query.shape[1] * (tokens * (tokens + 1) // 2).sum()
+    return MaskedLoss(loss, sums.counted.to(loss.dtype) / spans.clamp(min=1))
 
 
 def tiled_symmetric_kl(
