@@ -88,11 +88,13 @@ def dense(length: int, batch: int) -> Step:
         first, second = model(hidden).chunk(2)
         mask = span_mask(real)
         rdrop_loss(
-            first.flatten(0, 1).flatten(1),
-            second.flatten(0, 1).flatten(1),
-            lambda rows: sparse_multilabel_cross_entropy(rows.view_as(first), positives, class_dims=2, mask=mask),
+            first,
+            second,
+            lambda view: sparse_multilabel_cross_entropy(view, positives, class_dims=2, mask=mask),
             alpha=1.0,
-            mask=mask.expand_as(first).flatten(0, 1).flatten(1),
+            activation="sigmoid",
+            class_dims=2,
+            mask=mask,
         ).loss.backward()
 
     return step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,9 +16,9 @@ NO_SECOND = (
     "take the scores of the head and rdrop_loss or sparse_multilabel_cross_entropy"
 )
 NO_TRANSFORMS = (
-    "the tiled loss takes no transform of torch.func (grad, vmap, jvp, ...): its blocks are computed past them. Use "
-    "loss.backward() or torch.autograd.grad, and give all rows at once in place of vmap; or take the scores of the "
-    "head and rdrop_loss or sparse_multilabel_cross_entropy"
+    "the tiled loss takes no transform of torch.func (grad, vmap, jvp, ...) and no forward-mode derivative: its blocks "
+    "are computed past them. Use loss.backward() or torch.autograd.grad, all rows at once in place of vmap; or take the "
+    "scores of the head and rdrop_loss or sparse_multilabel_cross_entropy"
 )
 
 
@@ -38,7 +39,7 @@ def loss_of_projections(
         block: scores of a block.
         target: queries and keys (B, H, L, d) of a fixed target, where d may be another; none where there is none.
     """
-    value, *parts = _eagerly(_OfProjections, query, key, *target, real, loss, block)
+    value, *parts = _eagerly(_OfProjections, _tether(query, key), query, key, *target, real, loss, block)
     return value, BatchSums(*parts)
 
 
@@ -54,8 +55,17 @@ def loss_of_states(
     block: int,
 ) -> tuple[Tensor, BatchSums]:
     """The same of hidden states and the weights of a head; the arguments of `HeadSource`, and as above."""
-    value, *parts = _eagerly(_OfStates, hidden, weight, bias, rotation, types, dtype, real, loss, block)
+    tether = _tether(hidden, weight, bias)
+    value, *parts = _eagerly(_OfStates, tether, hidden, weight, bias, rotation, types, dtype, real, loss, block)
     return value, BatchSums(*parts)
+
+
+def _tether(*inputs: Tensor) -> Tensor:
+    """Nothing, 0, that depends on all inputs: what ties their gradient to them, so that its own derivative is refused.
+
+    Kept for the backward pass in the place of the inputs, which may be large.
+    """
+    return torch.stack([x[:0].sum() for x in inputs]).sum()
 
 
 def _eagerly(function: type[torch.autograd.Function], *inputs: Any) -> Any:
@@ -74,10 +84,19 @@ def _eagerly(function: type[torch.autograd.Function], *inputs: Any) -> Any:
         raise
 
 
-class _OfProjections(torch.autograd.Function):
+class _Tiled(torch.autograd.Function):
+    """The first argument is the tether, and those that may want a gradient follow."""
+
+    @staticmethod
+    def jvp(ctx: Any, *_: Any) -> Any:
+        raise RuntimeError(NO_TRANSFORMS)
+
+
+class _OfProjections(_Tiled):
     @staticmethod
     def forward(
         ctx: Any,
+        tether: Tensor,
         query: Tensor,
         key: Tensor,
         target_query: Tensor | None,
@@ -86,21 +105,22 @@ class _OfProjections(torch.autograd.Function):
         loss: Loss,
         block: int,
     ) -> tuple[Tensor, ...]:
-        source = ProjectedSource(query, key, real, any(ctx.needs_input_grad[:2]))
+        source = ProjectedSource(query, key, real, any(ctx.needs_input_grad[1:3]))
         target = None
         if target_query is not None and target_key is not None:
             target = ProjectedSource(target_query, target_key, real, False, "target ")
-        return _forward(ctx, source, target, real, loss, block)
+        return _forward(ctx, tether, source, target, real, loss, block)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, *_: Tensor) -> Any:
-        return *_backward(ctx, grad), *(None,) * 5
+        return None, *_backward(ctx, grad), *(None,) * 5
 
 
-class _OfStates(torch.autograd.Function):
+class _OfStates(_Tiled):
     @staticmethod
     def forward(
         ctx: Any,
+        tether: Tensor,
         hidden: Tensor,
         weight: Tensor,
         bias: Tensor,
@@ -111,32 +131,40 @@ class _OfStates(torch.autograd.Function):
         loss: Loss,
         block: int,
     ) -> tuple[Tensor, ...]:
-        source = HeadSource(hidden, weight, bias, rotation, types, real, dtype, ctx.needs_input_grad[:3])
-        return _forward(ctx, source, None, real, loss, block)
+        source = HeadSource(hidden, weight, bias, rotation, types, real, dtype, ctx.needs_input_grad[1:4])
+        return _forward(ctx, tether, source, None, real, loss, block)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, *_: Tensor) -> Any:
-        return *_backward(ctx, grad), *(None,) * 6
+        return None, *_backward(ctx, grad), *(None,) * 6
 
 
 def _forward(
-    ctx: Any, source: Source, target: ProjectedSource | None, real: Tensor, loss: Loss, block: int
+    ctx: Any, tether: Tensor, source: Source, target: ProjectedSource | None, real: Tensor, loss: Loss, block: int
 ) -> tuple[Tensor, ...]:
     sums = batch_pass(source, target, real, loss, block, any(ctx.needs_input_grad))
-    ctx.save_for_backward(*source.gradients())
+    ctx.save_for_backward(tether, *source.gradients())
     ctx.mark_non_differentiable(*sums)
     return sums.task + loss.weight * sums.divergence, *sums
 
 
 def _backward(ctx: Any, grad: Tensor) -> Any:
+    tether, *gradients = ctx.saved_tensors
     if torch.is_grad_enabled():  # for a second derivative: let it come as far as _Scaled, which says no
-        return _Scaled.apply(grad.detach().requires_grad_(), *ctx.saved_tensors)  # type: ignore[no-untyped-call]
-    if grad.device.type == "cpu" and grad == 1:  # as it mostly is: no copy, which autograd makes if the graph is kept
-        return ctx.saved_tensors
-    return _scaled(grad, ctx.saved_tensors)
+        return _Scaled.apply(tether, grad, *gradients)  # type: ignore[no-untyped-call]
+    if grad.device.type == "cpu" and _is_one(grad):  # as it mostly is: no copy, which autograd makes to keep the graph
+        return gradients
+    return _scaled(grad, gradients)
 
 
-def _scaled(grad: Tensor, gradients: tuple[Tensor | None, ...]) -> tuple[Tensor | None, ...]:
+def _is_one(grad: Tensor) -> bool:
+    try:
+        return bool(grad == 1)
+    except RuntimeError:  # a batch of gradients (is_grads_batched) has no one value
+        return False
+
+
+def _scaled(grad: Tensor, gradients: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
     """The gradients times that of the loss, which autograd then rounds to the dtype of what they are for.
 
     A loss scaled up for float16 scales them before they could vanish.
@@ -148,7 +176,7 @@ class _Scaled(torch.autograd.Function):
     """The end of the line for derivatives."""
 
     @staticmethod
-    def forward(ctx: Any, grad: Tensor, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+    def forward(ctx: Any, tether: Tensor, grad: Tensor, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         return _scaled(grad, gradients)
 
     @staticmethod
