@@ -25,7 +25,7 @@ import torch
 from gpkl_lib import cli
 from gpkl_lib._storage import Row, read_rows
 from gpkl_lib.chapters.recorders import ARMS, RECORDERS
-from gpkl_lib.chapters.recorders.__main__ import entries
+from gpkl_lib.chapters.recorders.__main__ import entries, prepare
 from gpkl_lib.chapters.recorders.arms import trial_of_row
 from gpkl_lib.cli import inputs
 from gpkl_lib.experiments import ModelConfig, Trial, identity, run_trial
@@ -51,6 +51,7 @@ def main(words: Sequence[str]) -> int:
             print(f"{file.stem}: {'nothing recorded' if not rows else 'measures time or rounding'}, not made again")
             continue
         row = draw.choice(rows)
+        prepare(recipe)
         off, limit = difference(row, again(recipe, row)), tolerance(file.parent, row)
         agrees = off <= limit
         wrong += not agrees
