@@ -19,7 +19,7 @@ from gpkl_lib.corpora.opening import How, open_source
 from gpkl_lib.corpora.row import Row
 from gpkl_lib.corpora.source import Source
 from gpkl_lib.corpora.tags import decode_tags, detect_scheme, is_tag, prefixed
-from gpkl_lib.corpora.text import text_lines, token_kind
+from gpkl_lib.corpora.text import Tokens, text_lines, token_kind
 
 TABLES = (".conll", ".conllu", ".iob", ".iob2", ".bio", ".bioes")
 JSON = (".jsonl", ".json", ".ndjson")
@@ -30,7 +30,7 @@ def read_corpus(
     *,
     format: str = "auto",
     encoding: str = "utf-8",
-    tokens: str = "auto",
+    tokens: Tokens = "auto",
     token_column: int | None = None,
     tag_columns: Sequence[int] = (),
     tag_names: Sequence[str] = (),

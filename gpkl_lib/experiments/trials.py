@@ -13,7 +13,7 @@ from gpkl_lib._storage import Row
 from gpkl_lib.corpora import Corpus, bare, contents
 from gpkl_lib.experiments.summary import label
 from gpkl_lib.experiments.teachers import Teacher
-from gpkl_lib.tagger import Tagger
+from gpkl_lib.tagger import HeadName, Tagger
 from gpkl_lib.training import METHODS, TrainingConfig
 
 UNNAMED = ("device", "checkpoint_seconds")
@@ -62,7 +62,7 @@ class ModelConfig:
     """
 
     encoder: str = "scratch"
-    head: str = "global_pointer"
+    head: HeadName = "global_pointer"
     hidden_size: int = 200
     dropout: float = 0.4
 

@@ -4,7 +4,7 @@ from gpkl_lib.tagger.calibration import DECODING, Calibration, Threshold
 from gpkl_lib.tagger.entities import Entity, Prediction
 from gpkl_lib.tagger.places import BEST, DESCRIPTION, WEIGHTS, tagger_folder
 from gpkl_lib.tagger.pretrained import PretrainedEncoder
-from gpkl_lib.tagger.tagger import Tagger
+from gpkl_lib.tagger.tagger import HeadName, Tagger
 from gpkl_lib.tagger.word_encoder import WordEncoder
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "WEIGHTS",
     "Calibration",
     "Entity",
+    "HeadName",
     "Prediction",
     "PretrainedEncoder",
     "Tagger",

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,7 @@ from gpkl_lib.tagger.pretrained import PretrainedEncoder
 from gpkl_lib.tagger.word_encoder import WordEncoder
 from gpkl_lib.tiled import tiled_head_loss
 
+HeadName = Literal["global_pointer", "efficient"]
 HEADS = {"global_pointer": GlobalPointer, "efficient": EfficientGlobalPointer}
 
 
@@ -52,7 +53,7 @@ class Tagger(Predictor):
         encoder: WordEncoder | PretrainedEncoder,
         types: Sequence[str],
         *,
-        head: str = "global_pointer",
+        head: HeadName = "global_pointer",
         head_size: int = 64,
     ) -> None:
         super().__init__()
@@ -71,7 +72,7 @@ class Tagger(Predictor):
         sentences: Sequence[Sentence],
         types: Sequence[str],
         *,
-        head: str = "global_pointer",
+        head: HeadName = "global_pointer",
         head_size: int = 64,
         seed: int = 0,
         **encoder: Any,
@@ -91,7 +92,7 @@ class Tagger(Predictor):
         name_or_path: str | Path,
         types: Sequence[str],
         *,
-        head: str = "global_pointer",
+        head: HeadName = "global_pointer",
         head_size: int = 64,
         seed: int = 0,
     ) -> Tagger:
