@@ -22,7 +22,12 @@ FORMATS = ("auto", "any", "text", *(form.name for form in FORMS))
 
 @dataclass(frozen=True)
 class How:
-    """How a file is to be read: the arguments of `read_corpus`."""
+    """How a file is to be read: the arguments of `read_corpus`.
+
+    Example:
+        >>> How(format="conll", tag_columns=(2, 3)).encoding
+        'utf-8'
+    """
 
     format: str = "auto"
     encoding: str = "utf-8"

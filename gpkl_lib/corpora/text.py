@@ -25,7 +25,12 @@ def text_lines(text: str) -> list[str]:
 
 
 def token_kind(texts: Iterable[str], asked: str) -> str:
-    """What was asked for, "words" or "characters"; by "auto" characters where most letters are Han or Kana."""
+    """What was asked for, "words" or "characters"; by "auto" characters where most letters are Han or Kana.
+
+    Example:
+        >>> token_kind(["Anna works"], "auto"), token_kind(["北京"], "auto")
+        ('words', 'characters')
+    """
     if asked != "auto":
         return asked
     letters = solid = 0

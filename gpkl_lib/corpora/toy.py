@@ -48,6 +48,13 @@ def toy_corpus(
 
     Raises:
         ValueError: unknown split, negative size, label_noise outside [0, 1] or on a split that measures.
+
+    Example:
+        >>> corpus = toy_corpus(2)
+        >>> print(*corpus[0].tokens)
+        Near Drillsen Hall , Provane returned from Vernen to old Stuster .
+        >>> corpus.types
+        ('event', 'organisation', 'person', 'place', 'work')
     """
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")

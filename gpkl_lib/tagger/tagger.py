@@ -46,6 +46,14 @@ class Tagger(Predictor):
 
     Raises:
         ValueError: unknown head, no types or one of them twice; sizes as the heads say.
+
+    Example:
+        >>> from gpkl_lib.corpora import toy_corpus
+        >>> corpus = toy_corpus(16)
+        >>> tagger = Tagger.from_scratch(corpus.sentences, corpus.types, hidden_size=16)
+        >>> tagger(tagger.collate(corpus.sentences[:2])).shape[:2]  # of two sentences, five types
+        torch.Size([2, 5])
+        >>> spans = tagger.predict(corpus.sentences[:2])  # not trained yet: what it finds is noise
     """
 
     def __init__(
