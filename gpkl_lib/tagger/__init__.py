@@ -1,5 +1,6 @@
 """The tagger: an encoder and a span head; it predicts, saves and loads."""
 
+from gpkl_lib.tagger.export import export_onnx, export_program
 from gpkl_lib.tagger.pretrained import PretrainedEncoder
 from gpkl_lib.tagger.tagger import DESCRIPTION, WEIGHTS, Tagger
 from gpkl_lib.tagger.word_encoder import WordEncoder
@@ -10,4 +11,6 @@ __all__ = [
     "PretrainedEncoder",
     "Tagger",
     "WordEncoder",
+    "export_onnx",
+    "export_program",
 ]
