@@ -21,6 +21,7 @@ from gpkl_lib.consistency import ConsistencyLoss
 from gpkl_lib.corpora import Batch, Sentence, Vocabulary, batches
 from gpkl_lib.global_pointer import EfficientGlobalPointer, GlobalPointer
 from gpkl_lib.spans import Span, decode_projection
+from gpkl_lib.tagger.hub import OnHub
 from gpkl_lib.tagger.pretrained import PretrainedEncoder
 from gpkl_lib.tagger.word_encoder import WordEncoder
 from gpkl_lib.tiled import tiled_head_loss
@@ -29,7 +30,7 @@ HEADS = {"global_pointer": GlobalPointer, "efficient": EfficientGlobalPointer}
 WEIGHTS, DESCRIPTION = "model.safetensors", "tagger.json"
 
 
-class Tagger(nn.Module):
+class Tagger(nn.Module, OnHub):
     """Sentences in, one score for every (type, start, end) out. Build it with `from_scratch` or `from_encoder`.
 
     Args:
