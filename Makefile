@@ -27,7 +27,8 @@ help:
 	@echo '  make links        visit every address outside the book that it names (needs the network)'
 	@echo '  make results      run every recorded experiment again, some hours on two cores (real text needs GPKL_DATA)'
 	@echo '  make results-NAME one of them, by the recipe book/_results/NAME.toml; those of a minute: normface, replay, corpora'
-	@echo '  make campaign     200,000 files, valid and damaged, in every form: none misread, no crash (an hour of one core)'
+	@echo '  make campaign     what could fail in silence, at length (two hours of one core): digits of the divergences, damaged'
+	@echo '                    checkpoints, killed runs, and 200,000 files, valid and damaged, in every form'
 	@echo '  make bench        time and memory of the tiled span loss against other ways (half an hour on an idle machine)'
 	@echo '  make constraints  write down the versions that are installed now'
 	@echo '  make clean        remove everything built; distclean: the virtual environment as well'
@@ -116,6 +117,9 @@ bench: $(DONE)/book
 	$(BIN)/python -m gpkl_lib.chapters.recorders book/_results/tiled-span-loss.toml --python $(BENCH_PYTHON)
 
 campaign: $(DONE)/test
+	OMP_NUM_THREADS=1 $(BIN)/python tests/campaign/digits.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/campaign/checkpoints.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/campaign/kills.py
 	OMP_NUM_THREADS=1 $(BIN)/python tests/campaign/files.py --files 200000
 
 clean:
