@@ -12,11 +12,11 @@ from gpkl_lib._storage import CheckpointError
 from gpkl_lib.cli import commands, files
 from gpkl_lib.cli.inputs import UsageError
 from gpkl_lib.cli.parser import build_parser
-from gpkl_lib.cli.recipes import COMPARE, Recipe, flags, options, read_recipe, steps
+from gpkl_lib.cli.recipes import COMPARE, Recipe, first, flags, options, read_recipe, steps
 from gpkl_lib.corpora import CorpusError, visible
 from gpkl_lib.training import LearningWarning, TrainingError
 
-__all__ = ["COMPARE", "Recipe", "UsageError", "build_parser", "flags", "main", "options", "read_recipe"]
+__all__ = ["COMPARE", "RUN", "Recipe", "UsageError", "build_parser", "first", "flags", "main", "options", "read_recipe"]
 
 RUN = {
     "train": commands.train,

@@ -173,7 +173,9 @@ def score(arguments: argparse.Namespace, words: Sequence[str]) -> None:
 
 def trial(arguments: argparse.Namespace) -> Trial:
     """The run that the arguments of `gpkl train` describe, as a cell of a comparison."""
-    return Trial(inputs.task(arguments), _model(arguments), _config(arguments))
+    config = _config(arguments)
+    _check_sources([config.method], arguments)
+    return Trial(inputs.task(arguments), _model(arguments), config, _teacher(arguments, config.seed))
 
 
 def how_to_resume(arguments: argparse.Namespace) -> str:

@@ -82,6 +82,12 @@ def _train(parser: argparse.ArgumentParser) -> None:
     data = parser.add_argument_group("what to learn from")
     data.add_argument("--corpus", metavar="NAME", help=f"toy (where no file is given), {' or '.join(KNOWN)}")
     _files(data)
+    data.add_argument(
+        "--draw",
+        choices=("first", "seed"),
+        default="first",
+        help="seed: --seed draws the sentences of train; of the toy corpus it writes another one",
+    )
     defaults = TrainingConfig()
     method = parser.add_argument_group("method")
     method.add_argument("--method", choices=tuple(METHODS), default="none", help="what is added to the cross-entropy")
@@ -187,7 +193,7 @@ def _files(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--limit-train", type=int, metavar="N", help="first N sentences of train only")
     group.add_argument("--toy-size", type=int, metavar="N", default=SIZES["train"], help="sentences of the toy's train")
     group.add_argument(
-        "--label-noise", type=float, metavar="P", default=0.0, help="share of damaged spans in the toy's train"
+        "--label-noise", type=float, metavar="P", default=0.0, help="share of the spans of train that are damaged"
     )
 
 

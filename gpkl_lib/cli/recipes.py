@@ -139,14 +139,24 @@ def steps(arguments: argparse.Namespace, words: Sequence[str]) -> Iterator[tuple
     if more := sorted(typed.keys() - TYPED - {"command", "recipe"}):
         raise UsageError(f"--recipe has all settings, only --jobs and --output go with it; leave out {', '.join(more)}")
     beside = {"output": str(recipe.record)} | {name: typed[name] for name in TYPED if name in typed}
+    for settings in recipe.runs:
+        recipe.check(settings, options(COMPARE), COMPARE)
+    runs = [recipe.arguments(COMPARE, {**settings, **beside}) for settings in recipe.runs]
+    yield from first(recipe)
+    yield from runs
+
+
+def first(recipe: Recipe) -> Iterator[tuple[argparse.Namespace, list[str]]]:
+    """Make the links of a recipe; then the commands that train its teachers, as far as they are not there.
+
+    Raises:
+        UsageError: a key that `gpkl train` does not know, a teacher without a folder, a package that is not installed.
+    """
     for settings in recipe.teachers:
         recipe.check(settings, options("train") | {"output"}, "train")
         if "output" not in settings:
-            raise UsageError(f"{file}: a teacher needs an output, the folder of its run")
-    for settings in recipe.runs:
-        recipe.check(settings, options(COMPARE), COMPARE)
+            raise UsageError(f"{recipe.path}: a teacher needs an output, the folder of its run")
     teachers = [recipe.arguments("train", settings) for settings in recipe.teachers]
-    runs = [recipe.arguments(COMPARE, {**settings, **beside}) for settings in recipe.runs]
     for link, target in recipe.links.items():
         _link(recipe, Path(link), target)
     for training, spelt in teachers:
@@ -154,7 +164,6 @@ def steps(arguments: argparse.Namespace, words: Sequence[str]) -> Iterator[tuple
         if not (folder / SCORES).exists():
             begun = (folder / commands.ARGUMENTS).exists()
             yield recipe.arguments("train", {"resume": [], "output": folder}) if begun else (training, spelt)
-    yield from runs
 
 
 def flags(settings: Mapping[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ from gpkl_lib.corpora.augmentation import augmented, bare, drawn, words_by_shape
 from gpkl_lib.corpora.batch import Batch, Windows, batches, length_mask, positive_cells, truncate, windows
 from gpkl_lib.corpora.convert import convert_corpus, write_jsonl
 from gpkl_lib.corpora.corpus import Corpus, CorpusError, Sentence, contents, to_jsonl, visible
+from gpkl_lib.corpora.drawing import noisy, shuffled
 from gpkl_lib.corpora.forms import FORMS, Form, forms_text
 from gpkl_lib.corpora.known import KNOWN, KnownCorpus
 from gpkl_lib.corpora.opening import FORMATS, How
@@ -40,8 +41,10 @@ __all__ = [
     "drawn",
     "forms_text",
     "length_mask",
+    "noisy",
     "positive_cells",
     "read_corpus",
+    "shuffled",
     "to_jsonl",
     "toy_corpus",
     "truncate",

@@ -2,20 +2,22 @@
 
 from gpkl_lib._storage import read_rows
 from gpkl_lib.experiments.plots import comparison_figure
-from gpkl_lib.experiments.records import identity, provenance
+from gpkl_lib.experiments.records import identity, provenance, read_counts
 from gpkl_lib.experiments.runner import compare, run_trial, score_record
-from gpkl_lib.experiments.summary import MethodSummary, groups, label, remarks, summarise
-from gpkl_lib.experiments.tables import comparison_table, history_table, scores_table, show
+from gpkl_lib.experiments.summary import MARGIN, MethodSummary, by_method, groups, label, remarks, summarise, variants
+from gpkl_lib.experiments.tables import comparison_table, history_table, in_words, scores_table, show
 from gpkl_lib.experiments.teachers import Teacher
 from gpkl_lib.experiments.trials import ModelConfig, Task, Trial, best_on_dev, grid
 
 __all__ = [
+    "MARGIN",
     "MethodSummary",
     "ModelConfig",
     "Task",
     "Teacher",
     "Trial",
     "best_on_dev",
+    "by_method",
     "compare",
     "comparison_figure",
     "comparison_table",
@@ -23,8 +25,10 @@ __all__ = [
     "groups",
     "history_table",
     "identity",
+    "in_words",
     "label",
     "provenance",
+    "read_counts",
     "read_rows",
     "remarks",
     "run_trial",
@@ -32,4 +36,5 @@ __all__ = [
     "scores_table",
     "show",
     "summarise",
+    "variants",
 ]

@@ -10,12 +10,12 @@ from typing import Any
 from gpkl_lib._optional import optional
 from gpkl_lib._storage import Row
 from gpkl_lib.corpora import visible
-from gpkl_lib.experiments.summary import MethodSummary
+from gpkl_lib.experiments.summary import MARGIN, MethodSummary
 from gpkl_lib.spans import SpanScores
-from gpkl_lib.statistics import PairedDifference
+from gpkl_lib.statistics import PairedDifference, Verdict
 from gpkl_lib.training import METHODS, History
 
-WIDTH = 130  # columns, where the output is no terminal
+WIDTH = 150  # columns, where the output is no terminal
 
 
 def show(table: Any) -> None:
@@ -67,8 +67,8 @@ def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row]) ->
             "dev",
             "test",
             f"{part}: difference from none [95 %]",
+            "verdict",
             "steps",
-            "s a run",
             "CPU s",
         ),
     )
@@ -81,8 +81,8 @@ def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row]) ->
             mean_and_spread(list(s.dev.values())),
             mean_and_spread(list(s.test.values())),
             "" if s.difference is None else interval(s.difference),
+            "" if s.verdict is None else in_words(s.verdict),
             f"{s.steps:.0f}",
-            f"{s.seconds:.1f}",
             f"{s.cpu_seconds:.1f}",
         )
     return table
@@ -105,6 +105,18 @@ def interval(difference: PairedDifference) -> str:
     if math.isnan(difference.low):
         return f"{difference.mean:+.4f} (one pair)"
     return f"{difference.mean:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
+
+
+def in_words(verdict: Verdict) -> str:
+    """The verdict on a difference of F1: 'better (p = 0.011)', 'equivalent within 0.005', 'undecided (0.016 is seen)'.
+
+    In brackets is Holm's p-value, and the smallest difference that would have been seen with 80 % power.
+    """
+    if verdict.word == "equivalent":
+        return f"equivalent within {MARGIN:g}"
+    if verdict.word != "undecided":
+        return f"{verdict.word} (p = {verdict.p:.2g})"
+    return "undecided" + (f" ({verdict.detectable:.2g} is seen)" if math.isfinite(verdict.detectable) else "")
 
 
 def _words(*lines: str, style: str = "") -> Any:

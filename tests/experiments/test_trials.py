@@ -59,7 +59,14 @@ class TestNames:
 
     def test_what_a_method_does_not_use_names_no_run(self, task: Task, teachers: Path):
         changed: dict[str, Any] = {"epsilon": 0.7, "power_iterations": 3, "temperature": 2.0, "threshold": 0.5}
-        changed |= {"divide": "confident", "annealing": "log", "unlabelled_ratio": 2, "hide": 0.3, "exchange": 0.3}
+        changed |= {
+            "divide": "confident",
+            "annealing": "log",
+            "unlabelled_ratio": 2,
+            "hide": 0.3,
+            "exchange": 0.3,
+            "top": 3,
+        }
         assert {*changed} == {*own_settings()}
         for method in METHODS:
             trial = Trial(task, MODEL, replace(BASE, method=method), teachers / "teacher-0")
@@ -102,6 +109,7 @@ class TestGrid:
             "sigmoid": 2,
             "softmax": 0,
             "squared": 0,
+            "top-spans": 0,
             "vat": 4,
             "uda": 16,
             "distillation": 4,

@@ -1,7 +1,9 @@
 """What makes the records that chapters read, each from the recipe beside it."""
 
+from gpkl_lib.chapters.recorders.arms import ARMS, needs, record_arms, standing, unit_weight
 from gpkl_lib.chapters.recorders.boards import board, board_rows
 from gpkl_lib.chapters.recorders.corpora import corpus_rows
+from gpkl_lib.chapters.recorders.costs import cost_rows
 from gpkl_lib.chapters.recorders.normface import clusters, fit_normalized, normface_rows
 from gpkl_lib.chapters.recorders.recorder import Entry, Recorder, record
 from gpkl_lib.chapters.recorders.replays import replay_rows
@@ -9,12 +11,14 @@ from gpkl_lib.chapters.recorders.replays import replay_rows
 RECORDERS: dict[str, Recorder] = {
     "boards": board_rows,
     "corpora": corpus_rows,
+    "costs": cost_rows,
     "normface": normface_rows,
     "replays": replay_rows,
 }
 """What a recipe may name as its `recorder`."""
 
 __all__ = [
+    "ARMS",
     "RECORDERS",
     "Entry",
     "Recorder",
@@ -22,8 +26,13 @@ __all__ = [
     "board_rows",
     "clusters",
     "corpus_rows",
+    "cost_rows",
     "fit_normalized",
+    "needs",
     "normface_rows",
     "record",
+    "record_arms",
     "replay_rows",
+    "standing",
+    "unit_weight",
 ]
