@@ -28,6 +28,7 @@ from gpkl_lib.experiments import (
     best_on_dev,
     comparison_figure,
     comparison_table,
+    dask_client,
     grid,
     groups,
     history_table,
@@ -103,6 +104,8 @@ def compare(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     """Run a grid of trials, show its tables and draw its figure: `gpkl compare`."""
     if arguments.jobs < 1:
         raise UsageError(f"--jobs must be positive, got {arguments.jobs}")
+    if arguments.dask and arguments.jobs > 1:
+        raise UsageError("--jobs counts processes of this machine; with --dask the workers are as many as there are")
     model, output = _model(arguments), Path(arguments.output)
     _check_sources(arguments.methods, arguments)
     tuning, seeds = arguments.tuning_seeds, arguments.seeds
@@ -115,15 +118,16 @@ def compare(arguments: argparse.Namespace, words: Sequence[str]) -> None:
         )
         tasks = inputs.tasks(arguments)
         trials = [Trial(task, model, config, _teacher(arguments, config.seed)) for task in tasks for config in configs]
-        run = partial(run_trials, jobs=arguments.jobs, command=shlex.join(["gpkl", *words]), report=_say)
-        rows = run(trials, output)
-        if tuning:
-            chosen = best_on_dev(trials, rows)
-            _say(f"tuned on seeds {', '.join(map(str, tuning))}; with every seed:")
-            for trial in chosen:
-                _say(f"  {str(trial).rpartition(' ')[0]}")
-            trials = [_with_seed(trial, seed, arguments) for trial in chosen for seed in seeds]
-            run(trials, output)
+        command = shlex.join(["gpkl", *words])
+        with dask_client(arguments.dask, _say) if arguments.dask else contextlib.nullcontext() as client:
+            run = partial(run_trials, jobs=arguments.jobs, client=client, command=command, report=_say)
+            rows = run(trials, output)
+            if tuning:
+                chosen = best_on_dev(trials, rows)
+                _say(f"tuned on seeds {', '.join(map(str, tuning))}; with every seed:")
+                for trial in chosen:
+                    _say(f"  {str(trial).rpartition(' ')[0]}")
+                run([_with_seed(trial, seed, arguments) for trial in chosen for seed in seeds], output)
     except BlockingIOError:
         raise UsageError(
             f"another gpkl compare is writing to {output}; wait for it or choose another --output"

@@ -156,6 +156,11 @@ def _compare(parser: argparse.ArgumentParser) -> None:
         "--jobs", metavar="N", type=int, default=1, help="runs at a time, each a process with one thread"
     )
     parser.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="of a Dask scheduler, tcp://host:8786; its workers (dask worker --nthreads 1) do the runs",
+    )
+    parser.add_argument(
         "--output",
         metavar="FILE",
         default="runs/compare.jsonl",

@@ -1,6 +1,7 @@
 """Experiments: methods x weights x seeds x corpora, recorded row by row, compared in pairs."""
 
 from gpkl_lib._storage import read_rows
+from gpkl_lib.experiments.engines import dask_client
 from gpkl_lib.experiments.plots import comparison_figure
 from gpkl_lib.experiments.records import identity, provenance, read_counts
 from gpkl_lib.experiments.runner import compare, run_trial, score_record
@@ -21,6 +22,7 @@ __all__ = [
     "compare",
     "comparison_figure",
     "comparison_table",
+    "dask_client",
     "grid",
     "groups",
     "history_table",
