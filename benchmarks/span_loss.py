@@ -88,11 +88,13 @@ def dense(length: int, batch: int) -> Step:
         first, second = model(hidden).chunk(2)
         mask = span_mask(real)
         rdrop_loss(
-            first.flatten(0, 1).flatten(1),
-            second.flatten(0, 1).flatten(1),
-            lambda rows: sparse_multilabel_cross_entropy(rows.view_as(first), positives, class_dims=2, mask=mask),
+            first,
+            second,
+            lambda view: sparse_multilabel_cross_entropy(view, positives, class_dims=2, mask=mask),
             alpha=1.0,
-            mask=mask.expand_as(first).flatten(0, 1).flatten(1),
+            activation="sigmoid",
+            class_dims=2,
+            mask=mask,
         ).loss.backward()
 
     return step
@@ -172,12 +174,12 @@ def bert4torch(length: int, batch: int) -> Step:
 def products(length: int, batch: int) -> Step:
     import torch
 
-    from gpkl_lib.tiled import BLOCK, groups_of
+    from gpkl_lib.tiled import BLOCK, HOLD, groups_of
 
     device = torch.get_default_device().type
     low = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32
     query, key = (torch.randn(2, batch, TYPES, length, HEAD_SIZE).to(low) for _ in range(2))
-    groups, rows = groups_of(torch.ones(batch, length, dtype=torch.bool), TYPES, 2, BLOCK)
+    groups, rows = groups_of(torch.ones(batch, length, dtype=torch.bool), TYPES, 2, BLOCK, HOLD)
     room = torch.empty(max(group.cells(2, rows) for group in groups), dtype=low)
 
     def step() -> None:

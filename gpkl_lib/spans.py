@@ -1,4 +1,4 @@
-"""From scores to spans and from spans to precision, recall and F1.
+"""From spans to cells, from scores to spans, and from spans to precision, recall and F1.
 
 A span is (type, start, end) with `end` exclusive. Cell (h, i, j) of a score matrix is the span (h, i, j + 1).
 """
@@ -9,13 +9,70 @@ import operator
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from gpkl_lib.global_pointer import span_mask, token_mask
 from gpkl_lib.tiled import cells_above
 
 Span = tuple[str, int, int]
+
+
+class GoldCells(Tensor):
+    """Gold cells as `gold_cells` makes them: int64 (P, 4), rows (sentence, type, first token, LAST token).
+
+    A tensor like any other, which says of itself that its ends are last tokens. It stays so when it is moved, copied or
+    sent from a loader's worker; what is computed from it is a plain tensor. `cells.as_subclass(GoldCells)` says it of
+    cells made in another way.
+    """
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """What the function gives: a plain tensor, unless it only moves or copies the cells."""
+        with torch._C.DisableTorchFunctionSubclass():
+            found = func(*args, **(kwargs or {}))
+        return found.as_subclass(cls) if func in _MOVES else found
+
+    def __deepcopy__(self, memo: Any) -> Tensor:
+        return self.clone()
+
+
+_MOVES = {Tensor.to, Tensor.cpu, Tensor.cuda, Tensor.pin_memory, Tensor.clone, Tensor.detach}
+
+
+def gold_cells(spans: Sequence[Iterable[Sequence[str | int]]], types: Sequence[str]) -> GoldCells:
+    """The cells of the score matrix that hold the spans of a batch: the inverse of `decode_spans`.
+
+    Args:
+        spans: those of each sentence, (type, start, end) with `end` exclusive.
+        types: H names, in the order of the heads.
+
+    Returns:
+        int64 (P, 4), a row (sentence, type, start, end - 1) for each span: the last token, where the span has the end.
+        `global_pointer_loss` takes it, and `sparse_multilabel_cross_entropy(logits, cells, class_dims=2, ...)`.
+
+    Raises:
+        TypeError: something else where a list of spans, a span, or a list of names is expected.
+        ValueError: a span of a type that is not in `types`, or no start before its end; a name twice.
+    """
+    if isinstance(types, str):
+        raise TypeError(f"types must be a list of names, got the one name {types!r}")
+    head = {name: index for index, name in enumerate(types)}
+    if len(head) != len(types):
+        raise ValueError(f"types must be distinct names, got {list(types)}")
+    cells = []
+    for row, of_sentence in enumerate(spans):
+        for given in _listed("spans", of_sentence, row):
+            kind, start, end = _span("spans", given, row)
+            if kind not in head:
+                names = ", ".join(map(str, types))
+                raise ValueError(
+                    f"sentence {row}: span {(kind, start, end)} has a type without a head; types are {names}"
+                )
+            cells.append((row, head[kind], start, end - 1))
+    return torch.tensor(cells, dtype=torch.long).view(-1, 4).as_subclass(GoldCells)
 
 
 def decode_spans(
@@ -157,12 +214,15 @@ def span_scores(
 
 def _spans(argument: str, sentences: Iterable[Iterable[Sequence[str | int]]]) -> list[set[Span]]:
     """The spans of each sentence as (type, start, end)."""
-    found = []
-    for row, spans in enumerate(sentences):
-        if isinstance(spans, str | dict) or not isinstance(spans, Iterable):
-            raise TypeError(f"{argument} must hold a list of spans a sentence, got {spans!r:.80} for sentence {row}")
-        found.append({_span(argument, span, row) for span in spans})
-    return found
+    return [
+        {_span(argument, span, row) for span in _listed(argument, spans, row)} for row, spans in enumerate(sentences)
+    ]
+
+
+def _listed(argument: str, spans: Iterable[Sequence[str | int]], row: int) -> Iterable[Sequence[str | int]]:
+    if isinstance(spans, str | dict) or not isinstance(spans, Iterable):
+        raise TypeError(f"{argument} must hold a list of spans a sentence, got {spans!r:.80} for sentence {row}")
+    return spans
 
 
 def _span(argument: str, span: Sequence[str | int], row: int) -> Span:

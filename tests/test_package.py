@@ -22,8 +22,9 @@ PUBLIC = {
     *("kl_divergence", "symmetric_kl", "jensen_shannon"),
     *("multilabel_cross_entropy", "sparse_multilabel_cross_entropy"),
     *("GlobalPointer", "EfficientGlobalPointer", "span_mask"),
-    *("rdrop_loss", "virtual_adversarial_loss", "uda_loss", "distillation_loss"),
-    *("decode_spans", "span_scores", "Tagger", "fit"),
+    *("rdrop_loss", "virtual_adversarial_loss", "uda_loss", "annealing_threshold", "distillation_loss"),
+    *("global_pointer_loss", "global_pointer_rdrop_loss", "tiled_head_loss", "doubled", "two_views"),
+    *("GoldCells", "gold_cells", "decode_spans", "span_scores", "Sentence", "Tagger", "fit"),
 }
 HEAVY = ("sympy", "mpmath", "matplotlib", "scipy", "anywidget", "ipywidgets", "transformers", "accelerate", "rich")
 
@@ -35,6 +36,7 @@ FLOORS = (
     "consistency adversarial",
     "tiled",
     "spans",
+    "span_loss",
     "corpora",
     "tagger",
     "training",

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpkl_lib._storage import CheckpointError, Row, digest, read_tensors
+from gpkl_lib._storage import CheckpointError, Row, digest, read_json, read_tensors
 from gpkl_lib.corpora import Corpus, contents
+from gpkl_lib.experiments.records import identity
 from gpkl_lib.tagger import DESCRIPTION, WEIGHTS, Tagger
-from gpkl_lib.training import BEST, evaluate
+from gpkl_lib.training import BEST, CONFIG, evaluate
 
 _records: dict[str, Row] = {}  # a teacher has many students in a comparison: it is scored once a process
 
@@ -33,6 +34,21 @@ class Teacher:
         if not file.is_file():
             raise CheckpointError(f"no teacher in {self.folder} ({WEIGHTS} is missing); gpkl train makes one")
         return digest(*read_tensors(file))
+
+    @property
+    def name(self) -> str:
+        """What names the teacher in the settings of its students: a digest of what it was trained with.
+
+        So a teacher that is trained again is the same teacher, though rounding has moved its weights. A tagger without
+        its run is named by its weights.
+        """
+        file = self.folder / CONFIG
+        if not file.is_file():
+            return self.weights
+        asked = read_json(file)
+        for part, free in (("config", ("device", "checkpoint_seconds")), ("train", ("name",)), ("dev", ("name",))):
+            asked[part] = {key: value for key, value in asked[part].items() if key not in free}
+        return identity(asked)
 
     def load(self) -> Tagger:
         """The tagger, in evaluation mode. Raises CheckpointError as `Tagger.load`."""

@@ -97,13 +97,13 @@ class Trial:
         """The whole configuration as JSON; `identity` of it names the run.
 
         What a method does not use stays out of it: without uda the unlabelled sentences, without distillation the
-        teacher (its digest).
+        teacher (its name).
         """
         config = {name: value for name, value in self.config.settings().items() if name not in UNNAMED}
         if self.unlabelled is not None:
             config["unlabelled"] = {"contents": contents(bare(self.unlabelled)), "sentences": len(self.unlabelled)}
         if self.taught_by is not None:
-            config["teacher"] = self.taught_by.weights
+            config["teacher"] = self.taught_by.name
         return {"corpus": self.task.record(), "model": asdict(self.model), "config": config}
 
     @property

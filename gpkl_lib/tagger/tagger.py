@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 from gpkl_lib._storage import CheckpointError, digest, read_tensors, write_tensors, write_text
 from gpkl_lib.consistency import ConsistencyLoss
 from gpkl_lib.corpora import Batch, Sentence, Vocabulary, batches
+from gpkl_lib.divergence import Activation
 from gpkl_lib.global_pointer import EfficientGlobalPointer, GlobalPointer
 from gpkl_lib.spans import Span, decode_projection
 from gpkl_lib.tagger.hub import OnHub
@@ -137,25 +138,28 @@ class Tagger(nn.Module, OnHub):
         logits: Tensor = self.head(states, batch.attention_mask)
         return logits
 
-    def project(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Query and key, each (B, H, L, d), whose products are the logits."""
-        states = self.encoder(batch.inputs, batch.attention_mask)
+    def project(self, batch: Batch, embeddings: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Query and key, each (B, H, L, d), whose products are the logits; arguments as in `forward`."""
+        states = self.encoder(batch.inputs, batch.attention_mask, embeddings)
         head: Any = self.head
         query, key = head.project(states, batch.attention_mask)
         return query, key
 
-    def tiled_loss(self, batch: Batch, *, views: int = 1, alpha: float = 0.0) -> ConsistencyLoss:
+    def tiled_loss(
+        self, batch: Batch, *, views: int = 1, alpha: float = 0.0, activation: Activation = "sigmoid"
+    ) -> ConsistencyLoss:
         """The loss of the batch's gold spans in tiles, by `tiled_head_loss`: the logits are never all there.
 
         Args:
             batch: B sentences; with two views the second half is the first half again.
             views: 1 or 2.
             alpha: weight of the divergence of two views, which counts alpha/4 times.
+            activation: what their divergence compares, as `rdrop_loss` has it.
         """
         states = self.encoder(batch.inputs, batch.attention_mask)
         mask = batch.attention_mask[: len(batch) // views]
-        head: Any = self.head
-        return tiled_head_loss(head, states, batch.positives, attention_mask=mask, views=views, alpha=alpha)
+        options: dict[str, Any] = {"views": views, "alpha": alpha, "activation": activation}
+        return tiled_head_loss(self.head, states, batch.positives, attention_mask=mask, **options)
 
     def predict(
         self, sentences: Sequence[Sentence], *, batch_size: int = 32, threshold: float = 0.0, warn: bool = True

@@ -40,7 +40,7 @@ def cells_above(
     if max_length is not None and max_length < 1:
         raise ValueError(f"max_length must be None or at least 1, got {max_length}")
     real = token_mask(attention_mask, (batch, query.shape[2]), query.device)
-    groups, rows = groups_of(real, query.shape[1], 1, block)
+    groups, rows = groups_of(real, query.shape[1], 1, block, 0)
     found = [torch.empty(0, 4, dtype=torch.long, device=query.device)]
     for group in groups:
         part = (group.index(), slice(group.first, group.last), slice(group.n))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +13,8 @@ from gpkl_lib.corpora import Batch, Corpus, Sentence, augmented, bare, contents,
 from gpkl_lib.tagger import Tagger
 from gpkl_lib.training.config import TrainingConfig
 from gpkl_lib.training.methods import METHODS
+from gpkl_lib.training.methods.method import Target
+from gpkl_lib.training.tiles import takes_tiles
 
 
 class Example(NamedTuple):
@@ -67,16 +70,22 @@ class StepBatches:
             for sentence, start in zip(sentences, starts, strict=True)
         ]
 
-    def collate(self, examples: Sequence[Example], device: torch.device) -> tuple[Batch, Tensor | None]:
-        """A batch of the labelled sentences and then the copies, and what `training_loss` takes as `target`."""
+    def collate(
+        self, examples: Sequence[Example], device: torch.device, tiled: bool | Literal["auto"] = False
+    ) -> tuple[Batch, Target | None]:
+        """A batch of the labelled sentences and then the copies, and what `training_loss` takes as `target`.
+
+        That is scores, or where the step is computed in tiles queries and keys.
+        """
         sentences = [example.sentence for example in examples]
         copies = [copy for example in examples for copy in example.copies]
         batch = self.tagger.collate([*sentences, *copies]).to(device)
+        in_tiles = takes_tiles(self.config, batch, tiled)
         if copies:
-            return batch, fixed_scores(self.tagger, [one for each in examples for one in each.unlabelled], device)
+            unlabelled = [one for each in examples for one in each.unlabelled]
+            return batch, fixed_target(self.tagger, unlabelled, self.tagger.types, device, in_tiles)
         if self.teacher is not None:
-            order = [self.teacher.types.index(name) for name in self.tagger.types]
-            return batch, fixed_scores(self.teacher.to(device), sentences, device)[:, order]
+            return batch, fixed_target(self.teacher.to(device), sentences, self.tagger.types, device, in_tiles)
         return batch, None
 
     def record(self) -> dict[str, Any]:
@@ -89,13 +98,30 @@ class StepBatches:
         return told
 
 
-def fixed_scores(tagger: Tagger, sentences: Sequence[Sentence], device: torch.device) -> Tensor:
-    """The scores (B, H, L, L) of a tagger without dropout and without a gradient; its mode is then as it was."""
+def fixed_target(
+    tagger: Tagger, sentences: Sequence[Sentence], types: tuple[str, ...], device: torch.device, tiled: bool
+) -> Target:
+    """The scores (B, H, L, L) of a tagger without dropout and without a gradient; its mode is then as it was.
+
+    In tiles its queries and keys, each (B, H, L, d). The H types are in the order of `types`.
+    """
+    order = slice(None) if types == tagger.types else [tagger.types.index(name) for name in types]
+    with unchanging(tagger):
+        batch = tagger.collate(sentences, labels=False).to(device)
+        if tiled:
+            query, key = tagger.project(batch)
+            return query[:, order], key[:, order]
+        scores: Tensor = tagger(batch)
+        return scores[:, order]
+
+
+@contextmanager
+def unchanging(tagger: Tagger) -> Iterator[None]:
+    """No dropout and no gradients; afterwards the tagger's mode is as it was."""
     training = tagger.training
     tagger.eval()
     try:
         with torch.no_grad():
-            scores: Tensor = tagger(tagger.collate(sentences, labels=False).to(device))
+            yield
     finally:
         tagger.train(training)
-    return scores

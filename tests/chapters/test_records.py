@@ -43,6 +43,7 @@ ARMED = [
 UNDERWAY = {
     *("germeval-costs", "germeval-search", "germeval-doses", "germeval-weights", "germeval-arms"),
     *("minilm-search", "minilm-doses", "minilm-weights", "minilm-arms"),
+    "rounding",
     *("toy-costs", "toy-doses", "toy-weights", "toy-arms"),
 }
 """Records that are not whole yet; each goes when it is."""
@@ -82,6 +83,8 @@ def settings(name: str, row: dict[str, Any]) -> dict[str, Any]:
             return {part: row[part] for part in ("scale", "seed", "classes", "data")}
         case "costs":
             return {**run, "methods": row["methods"], "repeats": row["repeats"]}
+        case "rounding":
+            return {**run, "nudges": row["nudges"]}
         case "benchmarks/span_loss.py":
             return {k: v for k, v in row.items() if k not in {*MEASURED, "key", "provenance", "command", "measured_at"}}
     return run
@@ -122,7 +125,7 @@ def test_a_record_is_of_one_commit_and_counts_every_test_sentence(name: str) -> 
 def asked(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     """The keys that `gpkl compare --recipe` asks for: grids, and with all seeds what dev chose in them."""
     rows, found = recorded(name), dict[str, None]()
-    weights = {row["teacher"]["folder"]: row["teacher"]["weights"] for row in rows.values() if "teacher" in row}
+    names = {row["teacher"]["folder"]: row["config"]["teacher"] for row in rows.values() if "teacher" in row}
 
     def look_up(wanted: Sequence[Trial], *_: Any, **__: Any) -> list[dict[str, Any]]:
         keys = [identity(trial.settings()) for trial in wanted]
@@ -135,9 +138,9 @@ def asked(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[st
     monkeypatch.setattr(commands, "read_rows", lambda path: [])
     monkeypatch.setattr(commands, "comparison_figure", lambda rows: SimpleNamespace(savefig=lambda *_, **__: None))
     monkeypatch.setattr(commands, "train", lambda *_: pytest.fail("a teacher would be trained"))
-    monkeypatch.setattr(Teacher, "weights", property(lambda self: weights[str(self.folder)]))
+    monkeypatch.setattr(Teacher, "name", property(lambda self: names[str(self.folder)]))
     monkeypatch.chdir(tmp_path)
-    for folder in weights:
+    for folder in names:
         Path(folder).mkdir(parents=True)
         Path(folder, "scores.json").touch()
     assert cli.main(["compare", "--recipe", str(RESULTS / f"{name}.toml")]) == 0
@@ -255,7 +258,7 @@ def test_the_benchmark_asks_for_the_rows_of_its_record_and_no_other(
     [
         (
             'recorder = "board"\n[[runs]]\nsentences = [1]',
-            "must be one of compare, arms, boards, corpora, costs, normface, replays",
+            "must be one of compare, arms, boards, corpora, costs, normface, replays, rounding",
         ),
         (
             'recorder = "boards"\n[[runs]]\nsentence = [1]',

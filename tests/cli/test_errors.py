@@ -15,6 +15,7 @@ from gpkl_lib.corpora import toy_corpus
 from gpkl_lib.spans import SpanScores
 from gpkl_lib.tagger import Tagger
 from gpkl_lib.training import loop
+from gpkl_lib.training.evaluation import DevScores
 
 ENCODINGS = ("undefined", "hex", "no-such", "rot13")
 TOY = ["train", "--toy-size", "24", *SMALL]
@@ -113,7 +114,7 @@ def test_a_run_resumed_without_some_of_its_arguments(tmp_path: Path, capsys: pyt
 def test_nothing_learnt_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "_evaluate_together", lambda *_: SpanScores(0, 3, 5))
+    monkeypatch.setattr(loop, "evaluate_together", lambda *_: DevScores(SpanScores(0, 3, 5), 1.0))
     words = ["--toy-size", "24", *SMALL]
     assert main(["train", *words, "--output", str(tmp_path / "run")]) == 0
     assert "warning: no span of dev was found in any of 2 epochs" in capsys.readouterr().err

@@ -18,7 +18,7 @@ from gpkl_lib.experiments.runner import ModelConfig, Task, Trial, best_on_dev, c
 from gpkl_lib.experiments.summary import groups, label, summarise, variants
 from gpkl_lib.experiments.teachers import Teacher
 from gpkl_lib.tagger.tagger import Tagger
-from gpkl_lib.training.loop import TrainingConfig, evaluate
+from gpkl_lib.training import TrainingConfig, evaluate, fit
 from gpkl_lib.training.methods import METHODS, own_settings
 
 BASE = TrainingConfig(epochs=2, batch_size=8, learning_rate=0.01, device="cpu")
@@ -77,6 +77,26 @@ class TestNames:
             assert (key(without) == key(trial)) == (method != "uda")
             other = replace(trial, teacher=teachers / "teacher-1")
             assert (key(other) == key(trial)) == (method != "distillation")
+
+    def test_a_teacher_trained_again_is_the_same_teacher(self, task: Task, tmp_path: Path):
+        """Its weights may have moved by rounding; other settings make another one."""
+        names, weights = [], []
+        for folder, changes in (("one", {}), ("again", {"device": "auto"}), ("other", {"epochs": 2})):
+            tagger = ModelConfig(hidden_size=8).build(task, 0)
+            fit(
+                tagger, task.train, task.dev, config=replace(BASE, **{"epochs": 1, **changes}), output=tmp_path / folder
+            )
+            teacher = Teacher(tmp_path / folder)
+            if folder == "again":
+                moved = teacher.load()
+                moved.head.projection.weight.data.mul_(1 + 1e-6)
+                moved.save(teacher.place)
+            names.append(teacher.name)
+            weights.append(teacher.weights)
+        assert names[0] == names[1] != names[2]
+        assert len(set(weights)) == 3
+        students = [Trial(task, MODEL, replace(BASE, method="distillation"), tmp_path / f) for f in ("one", "again")]
+        assert key(students[0]) == key(students[1])
 
     def test_the_labels_of_unlabelled_sentences_name_no_run(self, task: Task):
         trial = Trial(task, MODEL, replace(BASE, method="uda"))

@@ -7,6 +7,7 @@ from gpkl_lib.chapters.recorders.costs import cost_rows
 from gpkl_lib.chapters.recorders.normface import clusters, fit_normalized, normface_rows
 from gpkl_lib.chapters.recorders.recorder import Entry, Recorder, record
 from gpkl_lib.chapters.recorders.replays import replay_rows
+from gpkl_lib.chapters.recorders.rounding import rounding_rows
 
 RECORDERS: dict[str, Recorder] = {
     "boards": board_rows,
@@ -14,6 +15,7 @@ RECORDERS: dict[str, Recorder] = {
     "costs": cost_rows,
     "normface": normface_rows,
     "replays": replay_rows,
+    "rounding": rounding_rows,
 }
 """What a recipe may name as its `recorder`."""
 
@@ -33,6 +35,7 @@ __all__ = [
     "record",
     "record_arms",
     "replay_rows",
+    "rounding_rows",
     "standing",
     "unit_weight",
 ]

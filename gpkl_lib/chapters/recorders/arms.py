@@ -32,7 +32,7 @@ from typing import Any
 
 from gpkl_lib import cli
 from gpkl_lib._storage import Row, read_rows
-from gpkl_lib.experiments import Trial, compare, variants
+from gpkl_lib.experiments import Trial, compare, identity, variants
 from gpkl_lib.training import METHODS
 
 ARMS = "arms"
@@ -62,6 +62,20 @@ def trials(recipe: cli.Recipe) -> list[Trial]:
     for arguments, words in cli.first(recipe):
         cli.RUN["train"](arguments, words)
     return [_trial(recipe, run, settings) for run, settings in planned]
+
+
+def trial_of_row(recipe: cli.Recipe, row: Row) -> Trial:
+    """The run of a recorded row.
+
+    Raises:
+        UsageError: the recipe does not ask for it.
+    """
+    for run, settings in cells(recipe):
+        if (run["arm"], settings["seed"]) == (row["arm"], row["config"]["seed"]):
+            trial = _trial(recipe, run, settings)
+            if identity(trial.settings()) == row["key"]:
+                return trial
+    raise cli.UsageError(f"{recipe.path} asks for no row {row['key']}")
 
 
 def cells(recipe: cli.Recipe) -> list[tuple[Settings, Settings]]:

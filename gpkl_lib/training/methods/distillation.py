@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gpkl_lib.consistency import ConsistencyLoss, distillation_loss
 from gpkl_lib.global_pointer import span_mask
+from gpkl_lib.tiled import tiled_distillation_loss
 from gpkl_lib.training.methods.method import Method, Setting, Step
 from gpkl_lib.training.methods.two_views import cross_entropy, rows
 
@@ -16,10 +17,25 @@ def distillation(step: Step) -> ConsistencyLoss:
     divergence = distillation_loss(
         rows(logits),
         rows(target),
+        activation="sigmoid",
         mask=rows(span_mask(step.batch.attention_mask).expand(logits.shape)),
         temperature=step.config.temperature,
     )
     return ConsistencyLoss(task + step.alpha * divergence, task, divergence)
+
+
+def distillation_tiled(step: Step) -> ConsistencyLoss:
+    """`distillation` in tiles, from the queries and keys of both."""
+    query, key = step.model.project(step.batch)
+    return tiled_distillation_loss(
+        query,
+        key,
+        *step.given_projection,
+        positives=step.batch.positives,
+        attention_mask=step.batch.attention_mask,
+        alpha=step.alpha,
+        temperature=step.config.temperature,
+    )
 
 
 METHODS = (
@@ -39,6 +55,7 @@ METHODS = (
             ),
         ),
         needs="teacher",
+        tiled=distillation_tiled,
         label="distillation, T = {temperature:g}",
         marker="*",
         tone="purple",

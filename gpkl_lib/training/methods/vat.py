@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import Tensor
 
-from gpkl_lib.adversarial import virtual_adversarial_loss
+from gpkl_lib.adversarial import adversarial_divergence, virtual_adversarial_loss
 from gpkl_lib.consistency import ConsistencyLoss
 from gpkl_lib.global_pointer import span_mask
+from gpkl_lib.tiled import tiled_symmetric_kl
 from gpkl_lib.training.methods.method import Method, Setting, Step
 from gpkl_lib.training.methods.two_views import cross_entropy, rows
 
@@ -27,14 +29,12 @@ def adversarial(step: Step) -> ConsistencyLoss:
     model, batch, config = step.model, step.batch, step.config
     logits = model(batch)
     task = cross_entropy(logits, batch)
-    embeddings, valid = model.embed(batch)  # (B, ..., E) and (B, ...)
-    present = embeddings.detach() * valid.unsqueeze(-1)
-    length = present.flatten(1).norm(dim=1).clamp(min=torch.finfo(embeddings.dtype).tiny)
-    length = length.view(-1, *[1] * (embeddings.ndim - 1))  # (B, 1, ..., 1): from units of their length to embeddings
+    embeddings, length, valid = _in_lengths(step)
     divergence = virtual_adversarial_loss(
         lambda unit: rows(model(batch, unit * length)),
-        embeddings / length,
+        embeddings,
         epsilon=config.epsilon,
+        activation="sigmoid",
         xi=XI,
         steps=config.power_iterations,
         mask=rows(span_mask(batch.attention_mask).expand(logits.shape)),
@@ -43,12 +43,43 @@ def adversarial(step: Step) -> ConsistencyLoss:
     return ConsistencyLoss(task + step.alpha / 4 * divergence, task, divergence)
 
 
+def adversarial_tiled(step: Step) -> ConsistencyLoss:
+    """`adversarial` in tiles: the views are compared by their queries and keys."""
+    model, batch, config = step.model, step.batch, step.config
+    task = model.tiled_loss(batch).loss
+    embeddings, length, valid = _in_lengths(step)
+
+    def compare(clean: tuple[Tensor, Tensor], moved: tuple[Tensor, Tensor]) -> Tensor:
+        return tiled_symmetric_kl(*moved, *clean, attention_mask=batch.attention_mask)
+
+    divergence = adversarial_divergence(
+        lambda unit: model.project(batch, unit * length),
+        compare,
+        embeddings,
+        epsilon=config.epsilon,
+        xi=XI,
+        steps=config.power_iterations,
+        embedding_mask=valid,
+    )
+    return ConsistencyLoss(task + step.alpha / 4 * divergence, task, divergence)
+
+
+def _in_lengths(step: Step) -> tuple[Tensor, Tensor, Tensor]:
+    """The embeddings (B, ..., E) in units of their length; that length (B, 1, ..., 1); what is no padding (B, ...)."""
+    embeddings, valid = step.model.embed(step.batch)
+    present = embeddings.detach() * valid.unsqueeze(-1)
+    length = present.flatten(1).norm(dim=1).clamp(min=torch.finfo(embeddings.dtype).tiny)
+    length = length.view(-1, *[1] * (embeddings.ndim - 1))
+    return embeddings / length, length, valid
+
+
 METHODS = (
     Method(
         "vat",
         "the sigmoid divergence from the view whose embeddings were moved in the worst direction",
         adversarial,
         factor=1 / 4,
+        tiled=adversarial_tiled,
         settings=(
             Setting(
                 "epsilon",
