@@ -18,7 +18,10 @@ from gpkl_lib.training.tiles import takes_tiles
 
 
 class Example(NamedTuple):
-    """A labelled sentence and, for a method that needs them, unlabelled ones with their altered copies."""
+    """A labelled sentence and, for a method that needs them, unlabelled ones with their copies, or a copy of itself.
+
+    Copies are altered where the method has settings that say how, as "uda" and "copies" have.
+    """
 
     sentence: Sentence
     unlabelled: Sequence[Sentence] = ()
@@ -55,33 +58,41 @@ class StepBatches:
             known, wanted = ", ".join(teacher.types), ", ".join(tagger.types)
             raise ValueError(f"the teacher must know the types of the tagger, {wanted}; it knows {known}")
         self.unlabelled = bare(unlabelled or ())
-        self.words = words_by_shape([*train, *self.unlabelled]) if self.unlabelled else {}
+        self.alters = METHODS[config.method].setting("hide") is not None
+        self.words = words_by_shape([*train, *self.unlabelled]) if self.alters else {}
 
     def examples(self, sentences: Sequence[Sentence], step: int) -> list[Example]:
         """An example for each labelled sentence of a step, so that processes can share them out."""
         if not self.unlabelled:
-            return [Example(sentence) for sentence in sentences]
+            copies = self._altered(sentences, step) if self.alters else ()
+            return [Example(sentence, (), copies[n : n + 1]) for n, sentence in enumerate(sentences)]
         config, each = self.config, self.config.unlabelled_ratio
         chosen = drawn(self.unlabelled, config.batch_size * each, seed=config.seed, step=step)[: len(sentences) * each]
-        copies = augmented(chosen, self.words, hide=config.hide, exchange=config.exchange, seed=f"{config.seed} {step}")
+        copies = self._altered(chosen, step) if self.alters else chosen
         starts = range(0, len(chosen), each)
         return [
             Example(sentence, chosen[start : start + each], copies[start : start + each])
             for sentence, start in zip(sentences, starts, strict=True)
         ]
 
+    def _altered(self, sentences: Sequence[Sentence], step: int) -> Sequence[Sentence]:
+        config = self.config
+        seed = f"{config.seed} {step}"
+        return augmented(sentences, self.words, hide=config.hide, exchange=config.exchange, seed=seed)
+
     def collate(
         self, examples: Sequence[Example], device: torch.device, tiled: bool | Literal["auto"] = False
     ) -> tuple[Batch, Target | None]:
         """A batch of the labelled sentences and then the copies, and what `training_loss` takes as `target`.
 
-        That is scores, or where the step is computed in tiles queries and keys.
+        That is scores, or where the step is computed in tiles queries and keys: a teacher's, or what the model says of
+        unlabelled sentences whose copies are altered.
         """
         sentences = [example.sentence for example in examples]
         copies = [copy for example in examples for copy in example.copies]
         batch = self.tagger.collate([*sentences, *copies]).to(device)
         in_tiles = takes_tiles(self.config, batch, tiled)
-        if copies:
+        if self.unlabelled and self.alters:
             unlabelled = [one for each in examples for one in each.unlabelled]
             return batch, fixed_target(self.tagger, unlabelled, self.tagger.types, device, in_tiles)
         if self.teacher is not None:

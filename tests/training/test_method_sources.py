@@ -89,7 +89,12 @@ def test_sources_that_do_not_fit_the_method_are_refused():
     for config, unlabelled, other, message in (
         (CONFIGS["uda"], None, None, "method 'uda' needs unlabelled"),
         (CONFIGS["distillation"], None, None, "method 'distillation' needs teacher"),
-        (CONFIGS["sigmoid"], MORE, None, "method 'sigmoid' has no use for unlabelled, which method 'uda' learns from"),
+        (
+            CONFIGS["sigmoid"],
+            MORE,
+            None,
+            "no use for unlabelled, which method 'uda' or 'vat-unlabelled' learns",
+        ),
         (CONFIGS["uda"], MORE, teacher, "method 'uda' has no use for teacher"),
         (CONFIGS["uda"], Corpus("empty", []), None, "unlabelled has no sentence"),
         (

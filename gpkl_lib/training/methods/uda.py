@@ -83,6 +83,31 @@ def _unsure(logits: Tensor, positives: Tensor, threshold: float) -> Tensor:
     return torch.sigmoid(right.float()) <= threshold
 
 
+UNLABELLED_RATIO = Setting(
+    "unlabelled_ratio",
+    1,
+    "positive",
+    lambda c: c.unlabelled_ratio >= 1,
+    "unlabelled sentences of a step for each labelled one",
+    "N",
+)
+HIDE = Setting(
+    "hide",
+    0.1,
+    "between 0 and 1",
+    lambda c: 0 <= c.hide <= 1,
+    "share of the words of a sentence that its copy hides",
+    "SHARE",
+)
+EXCHANGE = Setting(
+    "exchange",
+    0.1,
+    "between 0 and 1 - hide",
+    lambda c: 0 <= c.exchange <= 1 - c.hide,
+    "share of the words of a sentence that its copy exchanges for others",
+    "SHARE",
+)
+
 METHODS = (
     Method(
         "uda",
@@ -114,30 +139,9 @@ METHODS = (
                 varied=True,
             ),
             Setting.choice("annealing", ("none", "log", "linear", "exp"), "how labelled spans are released"),
-            Setting(
-                "unlabelled_ratio",
-                1,
-                "positive",
-                lambda c: c.unlabelled_ratio >= 1,
-                "unlabelled sentences of a step for each labelled one",
-                "N",
-            ),
-            Setting(
-                "hide",
-                0.1,
-                "between 0 and 1",
-                lambda c: 0 <= c.hide <= 1,
-                "share of the words of a sentence that its copy hides",
-                "SHARE",
-            ),
-            Setting(
-                "exchange",
-                0.1,
-                "between 0 and 1 - hide",
-                lambda c: 0 <= c.exchange <= 1 - c.hide,
-                "share of the words of a sentence that its copy exchanges for others",
-                "SHARE",
-            ),
+            UNLABELLED_RATIO,
+            HIDE,
+            EXCHANGE,
         ),
         needs="unlabelled",
         tiled=augmentation_tiled,

@@ -9,10 +9,12 @@ from torch import Tensor
 
 from gpkl_lib.adversarial import adversarial_divergence, virtual_adversarial_loss
 from gpkl_lib.consistency import ConsistencyLoss
+from gpkl_lib.corpora import Batch
 from gpkl_lib.global_pointer import span_mask
 from gpkl_lib.tiled import tiled_symmetric_kl
 from gpkl_lib.training.methods.method import Method, Setting, Step
 from gpkl_lib.training.methods.two_views import cross_entropy, rows
+from gpkl_lib.training.methods.uda import UNLABELLED_RATIO
 
 # Of the embeddings' length. What one power iteration finds at 0.1 moves the decisions of a trained toy tagger no less
 # than what it finds at 0.01, and bfloat16, which keeps two to three digits, still feels it.
@@ -26,9 +28,20 @@ def adversarial(step: Step) -> ConsistencyLoss:
     model gains nothing by making its embeddings longer. Words that training hides are hidden in both views alike, and
     the dropout mask is held. `model(batch)` is called once, `model(batch, embeddings)` power_iterations + 2 times.
     """
+    logits = step.model(step.batch)
+    return _moved(step, logits, cross_entropy(logits, step.batch))
+
+
+def adversarial_unlabelled(step: Step) -> ConsistencyLoss:
+    """`adversarial`, its divergence over the unlabelled sentences as well, which stand after the labelled ones."""
+    logits, batch = step.model(step.batch), step.batch
+    labelled = len(batch) // (1 + step.config.unlabelled_ratio)
+    first = Batch({}, batch.attention_mask[:labelled], batch.positives)
+    return _moved(step, logits, cross_entropy(logits[:labelled], first))
+
+
+def _moved(step: Step, logits: Tensor, task: Tensor) -> ConsistencyLoss:
     model, batch, config = step.model, step.batch, step.config
-    logits = model(batch)
-    task = cross_entropy(logits, batch)
     embeddings, length, valid = _in_lengths(step)
     divergence = virtual_adversarial_loss(
         lambda unit: rows(model(batch, unit * length)),
@@ -73,6 +86,23 @@ def _in_lengths(step: Step) -> tuple[Tensor, Tensor, Tensor]:
     return embeddings / length, length, valid
 
 
+EPSILON = Setting(
+    "epsilon",
+    0.1,
+    "positive",
+    lambda c: 0 < c.epsilon < math.inf,
+    "how far, as a share of the embeddings' length",
+    varied=True,
+)
+POWER_ITERATIONS = Setting(
+    "power_iterations",
+    1,
+    "positive",
+    lambda c: c.power_iterations >= 1,
+    "steps in search of the direction; each costs a forward and a backward pass",
+    "N",
+)
+
 METHODS = (
     Method(
         "vat",
@@ -80,25 +110,18 @@ METHODS = (
         adversarial,
         factor=1 / 4,
         tiled=adversarial_tiled,
-        settings=(
-            Setting(
-                "epsilon",
-                0.1,
-                "positive",
-                lambda c: 0 < c.epsilon < math.inf,
-                "how far, as a share of the embeddings' length",
-                varied=True,
-            ),
-            Setting(
-                "power_iterations",
-                1,
-                "positive",
-                lambda c: c.power_iterations >= 1,
-                "steps in search of the direction; each costs a forward and a backward pass",
-                "N",
-            ),
-        ),
+        settings=(EPSILON, POWER_ITERATIONS),
         marker="P",
+        tone="ochre",
+    ),
+    Method(
+        "vat-unlabelled",
+        "the same, over unlabelled sentences as well",
+        adversarial_unlabelled,
+        factor=1 / 4,
+        settings=(EPSILON, POWER_ITERATIONS, UNLABELLED_RATIO),
+        needs="unlabelled",
+        marker="h",
         tone="ochre",
     ),
 )
