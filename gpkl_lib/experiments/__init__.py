@@ -6,7 +6,18 @@ from gpkl_lib.experiments.plots import comparison_figure
 from gpkl_lib.experiments.records import identity, provenance, read_counts
 from gpkl_lib.experiments.runner import compare, run_trial, score_record
 from gpkl_lib.experiments.summary import MARGIN, MethodSummary, by_method, groups, label, remarks, summarise, variants
-from gpkl_lib.experiments.tables import comparison_table, history_table, in_words, scores_table, show
+from gpkl_lib.experiments.tables import (
+    comparison_table,
+    confusion_rows,
+    confusion_table,
+    error_rows,
+    errors_table,
+    history_table,
+    in_words,
+    score_rows,
+    scores_table,
+    show,
+)
 from gpkl_lib.experiments.teachers import Teacher
 from gpkl_lib.experiments.trials import ModelConfig, Task, Trial, best_on_dev, grid
 
@@ -22,7 +33,11 @@ __all__ = [
     "compare",
     "comparison_figure",
     "comparison_table",
+    "confusion_rows",
+    "confusion_table",
     "dask_client",
+    "error_rows",
+    "errors_table",
     "grid",
     "groups",
     "history_table",
@@ -35,6 +50,7 @@ __all__ = [
     "remarks",
     "run_trial",
     "score_record",
+    "score_rows",
     "scores_table",
     "show",
     "summarise",

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from gpkl_lib._optional import optional
 from gpkl_lib._storage import CheckpointError, digest, read_json, read_tensors
 from gpkl_lib.corpora import visible
+from gpkl_lib.tagger.places import BEST, WEIGHTS
 
 if TYPE_CHECKING:
     from gpkl_lib.tagger.tagger import Tagger
 
-WEIGHTS_OF_RUN, SCORES, CONFIG = "best/model.safetensors", "scores.json", "config.json"
+SCORES, CONFIG = "scores.json", "config.json"
 METRICS = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 TASK = "token-classification"
 HEADS = {"global_pointer": "GlobalPointer", "efficient": "Efficient GlobalPointer"}
@@ -25,16 +26,15 @@ Finds spans in sentences, nested and overlapping ones too, with a {head} head on
 Made with `gpkl-lib`.
 
 Types: {types}.
-{longest}
+{decoding}
 ## Use
 
 ```python
 # pip install 'gpkl-lib[{extras}]'
 from gpkl_lib import Tagger
-from gpkl_lib.corpora import Sentence
 
 tagger = Tagger.from_pretrained("{name}")
-tagger.predict([Sentence(("Anna", "works", "in", "Berlin", "."))])  # a list of (type, start, end) for each sentence
+tagger.entities("Anna works in Berlin.")  # with type, text, characters, tokens and score
 ```
 
 The folder holds safetensors and JSON with checksums, no pickle and no code.
@@ -62,7 +62,7 @@ def model_card(tagger: Tagger, name: str, run: str | Path | None = None) -> str:
         title=_plain(title),
         name=name,
         types=", ".join(map(_plain, tagger.types)),
-        longest=_longest(tagger),
+        decoding=_decoding(tagger),
         **_architecture(tagger),
     )
     if run is not None:
@@ -82,7 +82,7 @@ def _run(tagger: Tagger, run: Path) -> tuple[dict[str, Mapping[str, Any]], dict[
         scores, config = read_json(run / SCORES), read_json(run / CONFIG)
     except FileNotFoundError as error:
         raise CheckpointError(f"{run} is no finished training run: {Path(error.filename).name} is missing") from error
-    if digest(*read_tensors(run / WEIGHTS_OF_RUN)) != tagger.digest():
+    if digest(*read_tensors(run / BEST / WEIGHTS)) != tagger.digest():
         raise CheckpointError(f"{run} made another tagger: its scores are not those of this one")
     return {part: of for part, of in scores.items() if isinstance(of, Mapping)}, config
 
@@ -118,9 +118,13 @@ def _architecture(tagger: Tagger) -> dict[str, Any]:
     }
 
 
-def _longest(tagger: Tagger) -> str:
+def _decoding(tagger: Tagger) -> str:
+    """What is found of what scores, in sentences."""
     longest = tagger.max_span_length
-    return "" if longest is None else f"\nSpans of more than {longest} tokens are not looked for.\n"
+    said = [] if longest is None else [f"Spans of more than {longest} tokens are not looked for."]
+    said += [f"It comes with a {_plain(str(tagger.chosen))}."] if tagger.chosen else []
+    said += [f"It gives probabilities: {_plain(str(tagger.calibration))}."] if tagger.calibration else []
+    return "".join(f"\n{sentence}\n" for sentence in said)
 
 
 def _scores_page(scores: Mapping[str, Mapping[str, Any]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,16 +11,34 @@ from typing import Any, Self
 
 from gpkl_lib._optional import optional
 from gpkl_lib._storage import CheckpointError, write_text
+from gpkl_lib.tagger.calibration import DECODING
 from gpkl_lib.tagger.card import model_card
+from gpkl_lib.tagger.places import DESCRIPTION, WEIGHTS
+from gpkl_lib.tagger.pretrained import TOKENIZER
 
 CARD = "README.md"
-FILES = [
-    "tagger.json",
-    "model.safetensors",
-    "decoding.json",
-    *(f"tokenizer/*.{end}" for end in ("json", "txt", "model")),
-]
+HUB_NAME = re.compile(r"[\w.-]*\w[\w.-]*/[\w.-]*\w[\w.-]*")  # and not ../x
+FILES = [DESCRIPTION, WEIGHTS, DECODING, *(f"{TOKENIZER}/*.{end}" for end in ("json", "txt", "model"))]
 """All that is fetched of a tagger, and taken away from the hub where a new one has no such file: never code."""
+
+
+def fetched(place: str | Path, *, token: str | bool | None = None, **options: Any) -> Path:
+    """A folder as it is; else a hub name's, "someone/names", in the cache, fetched if it is not there; else the path.
+
+    Args:
+        place: a folder or a hub name.
+        token, options: as in `huggingface_hub.snapshot_download`.
+
+    Raises:
+        ModuleNotFoundError: huggingface_hub is missing; the message names the extra.
+        CheckpointError: a hub name by which nothing can be fetched.
+    """
+    name = str(place)
+    if Path(place).exists() or not HUB_NAME.fullmatch(name):
+        return Path(place)
+    hub = optional("huggingface_hub", "hub", f"there is no folder {name}, and a hub name")
+    with _in_words(f"no tagger could be fetched by the hub name {name!r} (there is no such folder)"):
+        return Path(hub.HfApi(token=token).snapshot_download(name, allow_patterns=FILES, **options))
 
 
 class OnHub:
@@ -79,22 +98,8 @@ class OnHub:
         >>> Tagger.from_pretrained("someone/names", revision="v1")  # doctest: +SKIP
         """
         me: Any = cls
-        loaded: Self
-        if Path(name_or_folder).exists():
-            loaded = me.load(name_or_folder)
-            return loaded
-        name = str(name_or_folder)
-        hub = optional("huggingface_hub", "hub", f"there is no folder {name}, and a hub name")
-        with _in_words(f"no tagger could be fetched by the hub name {name!r} (there is no such folder)"):
-            folder = hub.HfApi(token=token).snapshot_download(
-                name,
-                revision=revision,
-                cache_dir=cache_dir,
-                force_download=force_download,
-                local_files_only=local_files_only,
-                allow_patterns=FILES,
-            )
-        loaded = me.load(folder)
+        asked: dict[str, Any] = {"cache_dir": cache_dir, "force_download": force_download, "token": token}
+        loaded: Self = me.load(fetched(name_or_folder, revision=revision, local_files_only=local_files_only, **asked))
         return loaded
 
     def push_to_hub(
@@ -126,7 +131,7 @@ class OnHub:
             ModuleNotFoundError: huggingface_hub is missing; the message names the extra.
             CheckpointError: the hub cannot be reached or refuses; the run is not finished or made another tagger.
 
-        >>> Tagger.load("runs/names/best").push_to_hub("me/names", run="runs/names")  # doctest: +SKIP
+        >>> Tagger.load("runs/names").push_to_hub("me/names", run="runs/names")  # doctest: +SKIP
         """
         hub = optional("huggingface_hub", "hub", "the hub")
         with tempfile.TemporaryDirectory() as folder:

@@ -10,6 +10,7 @@ import torch
 from taggers import CORPUS, scores, small_tagger, talkative
 
 import gpkl_lib.tagger.hub
+from gpkl_lib import cli
 from gpkl_lib._storage import CheckpointError
 from gpkl_lib.corpora import toy_corpus
 from gpkl_lib.tagger import Tagger
@@ -51,7 +52,7 @@ def repositories(tmp_path, monkeypatch):
                 oid="1",
             )
 
-        def snapshot_download(self, name, *, revision, cache_dir, allow_patterns, **others):
+        def snapshot_download(self, name, *, allow_patterns, revision=None, cache_dir=None, **others):
             self.note("download", revision=revision, **others)
             there, to = self.root / name / (revision or "main"), Path(cache_dir or tmp_path / "cache") / name
             for each in self.wanted(there, allow_patterns):
@@ -96,6 +97,7 @@ def test_pushed_and_fetched_it_is_the_same(repositories, run, tmp_path):
         ("upload", {"token": "secret", "revision": None, "commit_message": "A tagger", "create_pr": True}),
         ("download", {"token": None, "revision": None, "force_download": False, "local_files_only": True}),
     ]
+    assert Tagger.load("me/names").digest() == tagger.digest()
 
 
 def test_a_branch_has_a_tagger_of_its_own(repositories):
@@ -173,6 +175,17 @@ class TestCard:
         exec(page.partition("```python\n")[2].partition("```")[0], {})
         assert [call for call, _ in repositories.asked] == ["create", "upload", "download"]
 
+    def test_a_threshold_and_a_curve_stand_on_it_and_come_along(self, repositories, run):
+        tagger = Tagger.load(run)
+        tagger.tune_threshold(toy_corpus(10, split="dev"))
+        tagger.calibrate(toy_corpus(10, split="dev"))
+        tagger.push_to_hub("me/names")
+        page = (repositories.root / "me/names/main/README.md").read_text()
+        assert f"a threshold {tagger.threshold:.4g}: F1 " in page
+        assert f"probability = sigmoid({tagger.calibration.slope:.3g} x score" in page
+        found = Tagger.from_pretrained("me/names")
+        assert (found.chosen, found.calibration) == (tagger.chosen, tagger.calibration)
+
     def test_without_a_run_it_has_no_scores(self, tmp_path):
         small_tagger().save_pretrained(tmp_path)
         card = hub.ModelCard.load(tmp_path / "README.md")
@@ -203,12 +216,19 @@ class TestErrors:
         ("name", "message"),
         [
             ("me/names", r"by the hub name 'me/names' \(there is no such folder\): .*cache"),
-            ("runs/a/b/c", r"hub name 'runs/a/b/c' \(there is no such folder\): Repo id must be"),
+            ("-a/me", r"by the hub name '-a/me' \(there is no such folder\): Repo id must"),
+            ("runs/a/b/c", r"^runs/a/b/c does not exist \(tagger\.json is missing\)"),
+            ("../names", r"^\.\./names does not exist"),
+            ("names", r"^names does not exist"),
         ],
     )
     def test_fetching(self, name, message, tmp_path):
         with pytest.raises(CheckpointError, match=message):
             Tagger.from_pretrained(name, cache_dir=tmp_path)
+
+    def test_the_command(self, capsys):
+        assert cli.main(["predict", "me/names", "a.txt"]) == 2
+        assert "gpkl predict: no tagger could be fetched by the hub name 'me/names'" in capsys.readouterr().err
 
     def test_pushing(self):
         with pytest.raises(CheckpointError, match=r"could not be pushed to 'me/names': .*offline"):
