@@ -26,6 +26,11 @@ class GoldCells(Tensor):
     A tensor like any other, which says of itself that its ends are last tokens. It stays so when it is moved, copied or
     sent from a loader's worker; what is computed from it is a plain tensor. `cells.as_subclass(GoldCells)` says it of
     cells made in another way.
+
+    Example:
+        >>> cells = gold_cells([[("PER", 1, 3)]], ["PER"])
+        >>> type(cells.to("cpu")).__name__, type(cells + 1).__name__
+        ('GoldCells', 'Tensor')
     """
 
     @classmethod
@@ -56,6 +61,10 @@ def gold_cells(spans: Sequence[Iterable[Sequence[str | int]]], types: Sequence[s
     Raises:
         TypeError: something else where a list of spans, a span, or a list of names is expected.
         ValueError: a span of a type that is not in `types`, or no start before its end; a name twice.
+
+    Example:
+        >>> gold_cells([[("PER", 0, 2), ("LOC", 1, 2)], []], ["PER", "LOC"]).tolist()
+        [[0, 0, 0, 1], [0, 1, 1, 1]]
     """
     if isinstance(types, str):
         raise TypeError(f"types must be a list of names, got the one name {types!r}")
@@ -92,6 +101,12 @@ def decode_spans(
     Raises:
         ValueError: logits or attention_mask of another shape, types of another length, NaN as the score
             of a span.
+
+    Example:
+        >>> logits = torch.full((1, 2, 4, 4), -1.0)
+        >>> logits[0, 0, 0, 2] = logits[0, 1, 1, 1] = 3.0
+        >>> decode_spans(logits, ["PER", "LOC"])
+        [[('PER', 0, 3), ('LOC', 1, 2)]]
     """
     if logits.ndim != 4 or logits.shape[-1] != logits.shape[-2]:
         raise ValueError(f"logits must have shape (batch, types, L, L), got {tuple(logits.shape)}")
@@ -103,6 +118,38 @@ def decode_spans(
     return _named(((logits > threshold) & valid).nonzero(), types, logits.shape[0])
 
 
+def score_projection(
+    query: Tensor,
+    key: Tensor,
+    types: Sequence[str],
+    attention_mask: Tensor | None = None,
+    *,
+    threshold: float = 0.0,
+    max_length: int | None = None,
+) -> list[dict[Span, float]]:
+    """Every span scored above `threshold` with its score q_i . k_j, computed in blocks and never held all at once.
+
+    Args:
+        query, key: (B, H, L, d), as the `project` of the heads gives them.
+        types, attention_mask, threshold: those of `decode_spans`.
+        max_length: tokens of the longest span to look for; None for any.
+
+    Returns:
+        For each row of the batch the score of each span found, in the order of `decode_spans`.
+
+    Raises:
+        TypeError: query or key not floating point.
+        ValueError: query, key or attention_mask of another shape, types of another length, NaN as the score of a span.
+    """
+    cells, scores = cells_above(query, key, attention_mask=attention_mask, threshold=threshold, max_length=max_length)
+    if len(types) != query.shape[1]:
+        raise ValueError(f"types must name all {query.shape[1]} heads, got {len(types)} names")
+    found: list[dict[Span, float]] = [{} for _ in range(query.shape[0])]
+    for (b, h, i, j), score in zip(cells.tolist(), scores.tolist(), strict=True):
+        found[b][types[h], i, j + 1] = score
+    return [{span: spans[span] for span in sorted(spans, key=_order)} for spans in found]
+
+
 def decode_projection(
     query: Tensor,
     key: Tensor,
@@ -112,24 +159,13 @@ def decode_projection(
     threshold: float = 0.0,
     max_length: int | None = None,
 ) -> list[list[Span]]:
-    """`decode_spans` of the scores q_i . k_j, which are computed in blocks and never held all at once.
-
-    Args:
-        query, key: (B, H, L, d), as the `project` of the heads gives them.
-        types, attention_mask, threshold: those of `decode_spans`.
-        max_length: tokens of the longest span to look for; None for any.
-
-    Returns:
-        What `decode_spans` returns, without spans longer than max_length.
-
-    Raises:
-        TypeError: query or key not floating point.
-        ValueError: query, key or attention_mask of another shape, types of another length, NaN as the score of a span.
+    """`decode_spans` of the scores q_i . k_j, without spans longer than `max_length`; arguments and errors are those of
+    `score_projection`.
     """
-    cells = cells_above(query, key, attention_mask=attention_mask, threshold=threshold, max_length=max_length)
-    if len(types) != query.shape[1]:
-        raise ValueError(f"types must name all {query.shape[1]} heads, got {len(types)} names")
-    return _named(cells, types, query.shape[0])
+    return [
+        list(found)
+        for found in score_projection(query, key, types, attention_mask, threshold=threshold, max_length=max_length)
+    ]
 
 
 def _named(cells: Tensor, types: Sequence[str], sentences: int) -> list[list[Span]]:
@@ -137,7 +173,25 @@ def _named(cells: Tensor, types: Sequence[str], sentences: int) -> list[list[Spa
     found: list[list[Span]] = [[] for _ in range(sentences)]
     for b, h, i, j in cells.tolist():
         found[b].append((types[h], i, j + 1))
-    return [sorted(spans, key=lambda s: (s[1], s[2], s[0])) for spans in found]
+    return [sorted(spans, key=_order) for spans in found]
+
+
+def _order(span: Span) -> tuple[int, int, str]:
+    """By start, then end, then type."""
+    return span[1], span[2], span[0]
+
+
+def span_lines(spans: Sequence[Span]) -> list[int]:
+    """The line, from 0, on which each span is drawn below the text: longest first, as high as there is room."""
+    lines, taken = [0] * len(spans), list[list[tuple[int, int]]]()
+    for k in sorted(range(len(spans)), key=lambda k: spans[k][1] - spans[k][2]):
+        _, start, end = spans[k]
+        free = (n for n, row in enumerate(taken) if all(end <= other or until <= start for other, until in row))
+        lines[k] = next(free, len(taken))
+        if lines[k] == len(taken):
+            taken.append([])
+        taken[lines[k]].append((start, end))
+    return lines
 
 
 @dataclass
@@ -168,6 +222,24 @@ class SpanScores:
         total = self.predicted + self.gold
         return 2 * self.correct / total if total else 0.0
 
+    @property
+    def macro_f1(self) -> float:
+        """The mean F1 of the types that have a gold or a predicted span: each counts alike, however rare it is."""
+        found = [score.f1 for score in self.by_type.values() if score.predicted + score.gold]
+        return sum(found) / len(found) if found else 0.0
+
+    def record(self) -> dict[str, Any]:
+        """The scores and the counts under their names, those of each type under `by_type`, as JSON values.
+
+        >>> span_scores([[("person", 0, 1)]], [[("person", 0, 1), ("place", 3, 4)]]).record()["by_type"]["person"]
+        {'precision': 1.0, 'recall': 1.0, 'f1': 1.0, 'correct': 1, 'predicted': 1, 'gold': 1}
+        """
+        names = ("precision", "recall", "f1", "correct", "predicted", "gold")
+        own: dict[str, Any] = {name: getattr(self, name) for name in names}
+        if self.by_type:
+            own |= {"macro_f1": self.macro_f1, "by_type": {t: score.record() for t, score in self.by_type.items()}}
+        return own
+
     def __add__(self, other: SpanScores) -> SpanScores:
         zero = SpanScores()
         return SpanScores(
@@ -197,8 +269,16 @@ def span_scores(
     Raises:
         TypeError: something else where a list of spans, or a span, is expected.
         ValueError: the two have different numbers of sentences, or a span no start before its end.
+
+    Example:
+        >>> predicted, gold = [[("PER", 0, 2), ("LOC", 3, 4)]], [[("PER", 0, 2), ("LOC", 2, 4)]]
+        >>> scores = span_scores(predicted, gold)
+        >>> scores.precision, scores.recall, scores.f1
+        (0.5, 0.5, 0.5)
+        >>> scores.by_type["PER"].f1
+        1.0
     """
-    guesses, truths = _spans("predicted", predicted), _spans("gold", gold)
+    guesses, truths = as_spans("predicted", predicted), as_spans("gold", gold)
     if len(guesses) != len(truths):
         raise ValueError(f"predicted and gold must hold one list a sentence, got {len(guesses)} and {len(truths)}")
     correct = Counter(name for guess, truth in zip(guesses, truths, strict=True) for name, _, _ in guess & truth)
@@ -212,8 +292,12 @@ def span_scores(
     )
 
 
-def _spans(argument: str, sentences: Iterable[Iterable[Sequence[str | int]]]) -> list[set[Span]]:
-    """The spans of each sentence as (type, start, end)."""
+def as_spans(argument: str, sentences: Iterable[Iterable[Sequence[str | int]]]) -> list[set[Span]]:
+    """The spans of each sentence as (type, start, end), in whatever form they are given.
+
+    Raises:
+        TypeError, ValueError: as `span_scores`; the message begins with `argument`.
+    """
     return [
         {_span(argument, span, row) for span in _listed(argument, spans, row)} for row, spans in enumerate(sentences)
     ]

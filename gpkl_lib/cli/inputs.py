@@ -10,14 +10,22 @@ from pathlib import Path
 
 from gpkl_lib._optional import progress_bar
 from gpkl_lib.cli.files import how
-from gpkl_lib.corpora import KNOWN, SIZES, Corpus, How, noisy, read_corpus, shuffled, toy_corpus
+from gpkl_lib.cli.said import UsageError
+from gpkl_lib.corpora import (
+    KNOWN,
+    SIZES,
+    Corpus,
+    How,
+    Texts,
+    noisy,
+    read_corpus,
+    read_texts,
+    shuffled,
+    toy_corpus,
+)
 from gpkl_lib.experiments import Task
 
 HELD_OUT = 10  # without a dev file, every tenth sentence of train is dev
-
-
-class UsageError(Exception):
-    """Arguments that do not fit together, or with what is there; the message says what would."""
 
 
 def task_name(arguments: argparse.Namespace) -> str:
@@ -61,10 +69,12 @@ def corpus(path: str, arguments: argparse.Namespace) -> Corpus:
     return found
 
 
-def sentences(arguments: argparse.Namespace) -> Corpus:
+def texts(arguments: argparse.Namespace, ahead: int) -> Texts:
     """What `gpkl predict` reads: any form of labelled sentences, without a look at the labels, or plain text."""
     asked = how(arguments, labels=False)
-    return _read(arguments.file, replace(asked, format="any") if asked.format == "auto" else asked)
+    with progress_bar(f"reading {arguments.file}") as progress:
+        asked = replace(asked, format="any") if asked.format == "auto" else asked
+        return read_texts(arguments.file, asked, ahead=ahead, progress=progress)
 
 
 def _read(path: str, asked: How) -> Corpus:

@@ -2,11 +2,23 @@
 
 from gpkl_lib._storage import read_rows
 from gpkl_lib.experiments.contrasts import Contrast, bootstrapped, contrasts
+from gpkl_lib.experiments.engines import dask_client
 from gpkl_lib.experiments.plots import comparison_figure
 from gpkl_lib.experiments.records import identity, provenance, read_counts
 from gpkl_lib.experiments.runner import compare, run_trial, score_record
 from gpkl_lib.experiments.summary import MARGIN, MethodSummary, by_method, groups, label, remarks, summarise, variants
-from gpkl_lib.experiments.tables import comparison_table, history_table, in_words, scores_table, show
+from gpkl_lib.experiments.tables import (
+    comparison_table,
+    confusion_rows,
+    confusion_table,
+    error_rows,
+    errors_table,
+    history_table,
+    in_words,
+    score_rows,
+    scores_table,
+    show,
+)
 from gpkl_lib.experiments.teachers import Teacher
 from gpkl_lib.experiments.trials import ModelConfig, Task, Trial, best_on_dev, grid
 
@@ -24,7 +36,12 @@ __all__ = [
     "compare",
     "comparison_figure",
     "comparison_table",
+    "confusion_rows",
+    "confusion_table",
     "contrasts",
+    "dask_client",
+    "error_rows",
+    "errors_table",
     "grid",
     "groups",
     "history_table",
@@ -37,6 +54,7 @@ __all__ = [
     "remarks",
     "run_trial",
     "score_record",
+    "score_rows",
     "scores_table",
     "show",
     "summarise",

@@ -9,8 +9,8 @@ from pathlib import Path
 from gpkl_lib._storage import CheckpointError, Row, digest, read_json, read_tensors
 from gpkl_lib.corpora import Corpus, contents
 from gpkl_lib.experiments.records import identity
-from gpkl_lib.tagger import DESCRIPTION, WEIGHTS, Tagger
-from gpkl_lib.training import BEST, CONFIG, evaluate
+from gpkl_lib.tagger import WEIGHTS, Tagger, tagger_folder
+from gpkl_lib.training import CONFIG, evaluate
 
 _records: dict[str, Row] = {}  # a teacher has many students in a comparison: it is scored once a process
 
@@ -22,15 +22,9 @@ class Teacher:
     folder: Path
 
     @property
-    def place(self) -> Path:
-        """Where the tagger's files are."""
-        best = self.folder / BEST
-        return best if (best / DESCRIPTION).exists() else self.folder
-
-    @property
     def weights(self) -> str:
         """The tagger's `digest`, by its file alone. Raises CheckpointError if there is none."""
-        file = self.place / WEIGHTS
+        file = tagger_folder(self.folder) / WEIGHTS
         if not file.is_file():
             raise CheckpointError(f"no teacher in {self.folder} ({WEIGHTS} is missing); gpkl train makes one")
         return digest(*read_tensors(file))
@@ -52,7 +46,7 @@ class Teacher:
 
     def load(self) -> Tagger:
         """The tagger, in evaluation mode. Raises CheckpointError as `Tagger.load`."""
-        return Tagger.load(self.place)
+        return Tagger.load(self.folder)
 
     def record(self, parts: Mapping[str, Corpus]) -> Row:
         """Folder, digest of the weights, number of parameters, and F1 on the "dev" and "test" among `parts`."""

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from gpkl_lib._storage import Row
 from gpkl_lib.corpora import Corpus, Sentence, batches, contents
-from gpkl_lib.spans import SpanScores
 from gpkl_lib.training.config import TrainingConfig
 from gpkl_lib.training.evaluation import DevScores
 from gpkl_lib.training.folder import RunFolder
@@ -168,7 +167,7 @@ class Run:
         elif at.best_f1 > 0:
             at.stale += 1  # a lower loss at the same F1 makes a better epoch, and no patience
         if rank(scores.f1, dev.loss) > rank(at.best_f1, at.best_loss):
-            at.best_f1, at.best_loss, at.best_scores = scores.f1, dev.loss, _scores(scores)
+            at.best_f1, at.best_loss, at.best_scores = scores.f1, dev.loss, scores.record()
             self.best = {name: t.detach().to("cpu", copy=True) for name, t in self.tagger.state_dict().items()}
             self.folder.save_best(self.tagger)
         row: Row = {"epoch": at.epoch + 1, "step": at.step, **{name: at.mean(name) for name in PARTS}}
@@ -212,8 +211,3 @@ class Run:
 def _provenance(corpus: Corpus) -> dict[str, Any]:
     """Name and sha256 of the source, and a sha256 of the very sentences: a slice has its source's name and sum."""
     return {"name": corpus.name, "sha256": corpus.sha256, "sentences": len(corpus), "contents": contents(corpus)}
-
-
-def _scores(scores: SpanScores) -> dict[str, Any]:
-    flat = {name: getattr(scores, name) for name in ("precision", "recall", "f1", "correct", "predicted", "gold")}
-    return flat | ({"by_type": {k: _scores(v) for k, v in scores.by_type.items()}} if scores.by_type else {})

@@ -21,7 +21,7 @@ from gpkl_lib.chapters.recorders.__main__ import entries
 from gpkl_lib.chapters.recorders.__main__ import main as make
 from gpkl_lib.chapters.recorders.arms import OWN, points, seeds
 from gpkl_lib.chapters.recorders.arms import trials as planned
-from gpkl_lib.cli import COMPARE, commands, flags, inputs, options, read_recipe
+from gpkl_lib.cli import COMPARE, RUN, compare, flags, inputs, options, read_recipe
 from gpkl_lib.corpora import CorpusError, read_corpus
 from gpkl_lib.experiments import Task, Teacher, Trial, identity, read_rows, trials
 
@@ -136,10 +136,10 @@ def asked(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[st
         found.update(dict.fromkeys(keys))
         return [rows[key] for key in keys]
 
-    monkeypatch.setattr(commands, "run_trials", look_up)
-    monkeypatch.setattr(commands, "read_rows", lambda path: [])
-    monkeypatch.setattr(commands, "comparison_figure", lambda rows: SimpleNamespace(savefig=lambda *_, **__: None))
-    monkeypatch.setattr(commands, "train", lambda *_: pytest.fail("a teacher would be trained"))
+    monkeypatch.setattr(compare, "run_trials", look_up)
+    monkeypatch.setattr(compare, "read_rows", lambda path: [])
+    monkeypatch.setattr(compare, "comparison_figure", lambda rows: SimpleNamespace(savefig=lambda *_, **__: None))
+    monkeypatch.setitem(RUN, "train", lambda *_: pytest.fail("a teacher would be trained"))
     monkeypatch.setattr(Teacher, "name", property(lambda self: names[str(self.folder)]))
     monkeypatch.chdir(tmp_path)
     for folder in names:

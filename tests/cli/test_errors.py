@@ -10,7 +10,7 @@ import pytest
 import torch
 from commands import SMALL, fails
 
-from gpkl_lib.cli import commands, main
+from gpkl_lib.cli import main, train
 from gpkl_lib.corpora import toy_corpus
 from gpkl_lib.spans import SpanScores
 from gpkl_lib.tagger import Tagger
@@ -66,7 +66,7 @@ def test_out_of_memory_says_what_to_try(
     def full(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(commands, "fit", full)
+    monkeypatch.setattr(train, "fit", full)
     said = fails(capsys, *TOY, "--output", str(tmp_path / "run"))
     assert "out of memory" in said
     assert said.endswith("; try a smaller --batch-size, fewer --jobs, shorter sentences")
@@ -77,7 +77,7 @@ def test_other_faults_are_not_called_out_of_memory(tmp_path: Path, monkeypatch: 
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
-    monkeypatch.setattr(commands, "fit", broken)
+    monkeypatch.setattr(train, "fit", broken)
     with pytest.raises(RuntimeError, match="mat1"):
         main([*TOY, "--output", str(tmp_path / "run")])
 
