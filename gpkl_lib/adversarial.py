@@ -67,10 +67,17 @@ def virtual_adversarial_loss(
             do not depend on the embeddings, class_dims left out for logits of more than two dimensions; else as
             `symmetric_kl`.
 
+    Example:
+        >>> model, x = torch.nn.Linear(4, 3), torch.randn(2, 4)
+        >>> loss = virtual_adversarial_loss(model, x, epsilon=0.1, activation="softmax")
+        >>> loss.backward()
+        >>> model.weight.grad.shape
+        torch.Size([3, 4])
+
     Source: Miyato et al. 2018, algorithm 1, section 3.3; embeddings instead of inputs as in Miyato et al. 2017.
     """
     if reduction == "none":
-        raise ValueError('reduction "none" has no scalar loss; use "sum", "mean" or "batchmean"')
+        raise ValueError('reduction "none" has no scalar loss; use "rowmean", "sum", "mean" or "batchmean"')
 
     def divergence(clean: Tensor, moved: Tensor, reduction: Reduction) -> Tensor:
         between: Callable[..., Tensor] = symmetric_kl if symmetric else kl_divergence

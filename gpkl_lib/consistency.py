@@ -50,6 +50,13 @@ def doubled(batch: Tensor) -> Tensor:
 
     Raises:
         TypeError: batch is no tensor.
+
+    Example:
+        >>> doubled(torch.tensor([[1, 2], [3, 4]]))
+        tensor([[1, 2],
+                [3, 4],
+                [1, 2],
+                [3, 4]])
     """
     check_tensor("batch", batch)
     return torch.cat([batch, batch])
@@ -67,6 +74,11 @@ def two_views(output: Tensor) -> tuple[Tensor, Tensor]:
     Raises:
         TypeError: output is no tensor.
         ValueError: the batch is odd.
+
+    Example:
+        >>> first, second = two_views(torch.nn.functional.dropout(doubled(torch.ones(8, 768)), 0.1))
+        >>> first.shape, torch.equal(first, second)
+        (torch.Size([8, 768]), False)
     """
     check_tensor("output", output)
     if output.shape[0] % 2:
@@ -111,6 +123,14 @@ def rdrop_loss(
         ValueError: alpha negative or not finite, shapes differ, reduction "none", task_loss no scalar, class_dims left
             out for more than two dimensions; else as `symmetric_kl`.
 
+    Example:
+        >>> s, t = torch.tensor([[2.0, 0.0, -1.0]]), torch.tensor([[1.0, 0.5, -1.0]])  # of one text, 3 classes
+        >>> right = torch.tensor([0])
+        >>> cross_entropy = lambda logits: torch.nn.functional.cross_entropy(logits, right)
+        >>> loss, task, divergence = rdrop_loss(s, t, cross_entropy, alpha=4.0, activation="softmax")
+        >>> loss, task, divergence
+        (tensor(0.7491), tensor(0.3624), tensor(0.3867))
+
     Source: eq-rdrop in the chapter "R-Drop: two views of one sentence"; Liang et al. 2021, equation 4.
     """
     check_weight("alpha", alpha)
@@ -119,7 +139,7 @@ def rdrop_loss(
     _check_sides(input, "other", other)
     class_dims = check_class_dims(input, class_dims, per_row=True)
     if reduction == "none":
-        raise ValueError('reduction "none" has no scalar loss; use "sum", "mean" or "batchmean"')
+        raise ValueError('reduction "none" has no scalar loss; use "rowmean", "sum", "mean" or "batchmean"')
     task = (task_loss(input) + task_loss(other)) / 2
     check_tensor("the value of task_loss", task)
     if task.ndim:
@@ -185,6 +205,11 @@ def uda_loss(
         TypeError: threshold no number; else as `kl_divergence`.
         ValueError: threshold outside [0, 1), class_dims left out for more than two dimensions; else as `kl_divergence`.
 
+    Example:
+        >>> copies, sentences = torch.tensor([[1.0, -1.0], [0.5, 3.0]]), torch.tensor([[4.0, -5.0], [0.1, 6.0]])
+        >>> uda_loss(copies, sentences, activation="sigmoid", temperature=0.4, threshold=0.8)
+        MaskedLoss(loss=tensor(0.3373), confident=tensor(0.7500))
+
     Source: Xie et al. 2020, equation 1 and section 3.3, with each span's own decision for GlobalPointer.
     """
     _check_sides(input, "target", target)
@@ -237,6 +262,10 @@ def annealing_threshold(
         TypeError: progress or classes no number.
         ValueError: progress outside [0, 1], classes below 2, an unknown schedule.
 
+    Example:
+        >>> [round(annealing_threshold(done, schedule="exp"), 3) for done in (0.0, 0.5, 1.0)]
+        [0.503, 0.541, 1.0]
+
     Source: Xie et al. 2020, training signal annealing, section 3.3.
     """
     check_number("progress", progress)
@@ -281,6 +310,13 @@ def distillation_loss(
 
     Raises:
         TypeError, ValueError: class_dims left out for more than two dimensions; else as `kl_divergence`.
+
+    Example:
+        >>> student, teacher = torch.tensor([[1.0, -1.0]]), torch.tensor([[4.0, -3.0]])
+        >>> distillation_loss(student, teacher, activation="sigmoid")
+        tensor(0.4110)
+        >>> distillation_loss(student, teacher, activation="sigmoid", temperature=torch.inf)  # (3^2 + 2^2) / 8
+        tensor(1.6250)
 
     Source: Hinton et al. 2015, section 2, less the teacher's entropy, which the student cannot change; Su 2022.
     """

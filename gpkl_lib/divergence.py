@@ -91,6 +91,16 @@ def symmetric_kl(
         ValueError: shapes differ, mask does not broadcast, unknown activation or reduction, temperature or class_dims
             out of range, and class_dims left out for four-dimensional square logits.
 
+    Example:
+        >>> s, t = torch.tensor([[2.0, 0.0, -1.0]]), torch.tensor([[1.0, 0.5, -1.0]])
+        >>> symmetric_kl(s, t)
+        tensor(0.3867)
+        >>> symmetric_kl(s, t, activation="sigmoid")  # of three spans, each by itself
+        tensor(0.2110)
+        >>> board = torch.zeros(2, 4, 5, 5)  # GlobalPointer's scores: 2 sentences, 4 types
+        >>> symmetric_kl(board + 1, board, activation="sigmoid", class_dims=2, reduction="rowmean")
+        tensor(5.7765)
+
     Source: eq-symmetric-kl-logits and eq-symmetric-kl-sigmoid, computed as eq-symmetric-kl-tanh, in the chapter
     "Symmetric KL at the logits"; the sigmoid form for GlobalPointer is Su's (2022).
     """
@@ -128,6 +138,13 @@ def kl_divergence(
     p log(p/q) - p + q >= 0, for sigmoid the KL of two Bernoullis. So are the digits of the value; the gradient, a sum
     with both signs, is right to 10^-6 (1 + |s - t| / T) / T in float32.
 
+    Example:
+        >>> p, q = torch.tensor([0.5, 0.5]), torch.tensor([0.75, 0.25])
+        >>> kl_divergence(p.log(), q.log())  # any logits of p and q will do, also their logarithms
+        tensor(0.1438)
+        >>> kl_divergence(q.log(), p.log())
+        tensor(0.1308)
+
     Source: Kullback and Leibler 1951.
     """
     return _pairwise(kl_terms, input, target, activation, class_dims, temperature, mask, reduction)
@@ -147,6 +164,13 @@ def jensen_shannon(
 
     Symmetric, and at most log 2 for each pair of distributions. Arguments, reductions and errors are those of
     `symmetric_kl`, without a function for `activation`; digits are those of `kl_divergence`.
+
+    Example:
+        >>> s = torch.tensor([3.0, -3.0])
+        >>> jensen_shannon(s, -s)
+        tensor(0.6758)
+        >>> jensen_shannon(100 * s, -100 * s)  # log 2: nothing in common
+        tensor(0.6931)
 
     Source: Lin 1991.
     """

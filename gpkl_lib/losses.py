@@ -55,6 +55,12 @@ def multilabel_cross_entropy(
         ValueError: shapes differ, class_dims out of range, or left out for more than two dimensions, reduction unknown,
             and with its index a label other than 0 and 1 or a positive label on a masked cell.
 
+    Example:
+        >>> scores = torch.tensor([[3.0, -2.0, 1.0], [-4.0, -4.0, -4.0]])
+        >>> labels = torch.tensor([[1, 0, 1], [0, 0, 0]])
+        >>> multilabel_cross_entropy(scores, labels, reduction="none")
+        tensor([0.4759, 0.0535])
+
     Source: Su 2020, "Generalising softmax + cross-entropy to multi-label classification".
     """
     class_dims = _check(input, class_dims, reduction)
@@ -103,6 +109,15 @@ def sparse_multilabel_cross_entropy(
         TypeError: positives not int64; else as `multilabel_cross_entropy`.
         ValueError: positives of another shape, and with its row an index out of range, given twice or on a masked cell;
             else as `multilabel_cross_entropy`.
+
+    Example:
+        >>> logits = torch.full((2, 3, 5, 5), -6.0)  # 2 sentences, 3 types, 5 tokens
+        >>> cells = gold_cells([[("PER", 1, 3)], []], ["PER", "LOC", "ORG"])
+        >>> cells.tolist()
+        [[0, 0, 1, 2]]
+        >>> mask = span_mask(torch.ones(2, 5))
+        >>> sparse_multilabel_cross_entropy(logits, cells, class_dims=2, mask=mask)
+        tensor(1.0365)
 
     Source: the sparse form of Su 2022 without its subtraction.
     """

@@ -53,6 +53,15 @@ def global_pointer_loss(
         ValueError: shapes that do not fit each other, and with its place a span beyond its sentence, on padding or
             given twice, or of a type that is not in `types`.
 
+    Example:
+        >>> head = GlobalPointer(hidden_size=16, num_types=2)
+        >>> states, attention_mask = torch.randn(2, 5, 16), torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
+        >>> spans = [[("PER", 0, 2), ("LOC", 1, 2)], []]
+        >>> loss = global_pointer_loss(states, spans, attention_mask, types=["PER", "LOC"], head=head)
+        >>> same = global_pointer_loss(head(states, attention_mask), gold_cells(spans, ["PER", "LOC"]), attention_mask)
+        >>> bool(loss == same)
+        True
+
     Source: Su et al. 2022; eq-mlce in the chapter "Multi-label cross-entropy".
     """
     cells = _checked(input, gold, attention_mask, types, head, views=1)
@@ -91,6 +100,15 @@ def global_pointer_rdrop_loss(
         TypeError: alpha no number; else as `global_pointer_loss`.
         ValueError: alpha negative or not finite, an odd batch, halves of attention_mask that differ (the views are not
             one after the other); else as `global_pointer_loss`.
+
+    Example:
+        >>> head, dropout = GlobalPointer(hidden_size=16, num_types=2), torch.nn.Dropout(0.1)
+        >>> twice = doubled(torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]))
+        >>> states = dropout(doubled(torch.randn(2, 5, 16)))
+        >>> spans, types = [[("PER", 0, 2), ("LOC", 1, 2)], []], ["PER", "LOC"]
+        >>> losses = global_pointer_rdrop_loss(states, spans, twice, alpha=0.4, types=types, head=head)
+        >>> torch.allclose(losses.loss, losses.task + 0.1 * losses.divergence)
+        True
 
     Source: eq-rdrop in the chapter "R-Drop: two views of one sentence"; Liang et al. 2021, with Su's divergence (2022).
     """

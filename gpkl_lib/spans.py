@@ -26,6 +26,11 @@ class GoldCells(Tensor):
     A tensor like any other, which says of itself that its ends are last tokens. It stays so when it is moved, copied or
     sent from a loader's worker; what is computed from it is a plain tensor. `cells.as_subclass(GoldCells)` says it of
     cells made in another way.
+
+    Example:
+        >>> cells = gold_cells([[("PER", 1, 3)]], ["PER"])
+        >>> type(cells.to("cpu")).__name__, type(cells + 1).__name__
+        ('GoldCells', 'Tensor')
     """
 
     @classmethod
@@ -56,6 +61,10 @@ def gold_cells(spans: Sequence[Iterable[Sequence[str | int]]], types: Sequence[s
     Raises:
         TypeError: something else where a list of spans, a span, or a list of names is expected.
         ValueError: a span of a type that is not in `types`, or no start before its end; a name twice.
+
+    Example:
+        >>> gold_cells([[("PER", 0, 2), ("LOC", 1, 2)], []], ["PER", "LOC"]).tolist()
+        [[0, 0, 0, 1], [0, 1, 1, 1]]
     """
     if isinstance(types, str):
         raise TypeError(f"types must be a list of names, got the one name {types!r}")
@@ -92,6 +101,12 @@ def decode_spans(
     Raises:
         ValueError: logits or attention_mask of another shape, types of another length, NaN as the score
             of a span.
+
+    Example:
+        >>> logits = torch.full((1, 2, 4, 4), -1.0)
+        >>> logits[0, 0, 0, 2] = logits[0, 1, 1, 1] = 3.0
+        >>> decode_spans(logits, ["PER", "LOC"])
+        [[('PER', 0, 3), ('LOC', 1, 2)]]
     """
     if logits.ndim != 4 or logits.shape[-1] != logits.shape[-2]:
         raise ValueError(f"logits must have shape (batch, types, L, L), got {tuple(logits.shape)}")
@@ -254,6 +269,14 @@ def span_scores(
     Raises:
         TypeError: something else where a list of spans, or a span, is expected.
         ValueError: the two have different numbers of sentences, or a span no start before its end.
+
+    Example:
+        >>> predicted, gold = [[("PER", 0, 2), ("LOC", 3, 4)]], [[("PER", 0, 2), ("LOC", 2, 4)]]
+        >>> scores = span_scores(predicted, gold)
+        >>> scores.precision, scores.recall, scores.f1
+        (0.5, 0.5, 0.5)
+        >>> scores.by_type["PER"].f1
+        1.0
     """
     guesses, truths = as_spans("predicted", predicted), as_spans("gold", gold)
     if len(guesses) != len(truths):

@@ -31,9 +31,7 @@ def chapter(file: Path) -> tuple[str, str]:
     question = str((yaml.safe_load(front) or {}).get("question", ""))
     title = re.search(r"^# (.+)$", text, re.M)
     if title is None or not question.endswith("?"):
-        raise ValueError(
-            f'{file}: wanted a heading and, in the front matter, the question it answers: question: "...?"'
-        )
+        raise ValueError(f'{file}: wanted a heading and, in the front matter, its question, as in question: "...?"')
     return title[1], question
 
 

@@ -17,7 +17,7 @@ NO_SECOND = (
 )
 NO_TRANSFORMS = (
     "the tiled loss takes no transform of torch.func (grad, vmap, jvp, ...) and no forward-mode derivative: its blocks "
-    "are computed past them. Use loss.backward() or torch.autograd.grad, all rows at once in place of vmap; or take the "
+    "are computed past them. Use loss.backward() or torch.autograd.grad, all rows at once in place of vmap, or the "
     "scores of the head and rdrop_loss or sparse_multilabel_cross_entropy"
 )
 

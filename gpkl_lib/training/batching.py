@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from gpkl_lib.corpora import Batch, Corpus, Sentence, augmented, bare, contents, drawn, words_by_shape
+from gpkl_lib.corpora import (
+    Batch,
+    Corpus,
+    Sentence,
+    augmented,
+    bare,
+    batches,
+    contents,
+    drawn,
+    length_mask,
+    words_by_shape,
+)
+from gpkl_lib.global_pointer import span_mask
 from gpkl_lib.tagger import Tagger
 from gpkl_lib.training.config import TrainingConfig
 from gpkl_lib.training.methods import METHODS
 from gpkl_lib.training.methods.method import Target
 from gpkl_lib.training.tiles import takes_tiles
+
+GROUP = 32  # sentences that a teacher is asked of together
+KEPT = 1 << 28  # numbers of a teacher's queries and keys, in float32 a GiB: of 5 types some 400,000 tokens
 
 
 class Example(NamedTuple):
@@ -37,7 +52,8 @@ class StepBatches:
         config: names the method; one that needs unlabelled sentences has the settings of "uda" that draw and alter
             them: unlabelled_ratio, hide, exchange.
         unlabelled: for such a method, sentences whose labels are not looked at.
-        teacher: for a method that needs one, a tagger with the types of `tagger`; put on its device.
+        teacher: for a method that needs one, a tagger with the types of `tagger`; put on its device, and asked at the
+            first step what it says of all of `train` (see `Taught`).
 
     Raises:
         ValueError: what the method needs is missing or empty, what it does not use is given, a teacher of other types.
@@ -46,7 +62,8 @@ class StepBatches:
     def __init__(
         self, tagger: Tagger, train: Corpus, config: TrainingConfig, unlabelled: Corpus | None, teacher: Tagger | None
     ) -> None:
-        self.tagger, self.config, self.teacher = tagger, config, teacher
+        self.tagger, self.train, self.config, self.teacher = tagger, train, config, teacher
+        self.taught: Taught | None = None
         for name, value in (("unlabelled", unlabelled), ("teacher", teacher)):
             if (METHODS[config.method].needs == name) != (value is not None):
                 wrong = "needs" if value is None else "has no use for"
@@ -95,9 +112,11 @@ class StepBatches:
         if self.unlabelled and self.alters:
             unlabelled = [one for each in examples for one in each.unlabelled]
             return batch, fixed_target(self.tagger, unlabelled, self.tagger.types, device, in_tiles)
-        if self.teacher is not None:
-            return batch, fixed_target(self.teacher.to(device), sentences, self.tagger.types, device, in_tiles)
-        return batch, None
+        if self.teacher is None:
+            return batch, None
+        if self.taught is None:
+            self.taught = Taught(self.teacher.to(device), self.train, self.tagger.types)
+        return batch, self.taught.target(sentences, in_tiles)
 
     def record(self) -> dict[str, Any]:
         """What a resumed run must find again, as JSON: digests of the unlabelled sentences and of the teacher."""
@@ -107,6 +126,47 @@ class StepBatches:
         if self.teacher is not None:
             told["teacher"] = self.teacher.digest()
         return told
+
+
+class Taught:
+    """What a teacher says of sentences: it is asked once for each, as what it says depends on nothing but the sentence.
+
+    Its queries and keys are kept in main memory, those of the shortest sentences first, about `KEPT` numbers at most;
+    of a batch with other sentences it is asked again each time. It is asked in groups that follow from the sentences
+    alone, so that a run that goes on from a checkpoint learns from the same digits as one left alone.
+
+    Args:
+        teacher: on the device where it is to work, and where the targets go.
+        sentences: those that will be asked for, most of them more than once.
+        types: the order of the targets; the teacher may have another.
+    """
+
+    def __init__(self, teacher: Tagger, sentences: Iterable[Sentence], types: tuple[str, ...]) -> None:
+        self.teacher, self.types, room = teacher, types, KEPT
+        self.kept: dict[tuple[str, ...], Tensor] = {}
+        different = {sentence.tokens: sentence for sentence in sentences}
+        for group in batches(sorted(different.values(), key=len), GROUP, shuffle=False):
+            query_and_key = fixed_target(teacher, group, types, teacher.device, tiled=True)
+            by_token = torch.stack(tuple(query_and_key)).permute(1, 3, 0, 2, 4).cpu()  # (B, L, 2, H, d)
+            room -= sum(map(len, group)) * by_token[0, 0].numel()
+            if room < 0:
+                break
+            for sentence, own in zip(group, by_token, strict=True):
+                self.kept[sentence.tokens] = own[: len(sentence)].clone()  # a view would keep the whole group
+
+    def target(self, sentences: Sequence[Sentence], tiled: bool) -> Target:
+        """What `fixed_target` gives, but for rounding."""
+        if not all(sentence.tokens in self.kept for sentence in sentences):
+            return fixed_target(self.teacher, sentences, self.types, self.teacher.device, tiled)
+        real = length_mask(sentences)
+        kept = torch.cat([self.kept[sentence.tokens] for sentence in sentences])  # (N, 2, H, d)
+        by_token = kept.new_zeros(*real.shape, *kept.shape[1:])
+        by_token[real] = kept
+        query, key = by_token.permute(2, 0, 3, 1, 4).to(self.teacher.device)
+        if tiled:
+            return query, key
+        scores = torch.matmul(query, key.mT)
+        return scores.masked_fill(~span_mask(real.to(scores.device)), torch.finfo(scores.dtype).min)
 
 
 def fixed_target(

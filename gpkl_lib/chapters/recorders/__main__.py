@@ -29,6 +29,7 @@ def main(words: Sequence[str]) -> int:
         if recipe.recorder == cli.COMPARE:
             return cli.main(["compare", "--recipe", file, *more])
         command = f"python -m gpkl_lib.chapters.recorders {file}"
+        prepare(recipe)
         if recipe.recorder == ARMS:
             for needed in needs(recipe):
                 if main([str(needed), *more]):
@@ -49,6 +50,12 @@ def main(words: Sequence[str]) -> int:
     except subprocess.CalledProcessError as error:
         return error.returncode
     return 0
+
+
+def prepare(recipe: cli.Recipe) -> None:
+    """Make the links of a recipe, and train those of its teachers that are not there."""
+    for arguments, words in cli.first(recipe):
+        cli.RUN["train"](arguments, words)
 
 
 def entries(recipe: cli.Recipe) -> Iterator[Entry]:

@@ -7,7 +7,7 @@ settings of `gpkl train`, and these:
     seeds = "200-229"                       # a run for each; or a list
     grid = { dropout = [0.1, 0.3] }         # every combination ...
     draws = 16                              # ... or so many of them at random, the same for every arm of that grid
-    chosen = ["search: two views"]          # settings that dev chose among what a record has of an arm
+    chosen = ["search: two views"]          # as dev chose among a record's runs of an arm, but for what the run says
     shares = [0.01, 0.1, 1]                 # weights at which alpha x factor x D is so much of the cross-entropy ...
     doses = "doses"                         # ... by the D and cross-entropy of the runs of that method in a record
     lasts = "two views"                     # as many epochs as take the time of that arm's steps ...
@@ -53,15 +53,12 @@ def record_arms(recipe: cli.Recipe, words: Sequence[str], command: str) -> None:
 
 
 def trials(recipe: cli.Recipe) -> list[Trial]:
-    """Every run of a recipe, seed by seed; its links are made, and its teachers trained, before.
+    """Every run of a recipe, seed by seed; its links and its teachers must be there.
 
     Raises:
         UsageError: a key that is no setting, a record that it chooses from and that is not whole, what does not fit.
     """
-    planned = cells(recipe)
-    for arguments, words in cli.first(recipe):
-        cli.RUN["train"](arguments, words)
-    return [_trial(recipe, run, settings) for run, settings in planned]
+    return [_trial(recipe, run, settings) for run, settings in cells(recipe)]
 
 
 def trial_of_row(recipe: cli.Recipe, row: Row) -> Trial:
@@ -158,9 +155,10 @@ def _trial(recipe: cli.Recipe, run: Settings, settings: Settings) -> Trial:
 
 def _settings(recipe: cli.Recipe, run: Settings) -> Settings:
     """What a run says for `gpkl train`, what was chosen for it filled in."""
-    settings = {key: value for key, value in run.items() if key not in OWN}
+    settings: Settings = {}
     for source in run.get("chosen", ()):
         settings |= _chosen(recipe, *_split(recipe, source))
+    settings |= {key: value for key, value in run.items() if key not in OWN}
     if "lasts" in run:
         settings["epochs"] = _epochs(recipe, run, settings)
     return settings
@@ -205,15 +203,16 @@ def _weight(recipe: cli.Recipe, run: Settings, settings: Settings) -> float:
 
 def _epochs(recipe: cli.Recipe, run: Settings, settings: Settings) -> int:
     """The epochs whose steps take the processor time that those of the arm `lasts` take."""
-    (model,) = (_settings(recipe, other) for other in recipe.runs if other["arm"] == run["lasts"])
+    wanted = (run["lasts"], run["corpus"])
+    (model,) = (_settings(recipe, other) for other in recipe.runs if (other["arm"], other["corpus"]) == wanted)
     _, rows = _other(recipe, run["costs"])
 
     def cost(of: Settings) -> float:
         """Processor seconds of an epoch."""
-        wanted = (of["corpus"], of["batch-size"])
-        found = [row for row in rows if (row["corpus"]["name"], row["config"]["batch_size"]) == wanted]
+        where = (of["corpus"], of["batch-size"])
+        found = [row for row in rows if (row["corpus"]["name"], row["config"]["batch_size"]) == where]
         if len(found) != 1 or of["method"] not in found[0]["seconds"]:
-            raise cli.UsageError(f"{recipe.path}: {run['costs']} does not say what {of['method']} costs on {wanted}")
+            raise cli.UsageError(f"{recipe.path}: {run['costs']} does not say what {of['method']} costs on {where}")
         return float(median(found[0]["seconds"][of["method"]]))
 
     return round(int(model["epochs"]) * cost(model) / cost(settings))

@@ -25,9 +25,8 @@ import torch
 from gpkl_lib import cli
 from gpkl_lib._storage import Row, read_rows
 from gpkl_lib.chapters.recorders import ARMS, RECORDERS
-from gpkl_lib.chapters.recorders.__main__ import entries
+from gpkl_lib.chapters.recorders.__main__ import entries, prepare
 from gpkl_lib.chapters.recorders.arms import trial_of_row
-from gpkl_lib.cli import inputs
 from gpkl_lib.experiments import ModelConfig, Trial, identity, run_trial
 from gpkl_lib.training import TrainingConfig
 
@@ -51,6 +50,7 @@ def main(words: Sequence[str]) -> int:
             print(f"{file.stem}: {'nothing recorded' if not rows else 'measures time or rounding'}, not made again")
             continue
         row = draw.choice(rows)
+        prepare(recipe)
         off, limit = difference(row, again(recipe, row)), tolerance(file.parent, row)
         agrees = off <= limit
         wrong += not agrees
@@ -82,7 +82,7 @@ def _compared(recipe: cli.Recipe, row: Row) -> Trial:
         config["temperature"] = math.inf
     teacher = Path(row["teacher"]["folder"]) if "teacher" in row else None
     for run in recipe.runs:
-        for task in inputs.tasks(recipe.arguments(cli.COMPARE, run)[0]):
+        for task in cli.tasks(recipe.arguments(cli.COMPARE, run)[0]):
             trial = Trial(task, ModelConfig(**row["model"]), TrainingConfig(**config, device="cpu"), teacher)
             if task.record() == row["corpus"] and identity(trial.settings()) == row["key"]:
                 return trial

@@ -48,5 +48,14 @@ def epoch_seconds(trial: Trial) -> float:
     train, dev = trial.task.train, trial.task.dev[:20]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LearningWarning)  # an epoch is not enough to learn in
-        fit(tagger, train, dev, config=trial.config, progress=False, on_step=lambda _: ends.append(time.process_time()))
+        fit(
+            tagger,
+            train,
+            dev,
+            config=trial.config,
+            unlabelled=trial.unlabelled,
+            teacher=None if trial.taught_by is None else trial.taught_by.load(),
+            progress=False,
+            on_step=lambda _: ends.append(time.process_time()),
+        )
     return fmean(after - before for before, after in pairwise(ends)) * len(ends)
