@@ -66,7 +66,7 @@ def run_on(client: Any, trials: Mapping[str, Trial], run: Run) -> Iterator[tuple
         alone: Any = replace(trial, task=None)  # type: ignore[arg-type]
         arguments = (corpora[id(trial.task)], alone, key, run, os.getcwd())
         names[client.submit(_on_worker, *arguments, key=f"gpkl-run-{mark}-{key}")] = key
-    ended = distributed.as_completed(list(names))
+    ended = distributed.as_completed(list(names), loop=client.loop)  # of this client, whatever the default one
     try:
         for future in ended:
             row = future.result()

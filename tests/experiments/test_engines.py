@@ -43,7 +43,10 @@ def measured(row: dict[str, Any]) -> dict[str, Any]:
 def one_worker():
     """A client of a worker in this process."""
     options = {"n_workers": 1, "processes": False, "dashboard_address": None}
-    with distributed.LocalCluster(threads_per_worker=1, **options) as cluster, distributed.Client(cluster) as client:
+    with (
+        distributed.LocalCluster(threads_per_worker=1, **options) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
         yield client
 
 
