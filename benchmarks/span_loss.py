@@ -5,22 +5,26 @@
 
 A step is the head (projection, rotary position), the cross-entropy of both dropout views and their divergence, forward
 and backward. Every figure comes from processes of its own, the implementations taking turns; a process gives the median
-of its steps and its peak memory above what it held before the first of them: resident in the process, on a GPU as its
-allocator counts it. What was measured is kept in FILE, one row for each (case, implementation, length, device, dtype),
-rewritten after each process: a run that was stopped goes on where it was. Half precision is that of autocast.
+of its steps, by the clock and by processor time, and its peak memory above what it held before the first of them:
+resident in the process, on a GPU as its allocator counts it. What was measured is kept in FILE, one row for each
+(case, implementation, length, device, dtype), rewritten after each process: a run that was stopped goes on where it
+was. Half precision is that of autocast.
 
 Implementations: `tiled` (gpkl_lib.tiled), `dense` (gpkl_lib, all scores at once), `eager` (the dense way as a reader of
 the method writes it, a dozen lines of PyTorch, all sentences full), `compiled` (torch.compile of `eager`, warm; needs a
 C++ compiler), `bert4torch` (its GlobalPointer and losses, as its users call them), `products` (only the three
-half products a view that every such step needs, in the blocks of `tiled`).
+half products a view that every such step needs, in the blocks of `tiled`), `all products` (and the three of the head's
+linear map). `METHOD dense` and `METHOD tiled` are the step of a method of training behind its encoder, as `fit` takes
+it: the hidden states stand for embeddings, dropout before the head makes the views.
+
+The cases `kept` and `methods` run on one thread with the C library's allocator told to keep its pages, which glibc
+gives back at every tensor above 32 MiB by default: else the dense way mostly waits for page faults.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.abc
-import importlib.machinery
 import json
 import math
 import os
@@ -29,239 +33,49 @@ import statistics
 import subprocess
 import sys
 import time
-import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-BATCH, TYPES, HEAD_SIZE, HIDDEN, SPANS = 4, 10, 64, 256, 8  # spans: of each sentence
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where a test imports this file
+from span_steps import BATCH, HEAD_SIZE, HIDDEN, STEPS, TRAINED, TYPES
+
 FOLDER = Path(__file__).resolve().parent.parent
 OUTPUT = FOLDER / "book" / "_results" / "tiled-span-loss.jsonl"
-Step = Callable[[], object]
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# The steps that are timed.
+class Case(NamedTuple):
+    """What is compared with what.
+
+    Attributes:
+        implementations: in turns.
+        lengths: tokens.
+        batch: sentences.
+        threads, processes: at most so many; None for what the options say.
+        keeps_pages: whether the C library's allocator is told to keep its pages.
+    """
+
+    implementations: tuple[str, ...]
+    lengths: tuple[int, ...]
+    batch: int
+    threads: int | None = None
+    processes: int | None = None
+    keeps_pages: bool = False
 
 
-def inputs(length: int, batch: int) -> tuple[Any, Any]:
-    """Hidden states (2 * batch, L, HIDDEN) of two views, and gold cells; the same on every device."""
-    import torch
-
-    with torch.device("cpu"):
-        generator = torch.Generator().manual_seed(length)
-        hidden = torch.randn(2 * batch, length, HIDDEN, generator=generator)
-        cells = set()
-        for b in range(batch):
-            for _ in range(SPANS):
-                start = int(torch.randint(length, (), generator=generator))
-                end = min(length - 1, start + int(torch.randint(5, (), generator=generator)))
-                cells.add((b, int(torch.randint(TYPES, (), generator=generator)), start, end))
-    return hidden.to(torch.get_default_device()).requires_grad_(), torch.tensor(sorted(cells))
-
-
-def head() -> Any:
-    import torch
-
-    from gpkl_lib import GlobalPointer
-
-    torch.manual_seed(0)
-    return GlobalPointer(HIDDEN, TYPES, HEAD_SIZE)
-
-
-def tiled(length: int, batch: int) -> Step:
-    from gpkl_lib.tiled import tiled_head_loss
-
-    model, (hidden, positives) = head(), inputs(length, batch)
-    return lambda: tiled_head_loss(model, hidden, positives, views=2, alpha=1.0).loss.backward()
-
-
-def dense(length: int, batch: int) -> Step:
-    import torch
-
-    from gpkl_lib import rdrop_loss, span_mask, sparse_multilabel_cross_entropy
-
-    model, (hidden, positives) = head(), inputs(length, batch)
-    real = torch.ones(batch, length, dtype=torch.bool)
-
-    def step() -> None:
-        first, second = model(hidden).chunk(2)
-        mask = span_mask(real)
-        rdrop_loss(
-            first.flatten(0, 1).flatten(1),
-            second.flatten(0, 1).flatten(1),
-            lambda rows: sparse_multilabel_cross_entropy(rows.view_as(first), positives, class_dims=2, mask=mask),
-            alpha=1.0,
-            mask=mask.expand_as(first).flatten(0, 1).flatten(1),
-        ).loss.backward()
-
-    return step
-
-
-def eager_loss(model: Any) -> Callable[[Any, Any], Any]:
-    """The dense way as it is usually written: labels for all cells, one mask by -1e12, differences of sigmoids."""
-    import torch
-
-    def loss(hidden: Any, labels: Any) -> Any:
-        n, length, _ = hidden.shape
-        query, key = model.projection(hidden).view(n, length, 2, TYPES, HEAD_SIZE).permute(2, 0, 3, 1, 4)
-        position = torch.arange(length, dtype=torch.float32)[:, None]
-        angle = position * 10000.0 ** (-torch.arange(0, HEAD_SIZE, 2) / HEAD_SIZE)
-        cos, sin = angle.cos().repeat_interleave(2, -1), angle.sin().repeat_interleave(2, -1)
-        query, key = (x * cos + torch.stack([-x[..., 1::2], x[..., ::2]], -1).flatten(-2) * sin for x in (query, key))
-        logits = query @ key.mT / HEAD_SIZE**0.5
-        logits = (logits - torch.ones(length, length).tril(-1) * 1e12).flatten(2).flatten(0, 1)
-        s, t = logits.chunk(2)
-        signed = (1 - 2 * labels) * logits
-        zero = torch.zeros_like(signed[:, :1])
-        negative = torch.logsumexp(torch.cat([signed - labels * 1e12, zero], -1), -1)
-        positive = torch.logsumexp(torch.cat([signed - (1 - labels) * 1e12, zero], -1), -1)
-        divergence = ((s.sigmoid() - t.sigmoid()) * (s - t)).sum(-1).mean()
-        return (negative + positive).mean() + divergence / 4
-
-    return loss
-
-
-def dense_labels(positives: Any, length: int, batch: int) -> Any:
-    import torch
-
-    labels = torch.zeros(batch, TYPES, length, length)
-    labels[tuple(positives.T)] = 1
-    return labels.flatten(2).flatten(0, 1).repeat(2, 1)
-
-
-def eager(length: int, batch: int, compiled: bool = False) -> Step:
-    import torch
-
-    hidden, positives = inputs(length, batch)
-    labels, loss = dense_labels(positives, length, batch), eager_loss(head())
-    if compiled:
-        loss = torch.compile(loss)
-    return lambda: loss(hidden, labels).backward()
-
-
-def compiled(length: int, batch: int) -> Step:
-    return eager(length, batch, compiled=True)
-
-
-def bert4torch(length: int, batch: int) -> Step:
-    import torch
-
-    sys.meta_path.append(_Placeholder())  # it imports torchvision, for image models that have no part in this
-    try:
-        from bert4torch.layers import GlobalPointer
-        from bert4torch.losses import MultilabelCategoricalCrossentropy
-    except ModuleNotFoundError as error:
-        raise SystemExit(
-            f"skipped: bert4torch is not installed ({error}); it needs, undeclared, requests pillow tokenizers httpx"
-        ) from None
-    torch.manual_seed(0)
-    model, cross_entropy = GlobalPointer(HIDDEN, TYPES, HEAD_SIZE), MultilabelCategoricalCrossentropy()
-    hidden, positives = inputs(length, batch)
-    mask, labels = torch.ones(2 * batch, length), dense_labels(positives, length, batch)
-
-    def step() -> None:
-        logits = model(hidden, mask).flatten(2).flatten(0, 1)
-        s, t = logits.chunk(2)
-        divergence = ((s.sigmoid() - t.sigmoid()) * (s - t)).sum(-1).mean()
-        (cross_entropy(logits, labels) + divergence / 4).backward()
-
-    return step
-
-
-def products(length: int, batch: int) -> Step:
-    import torch
-
-    from gpkl_lib.tiled import BLOCK, groups_of
-
-    device = torch.get_default_device().type
-    low = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32
-    query, key = (torch.randn(2, batch, TYPES, length, HEAD_SIZE).to(low) for _ in range(2))
-    groups, rows = groups_of(torch.ones(batch, length, dtype=torch.bool), TYPES, 2, BLOCK)
-    room = torch.empty(max(group.cells(2, rows) for group in groups), dtype=low)
-
-    def step() -> None:
-        for group in groups:
-            part = (slice(None), group.sentences, slice(group.first, group.last))
-            q, k = query[part].flatten(0, 2), key[part].flatten(0, 2)
-            by_query, by_key = torch.empty_like(q), torch.zeros_like(k)
-            for start in range(0, length, rows):
-                end = min(start + rows, length)
-                shape = (len(q), end - start, length - start)
-                scores = room[: math.prod(shape)].view(shape)
-                torch.bmm(q[:, start:end], k[:, start:].mT, out=scores)
-                torch.bmm(scores, k[:, start:], out=by_query[:, start:end])
-                by_key[:, start:].baddbmm_(scores.mT, q[:, start:end])
-
-    return step
-
-
-def tagger_step(method: str, how: bool) -> Step:
-    """A whole step of `fit` on the toy corpus: encoder, head, losses, backward, optimiser."""
-    import torch
-
-    from gpkl_lib import Tagger
-    from gpkl_lib.corpora import toy_corpus
-    from gpkl_lib.training import TrainingConfig, training_loss
-
-    corpus, config = toy_corpus(), TrainingConfig(method=method)
-    tagger = Tagger.from_scratch(corpus.sentences, corpus.types, hidden_size=100, dropout=0.3)
-    optimizer = torch.optim.AdamW(tagger.parameters(), lr=1e-3, fused=True)
-    batches = [tagger.collate(corpus.sentences[at : at + 16]) for at in range(0, 192, 16)]
-
-    def step() -> None:
-        for batch in batches:
-            optimizer.zero_grad()
-            training_loss(tagger, batch, config, tiled=how).loss.backward()
-            optimizer.step()
-
-    return step
-
-
-class _Placeholder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Stands in for torchvision where it is missing."""
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> Any:
-        ours = name.split(".")[0] == "torchvision"
-        return importlib.machinery.ModuleSpec(name, self, is_package=True) if ours else None
-
-    def create_module(self, spec: Any) -> types.ModuleType:
-        from unittest.mock import MagicMock
-
-        def anything(name: str) -> Any:
-            if name.startswith("__"):
-                raise AttributeError(name)
-            return MagicMock()
-
-        module = types.ModuleType(spec.name)
-        module.__path__, module.__getattr__ = [], anything  # type: ignore[method-assign]
-        return module
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        pass
-
-
-STEPS: dict[str, Callable[[int, int], Step]] = {
-    "tiled": tiled,
-    "dense": dense,
-    "eager": eager,
-    "compiled": compiled,
-    "bert4torch": bert4torch,
-    "products": products,
-    "plain dense": lambda length, batch: tagger_step("none", False),
-    "plain tiled": lambda length, batch: tagger_step("none", True),
-    "two views dense": lambda length, batch: tagger_step("sigmoid", False),
-    "two views tiled": lambda length, batch: tagger_step("sigmoid", True),
+CASES = {
+    "head": Case(("tiled", "dense", "eager", "compiled", "bert4torch", "products"), (64, 128, 256, 512, 1024), BATCH),
+    "growth": Case(("tiled",), (1024, 2048, 4096), BATCH),
+    "small": Case(("tiled", "dense"), (8, 16, 32, 64), 16),
+    "tagger": Case(("plain dense", "plain tiled", "two views dense", "two views tiled"), (25,), 16),
+    "kept": Case(("tiled", "dense", "eager", "products", "all products"), (128, 256, 512, 1024), BATCH, 1, 3, True),
+    "methods": Case(
+        tuple(f"{name} {how}" for name in TRAINED for how in ("tiled", "dense")), (512, 1024), 1, 1, 3, True
+    ),
+    "gpu": Case(("tiled", "dense", "eager", "compiled", "products"), (512, 1024, 2048, 4096, 8192), 8),
 }
-"""Cases: what is compared with what, at which lengths."""
-CASES: dict[str, tuple[tuple[str, ...], tuple[int, ...], int]] = {
-    "head": (("tiled", "dense", "eager", "compiled", "bert4torch", "products"), (64, 128, 256, 512, 1024), BATCH),
-    "growth": (("tiled",), (1024, 2048, 4096), BATCH),
-    "small": (("tiled", "dense"), (8, 16, 32, 64), 16),
-    "tagger": (("plain dense", "plain tiled", "two views dense", "two views tiled"), (25,), 16),
-    "gpu": (("tiled", "dense", "eager", "compiled", "products"), (512, 1024, 2048, 4096, 8192), 8),
-}
-ON_CPU = ["head", "growth", "small", "tagger"]
+ON_CPU = ["head", "growth", "small", "tagger", "kept", "methods"]
+KEEPS_PAGES = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 34)}
 LEFT_OUT = {("compiled", 1024, "cpu"): "compiling and 20 GB of graph take longer than the rest together"}
 
 
@@ -281,15 +95,21 @@ def measure(
     torch.set_default_device(device)
     try:
         with torch.autocast(device, getattr(torch, dtype), enabled=dtype != "float32"):
-            times, peak = _timed(implementation, length, batch, seconds, device)
+            times, spent, peak = _timed(implementation, length, batch, seconds, device)
     except torch.OutOfMemoryError:
         return {"skipped": f"more memory than the {device} has"}
-    where = provenance(torch.device(device))
-    return {"milliseconds": statistics.median(times[1:]) * 1e3, "peak_mib": peak / 2**20, "provenance": where}
+    return {
+        "milliseconds": statistics.median(times[1:]) * 1e3,
+        "cpu_milliseconds": statistics.median(spent[1:]) * 1e3,
+        "peak_mib": peak / 2**20,
+        "provenance": provenance(torch.device(device)),
+    }
 
 
-def _timed(implementation: str, length: int, batch: int, seconds: float, device: str) -> tuple[list[float], int]:
-    """Seconds of each step, and bytes of peak memory above the start."""
+def _timed(
+    implementation: str, length: int, batch: int, seconds: float, device: str
+) -> tuple[list[float], list[float], int]:
+    """Seconds of each step, by the clock and of all processors, and bytes of peak memory above the start."""
     make = STEPS[implementation]
     if implementation != "compiled":  # whatever the first step of all takes for itself
         make(8, batch)()
@@ -299,13 +119,15 @@ def _timed(implementation: str, length: int, batch: int, seconds: float, device:
         step()
     before = _memory(device, reset=True)
     times: list[float] = []
+    spent: list[float] = []
     began = time.perf_counter()
     while len(times) < 3 or (time.perf_counter() - began < seconds and len(times) < 1000):
-        start = time.perf_counter()
+        start = time.perf_counter(), time.process_time()
         step()
         _wait(device)
-        times.append(time.perf_counter() - start)
-    return times, _memory(device) - before
+        times.append(time.perf_counter() - start[0])
+        spent.append(time.process_time() - start[1])
+    return times, spent, _memory(device) - before
 
 
 def _wait(device: str) -> None:
@@ -343,14 +165,16 @@ def _memory(device: str, reset: bool = False) -> int:
 
 def wanted(cases: list[str], lengths: list[int] | None, processes: int) -> Iterator[dict[str, Any]]:
     """What to measure, in order: each implementation once, then again, so that a busy minute hits all alike."""
-    for _ in range(processes):
-        for case in cases:
-            implementations, at, batch = CASES[case]
-            for length in at:
+    for turn in range(processes):
+        for name in cases:
+            case = CASES[name]
+            if case.processes is not None and turn >= case.processes:
+                continue
+            for length in case.lengths:
                 if lengths and length not in lengths:
                     continue
-                for implementation in implementations:
-                    yield {"case": case, "implementation": implementation, "length": length, "batch": batch}
+                for implementation in case.implementations:
+                    yield {"case": name, "implementation": implementation, "length": length, "batch": case.batch}
 
 
 def run(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -361,10 +185,12 @@ def run(options: argparse.Namespace) -> list[dict[str, Any]]:
     plan = list(wanted(options.cases, options.lengths, options.processes))
     done: dict[str, int] = {}
     for number, what in enumerate(plan, 1):
+        case = CASES[what["case"]]
         settings = what | {
             **({"types": TYPES, "head_size": HEAD_SIZE, "hidden_size": HIDDEN} if what["case"] != "tagger" else {}),
-            **{"views": 2, "alpha": 1.0, "dtype": options.dtype, "threads": options.threads},
+            **{"views": 2, "alpha": 1.0, "dtype": options.dtype, "threads": case.threads or options.threads},
             **({} if options.device == "cpu" else {"device": options.device}),
+            **({"allocator": KEEPS_PAGES} if case.keeps_pages else {}),
         }
         key = identity(settings)
         done[key] = done.get(key, 0) + 1
@@ -377,8 +203,10 @@ def run(options: argparse.Namespace) -> list[dict[str, Any]]:
             row["skipped"] = found["skipped"]
         else:
             row["milliseconds"].append(round(found["milliseconds"], 4))
+            row.setdefault("cpu_milliseconds", []).append(round(found["cpu_milliseconds"], 4))
             row["peak_mib"].append(round(found["peak_mib"], 2))
             row["median_ms"] = statistics.median(row["milliseconds"])
+            row["median_cpu_ms"] = statistics.median(row["cpu_milliseconds"])
             row["median_mib"] = statistics.median(row["peak_mib"])
             row["processes"] = len(row["milliseconds"])
             row["provenance"] = found["provenance"]
@@ -393,11 +221,14 @@ def run(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def _process(what: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
     task = {name: what[name] for name in ("implementation", "length", "batch")}
-    task |= {name: getattr(options, name) for name in ("seconds", "threads", "device", "dtype")}
+    task |= {name: getattr(options, name) for name in ("seconds", "device", "dtype")}
+    case = CASES[what["case"]]
+    task["threads"] = case.threads or options.threads
     environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}  # as users have it
+    environment |= KEEPS_PAGES if case.keeps_pages else {}
     answer = subprocess.run(
         [options.python, __file__, "--measure", json.dumps(task)],
-        env={**environment, "OMP_NUM_THREADS": str(options.threads), "PYTHONPATH": str(FOLDER)},
+        env={**environment, "OMP_NUM_THREADS": str(task["threads"]), "PYTHONPATH": str(FOLDER)},
         capture_output=True,
         text=True,
         check=False,
@@ -419,13 +250,15 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """The figures, and each against `tiled` (of the tagger: against the plain step, dense) in the same case."""
+    """The figures, and each against `tiled` in the same case: of the tagger against the plain step, dense; of a method
+    against its own tiled step. Times are the clock's, of cases on one thread the processor's.
+    """
     lines = []
     kinds = [(row["case"], row["length"], row.get("device", "cpu"), row["dtype"]) for row in rows]
     for kind in dict.fromkeys(kinds):
         case, length, device, dtype = kind
         same = [row for row, other in zip(rows, kinds, strict=True) if other == kind]
-        base = next((row for row in same if row["implementation"] in ("tiled", "plain dense")), None)
+        bases = {row["implementation"]: row for row in same}
         lines += [
             "",
             f"{case}, L = {length}, {device}, {dtype}",
@@ -435,13 +268,13 @@ def table(rows: list[dict[str, Any]]) -> str:
             if "median_ms" not in row:
                 lines.append(f"  {row['implementation']:18s} skipped: {row.get('skipped', 'not measured')}")
                 continue
-            ratios = [row[name] / base[name] if base and base.get(name) else math.nan for name in MEDIANS]
-            figures = f"{row['median_ms']:10.2f}{ratios[0]:8.2f}{row['median_mib']:10.1f}{ratios[1]:8.2f}"
+            own = f"{row['implementation'].rpartition(' ')[0]} tiled"
+            base = bases.get({"tagger": "plain dense", "methods": own}.get(case, "tiled"), {})
+            time_of = "median_cpu_ms" if CASES[case].threads == 1 else "median_ms"
+            ratios = [row[name] / base[name] if base.get(name) else math.nan for name in (time_of, "median_mib")]
+            figures = f"{row[time_of]:10.2f}{ratios[0]:8.2f}{row['median_mib']:10.1f}{ratios[1]:8.2f}"
             lines.append(f"  {row['implementation']:18s}{figures}")
     return "\n".join(lines)
-
-
-MEDIANS = ("median_ms", "median_mib")
 
 
 def main() -> None:

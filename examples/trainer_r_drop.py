@@ -1,4 +1,4 @@
-"""R-Drop in a `transformers.Trainer`, for any token classifier.
+"""R-Drop in a `transformers.Trainer`, for any classifier of tokens or of whole texts.
 
     trainer = RDropTrainer(model, arguments, train_dataset=rows, data_collator=collator,
                            compute_loss_func=functools.partial(r_drop, alpha=1.0))
@@ -12,8 +12,7 @@ from torch import is_grad_enabled
 from torch.nn.functional import cross_entropy
 from transformers import Trainer
 
-from gpkl_lib import rdrop_loss
-from gpkl_lib.consistency import doubled, two_views
+from gpkl_lib import doubled, rdrop_loss, two_views
 
 
 class RDropTrainer(Trainer):
@@ -27,15 +26,15 @@ class RDropTrainer(Trainer):
 
 
 def r_drop(outputs, labels, num_items_in_batch=None, *, alpha=1.0):
-    """Cross-entropy of both views and alpha/4 of D, a mean over the tagged tokens."""
-    logits = outputs.logits  # (2B, L, C)
+    """Cross-entropy of both views and alpha/4 of D, a mean over the labels that count."""
+    logits = outputs.logits  # (2B, L, C) of tokens, (2B, C) of texts
     if not is_grad_enabled():  # evaluation: one view
-        return cross_entropy(logits.flatten(0, 1), labels.flatten())
+        return cross_entropy(logits.flatten(0, -2), labels.flatten())
     (first, second), (labels, _) = two_views(logits), two_views(labels)
-    tagged = labels != -100
+    counts = labels != -100
 
     def task_loss(view):
-        return cross_entropy(view.flatten(0, 1), labels.flatten(), reduction="sum")
+        return cross_entropy(view.flatten(0, -2), labels.flatten(), reduction="sum")
 
     total = rdrop_loss(
         first,
@@ -43,7 +42,8 @@ def r_drop(outputs, labels, num_items_in_batch=None, *, alpha=1.0):
         task_loss,
         alpha=alpha,
         activation="softmax",
-        mask=tagged[..., None],
+        class_dims=1,
+        mask=counts[..., None],
         reduction="sum",
     ).loss
-    return total / (tagged.sum() if num_items_in_batch is None else num_items_in_batch)
+    return total / (counts.sum() if num_items_in_batch is None else num_items_in_batch)

@@ -1,23 +1,38 @@
 """Divergences at the logits, the GlobalPointer head and its loss, and training that asks two outputs to agree."""
 
+import importlib
+import typing
+
 from gpkl_lib.adversarial import virtual_adversarial_loss
-from gpkl_lib.consistency import distillation_loss, rdrop_loss, uda_loss
+from gpkl_lib.consistency import annealing_threshold, distillation_loss, doubled, rdrop_loss, two_views, uda_loss
 from gpkl_lib.divergence import jensen_shannon, kl_divergence, symmetric_kl
 from gpkl_lib.global_pointer import EfficientGlobalPointer, GlobalPointer, span_mask
 from gpkl_lib.losses import multilabel_cross_entropy, sparse_multilabel_cross_entropy
 from gpkl_lib.smoothing import entropy, logsumexp, softmax
-from gpkl_lib.spans import decode_spans, span_scores
-from gpkl_lib.tagger import Tagger
-from gpkl_lib.training import fit
+from gpkl_lib.span_loss import global_pointer_loss, global_pointer_rdrop_loss
+from gpkl_lib.spans import GoldCells, decode_spans, gold_cells, span_scores
+from gpkl_lib.tiled import tiled_head_loss
+
+if typing.TYPE_CHECKING:
+    from gpkl_lib.corpora import Sentence
+    from gpkl_lib.tagger import Tagger
+    from gpkl_lib.training import fit
 
 __all__ = [
     "EfficientGlobalPointer",
     "GlobalPointer",
+    "GoldCells",
+    "Sentence",
     "Tagger",
+    "annealing_threshold",
     "decode_spans",
     "distillation_loss",
+    "doubled",
     "entropy",
     "fit",
+    "global_pointer_loss",
+    "global_pointer_rdrop_loss",
+    "gold_cells",
     "jensen_shannon",
     "kl_divergence",
     "logsumexp",
@@ -28,6 +43,20 @@ __all__ = [
     "span_scores",
     "sparse_multilabel_cross_entropy",
     "symmetric_kl",
+    "tiled_head_loss",
+    "two_views",
     "uda_loss",
     "virtual_adversarial_loss",
 ]
+
+
+def __getattr__(name: str) -> typing.Any:
+    """What reads corpora or trains, imported when it is first asked for: who wants a loss alone does not wait."""
+    folder = {"Sentence": "corpora", "Tagger": "tagger", "fit": "training"}.get(name)
+    if folder is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{folder}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

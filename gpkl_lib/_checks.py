@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from numbers import Real
+from typing import Literal, get_args
+
 import torch
 from torch import Tensor
 
-REDUCTIONS = ("none", "sum", "mean", "batchmean")
+Reduction = Literal["none", "sum", "mean", "batchmean", "rowmean"]
+REDUCTIONS: tuple[str, ...] = get_args(Reduction)
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 1e-18, 1e18  # T and 1/T^2 stay inside the range of float32
 
 
@@ -28,8 +32,22 @@ def check_same_shape(name: str, value: Tensor, input: Tensor) -> None:
         raise ValueError(f"{name} must have the shape of input, {tuple(input.shape)}, got {tuple(value.shape)}")
 
 
+def check_number(name: str, value: float) -> None:
+    """Raise TypeError unless `value` is a real number (a tensor is none: its gradient would be lost)."""
+    if not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
+
+
+def check_weight(name: str, value: float) -> None:
+    """Raise TypeError or ValueError unless `value` is a number that can weigh a divergence: finite, not negative."""
+    check_number(name, value)
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{name} must be finite and not negative, got {value}")
+
+
 def check_temperature(temperature: float) -> None:
-    """Raise ValueError unless the temperature lies in the range in which neither it nor 1/T^2 overflows float32."""
+    """Raise TypeError or ValueError unless it is a number for which neither T nor 1/T^2 overflows float32."""
+    check_number("temperature", temperature)
     if not LOWEST_TEMPERATURE <= temperature <= HIGHEST_TEMPERATURE:
         raise ValueError(
             f"temperature must lie between {LOWEST_TEMPERATURE:g} and {HIGHEST_TEMPERATURE:g}, got {temperature}"
@@ -40,6 +58,28 @@ def check_reduction(reduction: str) -> None:
     """Raise ValueError unless `reduction` is one that `reduce` knows."""
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
+
+
+def check_class_dims(input: Tensor, class_dims: int | None, *, per_row: bool) -> int:
+    """How many trailing dimensions of `input` are the classes of one row; where None says nothing, it is one.
+
+    Raises TypeError or ValueError unless it is one of the dimensions, and where nothing is said and a guess would be a
+    silent factor: for scores as GlobalPointer has them, four-dimensional and square, and, if the result is a mean over
+    rows (`per_row`), for everything beyond (rows, classes).
+    """
+    shape = tuple(input.shape)
+    if class_dims is None:
+        if (input.ndim == 4 and shape[2] == shape[3]) or (per_row and input.ndim > 2):
+            raise ValueError(
+                f"class_dims must be given for input of shape {shape}: 2 if the last two dimensions are the spans of "
+                "one row, as in GlobalPointer's (batch, types, L, L); 1 if the last one alone holds a row's classes"
+            )
+        return 1
+    if not isinstance(class_dims, int):
+        raise TypeError(f"class_dims must be an int, got {type(class_dims).__name__}")
+    if not 1 <= class_dims <= max(input.ndim, 1):
+        raise ValueError(f"class_dims must be between 1 and {input.ndim}, got {class_dims}")
+    return class_dims
 
 
 def expand_mask(mask: Tensor | None, input: Tensor) -> Tensor | None:
@@ -67,10 +107,10 @@ def at_least_float32(value: Tensor) -> Tensor:
 
 
 def reduce(terms: Tensor, reduction: str) -> Tensor:
-    """Reduce `terms`: "mean" divides by their number, "batchmean" by the size of dimension 0; no terms give 0."""
+    """Reduce one term a row: both means divide by their number, "batchmean" by the size of dimension 0; none give 0."""
     if reduction == "none":
         return terms
-    if reduction == "mean":
+    if reduction in ("mean", "rowmean"):
         return terms.sum() / max(terms.numel(), 1)
     if reduction == "batchmean":
         return terms.sum() / max(terms.shape[0] if terms.ndim else 1, 1)

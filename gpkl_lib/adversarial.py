@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from gpkl_lib._checks import check_floating
+from gpkl_lib._checks import Reduction, check_class_dims, check_floating, check_number
 from gpkl_lib.divergence import Activation, kl_divergence, symmetric_kl
+
+Output = TypeVar("Output")
 
 
 def virtual_adversarial_loss(
@@ -21,18 +25,18 @@ def virtual_adversarial_loss(
     embeddings: Tensor,
     *,
     epsilon: float,
+    activation: Activation,
     xi: float = 0.01,
     steps: int = 1,
-    activation: Activation = "sigmoid",
-    dim: int = -1,
+    class_dims: int | None = None,
     mask: Tensor | None = None,
     embedding_mask: Tensor | None = None,
     temperature: float = 1.0,
     symmetric: bool = True,
-    reduction: str = "batchmean",
+    reduction: Reduction = "rowmean",
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """D between the logits at x, which are detached, and at x + r_adv; the gradient goes through the latter alone.
+    """D between the logits at x, which are detached, and at x + r_adv, a mean over rows; its gradient is the latter's.
 
     `forward` is called steps + 2 times, each time with the same dropout mask (without that, the direction would follow
     the noise of dropout). Nothing else is touched: no `.grad`, no parameter, no buffer (batch-norm statistics are put
@@ -45,9 +49,10 @@ def virtual_adversarial_loss(
         forward: from embeddings to logits: a module, a method of one, or any function. Rows first in both.
         embeddings: x of shape (B, ...); detach them where the embedding layer itself should not learn from this loss.
         epsilon: length of r_adv for each row, over all its entries; positive, in the units of the embeddings.
+        activation, mask, temperature, reduction: those of `symmetric_kl`, for the logits; activation has no default.
         xi: length of the step at which the curvature is felt. Too small drowns in rounding (below 1e-4 in float32).
         steps: power iterations; each costs a forward and a backward pass.
-        activation, dim, mask, temperature, reduction: those of `symmetric_kl`, for the logits.
+        class_dims: that of `symmetric_kl`; may be left out for logits (rows, classes) alone.
         embedding_mask: boolean, True = valid, (B, L) for x of shape (B, L, E): padding is not moved.
         symmetric: False gives KL(f(x) || f(x + r)), the paper's, with activation "sigmoid" or "softmax".
         generator: for the first direction; None for torch's own.
@@ -57,30 +62,88 @@ def virtual_adversarial_loss(
 
     Raises:
         RuntimeError: called in torch.inference_mode().
+        TypeError: epsilon, xi or steps no number; else as `symmetric_kl`.
         ValueError: epsilon, xi or steps not positive, an embedding_mask of another shape, reduction "none", logits that
-            do not depend on the embeddings; else as `symmetric_kl`.
+            do not depend on the embeddings, class_dims left out for logits of more than two dimensions; else as
+            `symmetric_kl`.
+
+    Example:
+        >>> model, x = torch.nn.Linear(4, 3), torch.randn(2, 4)
+        >>> loss = virtual_adversarial_loss(model, x, epsilon=0.1, activation="softmax")
+        >>> loss.backward()
+        >>> model.weight.grad.shape
+        torch.Size([3, 4])
 
     Source: Miyato et al. 2018, algorithm 1, section 3.3; embeddings instead of inputs as in Miyato et al. 2017.
     """
+    if reduction == "none":
+        raise ValueError('reduction "none" has no scalar loss; use "rowmean", "sum", "mean" or "batchmean"')
+
+    def divergence(clean: Tensor, moved: Tensor, reduction: Reduction) -> Tensor:
+        between: Callable[..., Tensor] = symmetric_kl if symmetric else kl_divergence
+        return between(
+            clean,
+            moved,
+            activation=activation,
+            class_dims=check_class_dims(clean, class_dims, per_row=True),
+            mask=mask,
+            temperature=temperature,
+            reduction=reduction,
+        )
+
+    return adversarial_divergence(
+        forward,
+        partial(divergence, reduction=reduction),
+        embeddings,
+        epsilon=epsilon,
+        xi=xi,
+        steps=steps,
+        embedding_mask=embedding_mask,
+        generator=generator,
+        search=partial(divergence, reduction="sum"),
+    )
+
+
+def adversarial_divergence(
+    forward: Callable[[Tensor], Output],
+    divergence: Callable[[Output, Output], Tensor],
+    embeddings: Tensor,
+    *,
+    epsilon: float,
+    xi: float = 0.01,
+    steps: int = 1,
+    embedding_mask: Tensor | None = None,
+    generator: torch.Generator | None = None,
+    search: Callable[[Output, Output], Tensor] | None = None,
+) -> Tensor:
+    """`virtual_adversarial_loss` with any divergence of any outputs: queries and keys, say, in place of logits.
+
+    Args:
+        forward: from embeddings to an output: a tensor, or several.
+        divergence: a scalar of the outputs at x, which have no gradient, and at x + r. It is a sum or a mean over rows
+            of terms of their own: a row that leans on another would move it.
+        embeddings, epsilon, xi, steps, embedding_mask, generator: those of `virtual_adversarial_loss`.
+        search: what the direction is to make large, where that is not `divergence`.
+
+    Returns:
+        `divergence` at x and x + r_adv.
+
+    Raises:
+        As `virtual_adversarial_loss`.
+
+    Source: Miyato et al. 2018, algorithm 1.
+    """
     check_floating("embeddings", embeddings)
     for name, value in (("epsilon", epsilon), ("xi", xi), ("steps", steps)):
+        check_number(name, value)
         if not 0 < value < float("inf"):
             raise ValueError(f"{name} must be positive and finite, got {value}")
-    if reduction == "none":
-        raise ValueError('reduction "none" has no scalar loss; use "sum", "mean" or "batchmean"')
     if torch.is_inference_mode_enabled():
         raise RuntimeError(
             "virtual_adversarial_loss follows a gradient, which torch.inference_mode() does not record; "
             "torch.no_grad() does not disturb it"
         )
-    keep = _moved(embeddings, embedding_mask)
-
-    def divergence(clean: Tensor, moved: Tensor, reduction: str) -> Tensor:
-        between: Callable[..., Tensor] = symmetric_kl if symmetric else kl_divergence
-        return between(
-            clean, moved, activation=activation, dim=dim, mask=mask, temperature=temperature, reduction=reduction
-        )
-
+    keep, search = _moved(embeddings, embedding_mask), search or divergence
     at = embeddings.detach()
     start = torch.randn(at.shape, generator=generator, device=at.device, dtype=at.dtype)
     direction = _unit(start * keep)
@@ -94,13 +157,13 @@ def virtual_adversarial_loss(
             step = (xi * direction).requires_grad_()
             same_noise()
             with torch.enable_grad():
-                away = divergence(clean, forward(at + step), "sum")  # a sum: no row leans on another
+                away = search(clean, forward(at + step))
             (gradient,) = torch.autograd.grad(away, step, allow_unused=True) if away.requires_grad else (None,)
             if gradient is None:
                 raise ValueError("forward must use the embeddings that it is given, and not detach what comes of them")
             direction = _unit(gradient * keep)
         same_noise()
-        return divergence(clean, forward(embeddings + epsilon * direction), reduction)
+        return divergence(clean, forward(embeddings + epsilon * direction))
 
 
 def _moved(embeddings: Tensor, embedding_mask: Tensor | None) -> Tensor:
@@ -125,7 +188,7 @@ def _unit(x: Tensor) -> Tensor:
 
 
 @contextmanager
-def _unchanged(forward: Callable[[Tensor], Tensor], device: torch.device) -> Iterator[Callable[[], None]]:
+def _unchanged(forward: Callable[[Tensor], Any], device: torch.device) -> Iterator[Callable[[], None]]:
     """Put buffers and random state back afterwards; inside, calling what this gives starts the same noise again."""
     owner = forward if isinstance(forward, nn.Module) else getattr(forward, "__self__", None)
     buffers = list(owner.buffers()) if isinstance(owner, nn.Module) else []

@@ -29,16 +29,18 @@ import torch
 from torch import Tensor
 
 from gpkl_lib._checks import (
+    Reduction,
     at_least_float32,
+    check_class_dims,
     check_floating,
     check_reduction,
     check_same_shape,
     check_temperature,
     expand_mask,
-    reduce,
 )
 
-Activation = Literal["softmax", "sigmoid"] | Callable[[Tensor], Tensor]
+Decision = Literal["softmax", "sigmoid"]
+Activation = Decision | Callable[[Tensor], Tensor]
 
 
 def symmetric_kl(
@@ -46,27 +48,30 @@ def symmetric_kl(
     target: Tensor,
     *,
     activation: Activation = "softmax",
-    dim: int = -1,
+    class_dims: int | None = None,
     temperature: float = 1.0,
     mask: Tensor | None = None,
-    reduction: str = "sum",
+    reduction: Reduction = "sum",
 ) -> Tensor:
-    """D(s, t) = <f(s) - f(t), s - t> at s = input/T and t = target/T, the symmetric KL divergence at the logits.
+    """D(s, t) = <f(s) - f(t), s - t> at the logits, the symmetric KL divergence: of softmax and summed unless said.
 
-    With f = softmax it is KL(p||q) + KL(q||p) of the two distributions along `dim`; with f = sigmoid it is what suits
-    GlobalPointer, the sum of one binary symmetric KL per logit. Both sides receive gradient; detach one for a fixed
-    target. No factor (1/2, 1/4, T^2) is applied.
+    At s = input/T and t = target/T. With f = softmax it is KL(p||q) + KL(q||p) of the two distributions of each row;
+    with f = sigmoid it is what suits GlobalPointer, the sum of one binary symmetric KL per logit. Both sides receive
+    gradient; detach one for a fixed target. No factor (1/2, 1/4, T^2) is applied.
 
     Args:
-        input: logits, any shape.
+        input: logits of shape (*rows, *classes), for GlobalPointer (batch, types, L, L) with class_dims=2.
         target: the other logits, of the shape of `input`.
         activation: "softmax", "sigmoid", or any elementwise non-decreasing function of a tensor (then D >= 0).
-        dim: the class dimension of softmax; not used otherwise.
+        class_dims: how many trailing dimensions are the classes of one row: those that softmax runs over, and that
+            "rowmean" sums over. One where it is left out, which four-dimensional square logits do not allow: they may
+            be scores of spans. If you do mean one, say 1.
         temperature: T, between 1e-18 and 1e18, divides both sets of logits.
         mask: boolean, True = valid, broadcast to `input`. A masked cell adds 0 and gets gradient 0 whatever it holds.
         reduction: "none" gives the terms, shape of `input`, each >= 0; "sum" adds them; "mean" divides by the number of
-            distributions (softmax: slices along `dim` with a valid entry; else: valid cells); "batchmean" divides by
-            the size of dimension 0. An empty or fully masked input gives 0.
+            distributions (softmax: rows with a valid class; else: valid cells); "rowmean" by the number of rows, as the
+            cross-entropies of `gpkl_lib.losses` do; "batchmean" by the size of dimension 0, as torch does. An empty or
+            fully masked input gives 0.
 
     Returns:
         A scalar, or the terms. Half precision is computed and returned in float32, as torch's losses under autocast.
@@ -77,22 +82,33 @@ def symmetric_kl(
         Against 110 digits on the very numbers given, for T from 0.05 to 20, float32 is right to 8 units in the last
         place for each term of sigmoid, and to 16 for each distribution of softmax, under shifts up to 10^4 and with up
         to 10^6 classes; gradients are to 10^-5 and 2 * 10^-4 of their largest entry. (Sigmoid runs out of digits where
-        the smaller side of the surer view is subnormal, at logits over T beyond 87, softmax at a sum below 10^-36. A
-        function's difference f(s) - f(t) is taken as it stands.)
+        the smaller side of the surer view is subnormal, at logits over T beyond 87 of one sign in both views, and a
+        term below 10^-37 may come out as 0; softmax at a sum below 10^-36. A function's difference f(s) - f(t) is taken
+        as it stands.)
 
     Raises:
-        TypeError: logits not floating point, or mask not boolean.
-        ValueError: shapes differ, mask does not broadcast, unknown activation or reduction, temperature out of range.
-        IndexError: softmax, and `input` has no dimension `dim`.
+        TypeError: logits not floating point, mask not boolean, temperature no number, class_dims no int.
+        ValueError: shapes differ, mask does not broadcast, unknown activation or reduction, temperature or class_dims
+            out of range, and class_dims left out for four-dimensional square logits.
+
+    Example:
+        >>> s, t = torch.tensor([[2.0, 0.0, -1.0]]), torch.tensor([[1.0, 0.5, -1.0]])
+        >>> symmetric_kl(s, t)
+        tensor(0.3867)
+        >>> symmetric_kl(s, t, activation="sigmoid")  # of three spans, each by itself
+        tensor(0.2110)
+        >>> board = torch.zeros(2, 4, 5, 5)  # GlobalPointer's scores: 2 sentences, 4 types
+        >>> symmetric_kl(board + 1, board, activation="sigmoid", class_dims=2, reduction="rowmean")
+        tensor(5.7765)
 
     Source: eq-symmetric-kl-logits and eq-symmetric-kl-sigmoid, computed as eq-symmetric-kl-tanh, in the chapter
     "Symmetric KL at the logits"; the sigmoid form for GlobalPointer is Su's (2022).
     """
-    s, t, mask = _prepare(input, target, activation, temperature, mask, reduction)
+    s, t, mask = _prepare(input, target, activation, class_dims, temperature, mask, reduction)
     if activation == "softmax":
-        p, q, u = distributions(s, t, dim, temperature)
+        p, q, u = distributions(s, t, temperature)
         terms = (p + q) * torch.tanh(u / 2) * u
-        return _reduce(terms, mask, dim, reduction)
+        return reduce_terms(terms, mask, True, input.shape, reduction)
     gap = (s - t) / temperature
     if activation == "sigmoid":  # p - q is p(1 - q) less q(1 - p), and the log of their ratio is the gap
         (p, not_p), (q, not_q) = _sigmoids(s, temperature), _sigmoids(t, temperature)
@@ -101,76 +117,96 @@ def symmetric_kl(
         terms = (activation(s / temperature) - activation(t / temperature)) * gap
     else:
         raise _unknown(activation, or_function=True)
-    return _reduce(terms, mask, None, reduction)
+    return reduce_terms(terms, mask, False, input.shape, reduction)
 
 
 def kl_divergence(
     input: Tensor,
     target: Tensor,
     *,
-    activation: Literal["softmax", "sigmoid"] = "softmax",
-    dim: int = -1,
+    activation: Decision = "softmax",
+    class_dims: int | None = None,
     temperature: float = 1.0,
     mask: Tensor | None = None,
-    reduction: str = "sum",
+    reduction: Reduction = "sum",
 ) -> Tensor:
-    """KL(p || q) = sum_i p_i log(p_i / q_i), both distributions given as logits: p from `input`, q from `target`.
+    """KL(p || q) = sum_i p_i log(p_i / q_i), p and q given as logits: of softmax and summed unless said.
 
-    The expectation is under `input`. (torch.nn.functional.kl_div takes them the other way round: it computes
-    KL(target || input), from a log-probability and a probability.) Arguments, reductions and errors are those of
-    `symmetric_kl`, without a function for `activation`; each term of "none" is p log(p/q) - p + q >= 0, for sigmoid the
-    KL of two Bernoullis. So are the digits of the value; the gradient, a sum with both signs, is right to
-    10^-6 (1 + |s - t| / T) / T in float32.
+    p comes from `input`, q from `target`, and the expectation is under `input`. (torch.nn.functional.kl_div takes them
+    the other way round: it computes KL(target || input), from a log-probability and a probability.) Arguments,
+    reductions and errors are those of `symmetric_kl`, without a function for `activation`; each term of "none" is
+    p log(p/q) - p + q >= 0, for sigmoid the KL of two Bernoullis. So are the digits of the value; the gradient, a sum
+    with both signs, is right to 10^-6 (1 + |s - t| / T) / T in float32.
+
+    Example:
+        >>> p, q = torch.tensor([0.5, 0.5]), torch.tensor([0.75, 0.25])
+        >>> kl_divergence(p.log(), q.log())  # any logits of p and q will do, also their logarithms
+        tensor(0.1438)
+        >>> kl_divergence(q.log(), p.log())
+        tensor(0.1308)
 
     Source: Kullback and Leibler 1951.
     """
-    return _pairwise(kl_terms, input, target, activation, dim, temperature, mask, reduction)
+    return _pairwise(kl_terms, input, target, activation, class_dims, temperature, mask, reduction)
 
 
 def jensen_shannon(
     input: Tensor,
     target: Tensor,
     *,
-    activation: Literal["softmax", "sigmoid"] = "softmax",
-    dim: int = -1,
+    activation: Decision = "softmax",
+    class_dims: int | None = None,
     temperature: float = 1.0,
     mask: Tensor | None = None,
-    reduction: str = "sum",
+    reduction: Reduction = "sum",
 ) -> Tensor:
-    """(KL(p || m) + KL(q || m)) / 2 with m = (p + q) / 2: symmetric, and at most log 2 for each pair of distributions.
+    """(KL(p || m) + KL(q || m)) / 2 with m = (p + q) / 2: of softmax and summed unless said.
 
-    Arguments, reductions and errors are those of `symmetric_kl`, without a function for `activation`; digits are those
-    of `kl_divergence`.
+    Symmetric, and at most log 2 for each pair of distributions. Arguments, reductions and errors are those of
+    `symmetric_kl`, without a function for `activation`; digits are those of `kl_divergence`.
+
+    Example:
+        >>> s = torch.tensor([3.0, -3.0])
+        >>> jensen_shannon(s, -s)
+        tensor(0.6758)
+        >>> jensen_shannon(100 * s, -100 * s)  # log 2: nothing in common
+        tensor(0.6931)
 
     Source: Lin 1991.
     """
-    return _pairwise(jensen_shannon_terms, input, target, activation, dim, temperature, mask, reduction)
+    return _pairwise(jensen_shannon_terms, input, target, activation, class_dims, temperature, mask, reduction)
 
 
 def _pairwise(
     term: Callable[[Tensor, Tensor, Tensor], Tensor],
     input: Tensor,
     target: Tensor,
-    activation: Literal["softmax", "sigmoid"],
-    dim: int,
+    activation: Decision,
+    class_dims: int | None,
     temperature: float,
     mask: Tensor | None,
-    reduction: str,
+    reduction: Reduction,
 ) -> Tensor:
     """Sum `term(p, q, log(p / q))` over the classes of each pair of distributions, then reduce."""
-    s, t, mask = _prepare(input, target, activation, temperature, mask, reduction)
+    s, t, mask = _prepare(input, target, activation, class_dims, temperature, mask, reduction)
     if activation == "softmax":
-        return _reduce(term(*distributions(s, t, dim, temperature)), mask, dim, reduction)
+        return reduce_terms(term(*distributions(s, t, temperature)), mask, True, input.shape, reduction)
     if activation == "sigmoid":
-        terms = term(*distributions(_two_classes(s), _two_classes(t), -1, temperature)).sum(-1)
-        return _reduce(terms, mask, None, reduction)
+        terms = term(*distributions(_two_classes(s), _two_classes(t), temperature)).sum(-1)
+        return reduce_terms(terms, mask, False, input.shape, reduction)
     raise _unknown(activation)
 
 
 def _prepare(
-    input: Tensor, target: Tensor, activation: Activation, temperature: float, mask: Tensor | None, reduction: str
+    input: Tensor,
+    target: Tensor,
+    activation: Activation,
+    class_dims: int | None,
+    temperature: float,
+    mask: Tensor | None,
+    reduction: Reduction,
 ) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Check the arguments; return both logits, not yet over T, and the full mask.
+    """Check the arguments; return both logits, not yet over T, and the full mask, each (*rows, classes).
 
     Masked cells are made equal in both, for softmax below every valid logit: their terms are 0 by the formulas.
     """
@@ -179,6 +215,7 @@ def _prepare(
     check_same_shape("target", target, input)
     check_temperature(temperature)
     check_reduction(reduction)
+    class_dims = check_class_dims(input, class_dims, per_row=False)
     mask = expand_mask(mask, input)
 
     def ready(x: Tensor) -> Tensor:
@@ -188,13 +225,14 @@ def _prepare(
         # terms grow like |s - t| / T: no sum of all of them overflows, nor a gradient once it is divided by T
         limit = largest * cold**2 / (4 * max(x.numel(), 1))
         x = x.clamp(-limit, limit)
-        return x if mask is None else x.masked_fill(~mask, -largest * cold / 2 if activation == "softmax" else 0)
+        x = x if mask is None else x.masked_fill(~mask, -largest * cold / 2 if activation == "softmax" else 0)
+        return x.flatten(-class_dims)
 
-    return ready(input), ready(target), mask
+    return ready(input), ready(target), None if mask is None else mask.flatten(-class_dims)
 
 
-def distributions(s: Tensor, t: Tensor, dim: int, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
-    """p = softmax(s / T), q = softmax(t / T) and u = log(p / q), u to all its digits even where p and q hardly differ.
+def distributions(s: Tensor, t: Tensor, temperature: float) -> tuple[Tensor, Tensor, Tensor]:
+    """p = softmax(s / T), q = softmax(t / T) of each row and u = log(p / q), u to all its digits even near p = q.
 
     u is (s - t) / T less a constant, the difference of two logsumexp. That of their maxima is taken off before anything
     is rounded, since one view may lie far above the other. What rounds in the rest is the same for every class. The
@@ -202,21 +240,21 @@ def distributions(s: Tensor, t: Tensor, dim: int, temperature: float) -> tuple[T
     """
     if not s.numel():
         return s, t, s - t
-    top_s, weights_s = _exponentials(s, dim, temperature)
-    top_t, weights_t = _exponentials(t, dim, temperature)
+    top_s, weights_s = _exponentials(s, temperature)
+    top_t, weights_t = _exponentials(t, temperature)
     # not torch.softmax, which on a CPU adds up a million classes one by one; sum adds them in a tree
-    total_s, total_t = weights_s.sum(dim, keepdim=True), weights_t.sum(dim, keepdim=True)
+    total_s, total_t = weights_s.sum(-1, keepdim=True), weights_t.sum(-1, keepdim=True)
     p, q = weights_s / total_s, weights_t / total_t
     gap, gap_rest = _difference(s, t)
     top, top_rest = _difference(top_s, top_t)
     near = (gap - top + (gap_rest - top_rest)) / temperature - (total_s.log() - total_t.log())
-    excess = ((p + q) * torch.tanh(near / 2)).sum(dim, keepdim=True)
+    excess = ((p + q) * torch.tanh(near / 2)).sum(-1, keepdim=True)
     return p, q, near - excess.detach()
 
 
-def _exponentials(x: Tensor, dim: int, temperature: float) -> tuple[Tensor, Tensor]:
-    """The largest m along `dim`, without gradient, and exp((x - m) / T)."""
-    m = x.detach().amax(dim, keepdim=True)
+def _exponentials(x: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """The largest m of each row, without gradient, and exp((x - m) / T)."""
+    m = x.detach().amax(-1, keepdim=True)
     below, below_rest = _difference(x, m)
     quotient, rest = _quotient(below, temperature)
     return m, quotient.exp() * (1 + _small(below_rest / temperature + rest))
@@ -294,12 +332,18 @@ def jensen_shannon_terms(p: Tensor, q: Tensor, u: Tensor) -> Tensor:
     return (p + q) / 2 * torch.where(small, near, far)
 
 
-def _reduce(terms: Tensor, mask: Tensor | None, dim: int | None, reduction: str) -> Tensor:
-    """Reduce; `dim` is the class dimension, or None where every cell is a distribution of its own."""
-    if reduction != "mean":
-        return reduce(terms, reduction)
-    valid = torch.ones_like(terms, dtype=torch.bool) if mask is None else mask
-    return terms.sum() / (valid if dim is None else valid.any(dim)).sum().clamp(min=1)
+def reduce_terms(terms: Tensor, mask: Tensor | None, softmax: bool, shape: torch.Size, reduction: Reduction) -> Tensor:
+    """Reduce the terms (*rows, classes) of logits of that shape; a distribution is a row (softmax) or a cell."""
+    if reduction == "none":
+        return terms.reshape(shape)
+    total = terms.sum()
+    if reduction == "sum":
+        return total
+    if reduction == "mean":
+        valid = torch.ones_like(terms, dtype=torch.bool) if mask is None else mask
+        return total / (valid.any(-1) if softmax else valid).sum().clamp(min=1)
+    of = shape[:1] if reduction == "batchmean" else terms.shape[:-1]
+    return total / max(of.numel(), 1)
 
 
 def _unknown(activation: object, *, or_function: bool = False) -> ValueError:

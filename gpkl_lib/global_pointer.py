@@ -60,6 +60,12 @@ def span_mask(attention_mask: Tensor) -> Tensor:
 
     Raises:
         ValueError: attention_mask is not two-dimensional.
+
+    Example:
+        >>> span_mask(torch.tensor([[1, 1, 0]])).int()
+        tensor([[[[1, 1, 0],
+                  [0, 1, 0],
+                  [0, 0, 0]]]], dtype=torch.int32)
     """
     if attention_mask.ndim != 2:
         raise ValueError(f"attention_mask must have shape (batch, L), got {tuple(attention_mask.shape)}")
@@ -137,6 +143,12 @@ class GlobalPointer(SpanHead):
     Raises:
         ValueError: a size below 1, or an odd head_size with rotary.
 
+    Example:
+        >>> head = GlobalPointer(hidden_size=768, num_types=3)
+        >>> states, attention_mask = torch.randn(2, 7, 768), torch.ones(2, 7, dtype=torch.long)
+        >>> head(states, attention_mask).shape
+        torch.Size([2, 3, 7, 7])
+
     Source: Su et al. 2022, "Global Pointer: Novel Efficient Span-based Approach for NER".
     """
 
@@ -171,6 +183,11 @@ class EfficientGlobalPointer(SpanHead):
 
     score[b, h, i, j] = q_i . k_j / sqrt(d) + start[h, i] + end[h, j], where start and end are linear in (q, k) of their
     token. Arguments and errors are those of `GlobalPointer`.
+
+    Example:
+        >>> small, large = EfficientGlobalPointer(768, num_types=100), GlobalPointer(768, num_types=100)
+        >>> [sum(weight.numel() for weight in head.parameters()) for head in (small, large)]
+        [124232, 9843200]
 
     Source: Su 2022, "Efficient GlobalPointer: fewer parameters, better results".
     """

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from gpkl_lib._checks import (
+    Reduction,
     at_least_float32,
+    check_class_dims,
     check_floating,
     check_reduction,
     check_same_shape,
@@ -24,7 +26,12 @@ from gpkl_lib._checks import (
 
 
 def multilabel_cross_entropy(
-    input: Tensor, target: Tensor, *, class_dims: int = 1, mask: Tensor | None = None, reduction: str = "mean"
+    input: Tensor,
+    target: Tensor,
+    *,
+    class_dims: int | None = None,
+    mask: Tensor | None = None,
+    reduction: Reduction = "mean",
 ) -> Tensor:
     """log(1 + sum_neg e^s) + log(1 + sum_pos e^-s) for each row of logits, from dense labels.
 
@@ -34,22 +41,29 @@ def multilabel_cross_entropy(
     Args:
         input: logits s of shape (*rows, *classes); for GlobalPointer (batch, types, L, L) with class_dims=2.
         target: True or 1 at the positives, 0 elsewhere; the shape of `input`.
-        class_dims: how many trailing dimensions of `input` are the classes of one row.
+        class_dims: how many trailing dimensions of `input` are the classes of one row; may be left out for (classes)
+            and (rows, classes) alone.
         mask: boolean, True = valid, broadcast to `input`. A masked class takes no part; a fully masked row gives 0.
-        reduction: "none" gives one loss a row, "sum" adds them, "mean" divides by the number of rows, "batchmean" by
-            the size of dimension 0.
+        reduction: "none" gives one loss a row, "sum" adds them, "mean" (or "rowmean", as the divergences call it)
+            divides by the number of rows, "batchmean" by the size of dimension 0.
 
     Returns:
         A scalar, or a tensor of shape `rows`; nats. Half precision is computed and returned in float32.
 
     Raises:
-        TypeError: logits not floating point, labels not a tensor, mask not boolean.
-        ValueError: shapes differ, class_dims or reduction unknown, and with its index a label other than 0 and 1 or a
-            positive label on a masked cell.
+        TypeError: logits not floating point, labels not a tensor, mask not boolean, class_dims no int.
+        ValueError: shapes differ, class_dims out of range, or left out for more than two dimensions, reduction unknown,
+            and with its index a label other than 0 and 1 or a positive label on a masked cell.
+
+    Example:
+        >>> scores = torch.tensor([[3.0, -2.0, 1.0], [-4.0, -4.0, -4.0]])
+        >>> labels = torch.tensor([[1, 0, 1], [0, 0, 0]])
+        >>> multilabel_cross_entropy(scores, labels, reduction="none")
+        tensor([0.4759, 0.0535])
 
     Source: Su 2020, "Generalising softmax + cross-entropy to multi-label classification".
     """
-    _check(input, class_dims, reduction)
+    class_dims = _check(input, class_dims, reduction)
     check_tensor("target", target)
     check_same_shape("target", target, input)
     mask = expand_mask(mask, input)
@@ -68,7 +82,12 @@ def multilabel_cross_entropy(
 
 
 def sparse_multilabel_cross_entropy(
-    input: Tensor, positives: Tensor, *, class_dims: int = 1, mask: Tensor | None = None, reduction: str = "mean"
+    input: Tensor,
+    positives: Tensor,
+    *,
+    class_dims: int | None = None,
+    mask: Tensor | None = None,
+    reduction: Reduction = "mean",
 ) -> Tensor:
     """`multilabel_cross_entropy` from the indices of the positives only.
 
@@ -77,8 +96,10 @@ def sparse_multilabel_cross_entropy(
 
     Args:
         input: logits s of shape (*rows, *classes).
-        positives: int64 of shape (P, input.ndim): the index of each positive cell in `input`, in any order. There is no
-            padding value, so the cell (0, ..., 0) is an index like any other. P = 0 means that nothing is positive.
+        positives: int64 of shape (P, input.ndim): the index of each positive cell in `input`, in any order. Cells of
+            spans end with the LAST token, where a span (type, start, end) ends one later: `gpkl_lib.gold_cells` makes
+            them. There is no padding value, so the cell (0, ..., 0) is an index like any other. P = 0 means that
+            nothing is positive.
         class_dims, mask, reduction: as in `multilabel_cross_entropy`.
 
     Returns:
@@ -89,9 +110,18 @@ def sparse_multilabel_cross_entropy(
         ValueError: positives of another shape, and with its row an index out of range, given twice or on a masked cell;
             else as `multilabel_cross_entropy`.
 
+    Example:
+        >>> logits = torch.full((2, 3, 5, 5), -6.0)  # 2 sentences, 3 types, 5 tokens
+        >>> cells = gold_cells([[("PER", 1, 3)], []], ["PER", "LOC", "ORG"])
+        >>> cells.tolist()
+        [[0, 0, 1, 2]]
+        >>> mask = span_mask(torch.ones(2, 5))
+        >>> sparse_multilabel_cross_entropy(logits, cells, class_dims=2, mask=mask)
+        tensor(1.0365)
+
     Source: the sparse form of Su 2022 without its subtraction.
     """
-    _check(input, class_dims, reduction)
+    class_dims = _check(input, class_dims, reduction)
     check_tensor("positives", positives)
     if positives.dtype != torch.long:
         raise TypeError(f"positives must be int64, got dtype {positives.dtype}")
@@ -113,11 +143,11 @@ def sparse_multilabel_cross_entropy(
     return cross_entropy(input, positive, class_dims, mask, reduction)
 
 
-def _check(input: Tensor, class_dims: int, reduction: str) -> None:
+def _check(input: Tensor, class_dims: int | None, reduction: Reduction) -> int:
+    """Raise unless the arguments are in order; return how many dimensions are classes."""
     check_floating("input", input)
     check_reduction(reduction)
-    if not 1 <= class_dims <= input.ndim:
-        raise ValueError(f"class_dims must be between 1 and {input.ndim}, got {class_dims}")
+    return check_class_dims(input, class_dims, per_row=True)
 
 
 def _refuse_misplaced(positives: Tensor, input: Tensor, mask: Tensor | None) -> None:
@@ -134,7 +164,9 @@ def _refuse_misplaced(positives: Tensor, input: Tensor, mask: Tensor | None) -> 
         seen.add(place)
 
 
-def cross_entropy(input: Tensor, positive: Tensor, class_dims: int, mask: Tensor | None, reduction: str) -> Tensor:
+def cross_entropy(
+    input: Tensor, positive: Tensor, class_dims: int, mask: Tensor | None, reduction: Reduction
+) -> Tensor:
     """The reduced loss of checked arguments; `positive` is boolean."""
     negative = ~positive if mask is None else mask & ~positive
     s, negative, positive = (x.flatten(-class_dims) for x in (at_least_float32(input), negative, positive))

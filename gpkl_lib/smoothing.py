@@ -58,6 +58,11 @@ def logsumexp(
         ValueError: temperature out of range, or `mask` does not broadcast.
         IndexError: `input` has no dimension `dim`, or one of size 0.
 
+    Example:
+        >>> x = torch.tensor([1.0, 2.0, 3.0])
+        >>> logsumexp(x), logsumexp(x, temperature=0.1)  # the colder, the nearer to the maximum
+        (tensor(3.4076), tensor(3.0000))
+
     Source: eq-lse-temperature in the chapter "Smooth maximum".
     """
     scaled, m, _ = over_temperature(input, dim, temperature, mask)
@@ -81,6 +86,13 @@ def softmax(input: Tensor, *, dim: int = -1, temperature: float = 1.0, mask: Ten
     Raises:
         TypeError, ValueError, IndexError: as `logsumexp`.
 
+    Example:
+        >>> x = torch.tensor([1.0, 2.0, 3.0])
+        >>> softmax(x), softmax(x, temperature=0.5)
+        (tensor([0.0900, 0.2447, 0.6652]), tensor([0.0159, 0.1173, 0.8668]))
+        >>> softmax(x, mask=torch.tensor([True, True, False]))
+        tensor([0.2689, 0.7311, 0.0000])
+
     Source: eq-softmax-gradient in the chapter "Smooth maximum".
     """
     scaled, _, empty = over_temperature(input, dim, temperature, mask)
@@ -101,6 +113,10 @@ def entropy(input: Tensor, *, dim: int = -1, temperature: float = 1.0, mask: Ten
 
     Raises:
         TypeError, ValueError, IndexError: as `logsumexp`.
+
+    Example:
+        >>> entropy(torch.zeros(8))  # log 8
+        tensor(2.0794)
 
     Source: eq-lse-entropy in the chapter "Smooth maximum".
     """

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Categorical, kl_divergence
 
-from gpkl_lib import virtual_adversarial_loss
+from gpkl_lib import virtual_adversarial_loss as general_loss
+
+loss_of = partial(general_loss, activation="sigmoid")
 
 
 def draw(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -42,7 +45,7 @@ def test_power_iteration_finds_the_direction_of_largest_curvature(
     """For logits W x the curvature of D at r = 0 is W' F W, F the Fisher matrix: one eigenvector for each row."""
     weight, x = draw(4, 6), draw(3, 6, seed=1)
     forward = Recorder(lambda at: at @ weight.T.to(at.dtype))
-    virtual_adversarial_loss(
+    general_loss(
         forward,
         x.to(dtype),
         epsilon=2.0,
@@ -68,7 +71,7 @@ def test_loss_and_gradient_are_the_paper_s_with_the_clean_side_fixed(activation:
     model = nn.Linear(6, 4).double()
     x = draw(5, 6, seed=1).requires_grad_()
     forward = Recorder(model)
-    loss = virtual_adversarial_loss(
+    loss = general_loss(
         forward,
         x,
         epsilon=0.7,
@@ -88,7 +91,7 @@ def test_loss_and_gradient_are_the_paper_s_with_the_clean_side_fixed(activation:
 def test_symmetric_is_both_ways() -> None:
     model, x = nn.Linear(6, 4).double(), draw(5, 6, seed=1)
     forward = Recorder(model)
-    loss = virtual_adversarial_loss(forward, x, epsilon=0.7, steps=2, generator=seeded())
+    loss = loss_of(forward, x, epsilon=0.7, steps=2, generator=seeded())
     clean, moved = (Bernoulli(logits=model(at)) for at in (x, forward.at[-1]))
     torch.testing.assert_close(loss, (kl_divergence(clean, moved) + kl_divergence(moved, clean)).sum() / 5)
 
@@ -102,7 +105,7 @@ def test_one_step_moves_further_than_a_random_direction() -> None:
     by_chance = sum(
         kl_divergence(a, b).sum() for a, b in ((Bernoulli(logits=clean), moved), (moved, Bernoulli(logits=clean)))
     )
-    found = virtual_adversarial_loss(model, x, epsilon=1.0, reduction="sum", generator=seeded())
+    found = loss_of(model, x, epsilon=1.0, reduction="sum", generator=seeded())
     assert found > 2 * by_chance
 
 
@@ -127,7 +130,7 @@ def test_it_leaves_gradients_parameters_buffers_and_random_state_alone(bound: bo
     before = {name: value.clone() for name, value in model.state_dict().items()}
     noise = torch.get_rng_state()
     forward = model.forward if bound else model
-    loss = virtual_adversarial_loss(forward, draw(8, 6), epsilon=1.0, steps=3, generator=seeded())
+    loss = loss_of(forward, draw(8, 6), epsilon=1.0, steps=3, generator=seeded())
     assert torch.equal(torch.get_rng_state(), noise)
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name]), name
@@ -142,22 +145,22 @@ def test_it_leaves_gradients_parameters_buffers_and_random_state_alone(bound: bo
 def test_without_a_generator_only_the_draw_of_the_direction_moves_the_random_state() -> None:
     model, x = Noisy(), draw(8, 6)
     torch.manual_seed(3)
-    first = virtual_adversarial_loss(model, x, epsilon=1.0)
+    first = loss_of(model, x, epsilon=1.0)
     after = torch.get_rng_state()
     torch.manual_seed(3)
     torch.randn(x.shape, dtype=x.dtype)
     assert torch.equal(torch.get_rng_state(), after)
-    assert virtual_adversarial_loss(model, x, epsilon=1.0) != first
+    assert loss_of(model, x, epsilon=1.0) != first
 
 
 def test_dropout_is_held() -> None:
     """With another mask on each side the loss would not vanish with epsilon."""
     model, x = Noisy(), draw(8, 6)
-    losses = [virtual_adversarial_loss(model, x, epsilon=e, generator=seeded()).item() for e in (1e-3, 1e-6)]
+    losses = [loss_of(model, x, epsilon=e, generator=seeded()).item() for e in (1e-3, 1e-6)]
     assert losses[0] < 1e-4
     assert losses[1] == pytest.approx(losses[0] * 1e-6, rel=0.05)
     forward = Recorder(model)
-    virtual_adversarial_loss(forward, x, epsilon=1.0, steps=2)
+    loss_of(forward, x, epsilon=1.0, steps=2)
     assert len(forward.noise) == 4
     assert all(torch.equal(state, forward.noise[0]) for state in forward.noise)
 
@@ -171,8 +174,8 @@ def test_padding_is_not_moved_and_what_it_holds_does_not_matter() -> None:
     for garbage in (0.0, 1e6):
         forward = Recorder(lambda at: (at.masked_fill(~valid[..., None], 0)) @ weight)
         filled = x.masked_fill(~valid[..., None], garbage)
-        loss = virtual_adversarial_loss(
-            forward, filled, epsilon=1.5, mask=valid[..., None], embedding_mask=valid, generator=seeded()
+        loss = loss_of(
+            forward, filled, epsilon=1.5, class_dims=2, mask=valid[..., None], embedding_mask=valid, generator=seeded()
         )
         moved = forward.at[-1] - filled
         assert (moved[~valid] == 0).all()
@@ -185,7 +188,7 @@ def test_padding_stays_even_where_a_model_lets_it_matter() -> None:
     valid = torch.tensor([[True, True, False], [True, False, False]])
     x, weight = draw(2, 3, 5, seed=1), draw(5, 3)
     forward = Recorder(lambda at: at.mean(1) @ weight)
-    virtual_adversarial_loss(forward, x, epsilon=1.5, steps=2, embedding_mask=valid, generator=seeded())
+    loss_of(forward, x, epsilon=1.5, steps=2, embedding_mask=valid, generator=seeded())
     assert len(forward.at) == 4
     assert all(torch.equal(at[~valid], x[~valid]) for at in forward.at)
     assert (forward.at[-1] - x).flatten(1).norm(dim=-1).tolist() == pytest.approx([1.5, 1.5])
@@ -193,7 +196,7 @@ def test_padding_stays_even_where_a_model_lets_it_matter() -> None:
 
 def test_a_model_that_does_not_react_costs_nothing() -> None:
     x = draw(3, 4).requires_grad_()
-    loss = virtual_adversarial_loss(lambda at: 0 * at + 7, x, epsilon=1.0)
+    loss = loss_of(lambda at: 0 * at + 7, x, epsilon=1.0)
     assert loss == 0
     (gradient,) = torch.autograd.grad(loss, x)
     assert (gradient == 0).all()
@@ -201,9 +204,9 @@ def test_a_model_that_does_not_react_costs_nothing() -> None:
 
 def test_half_precision_under_autocast() -> None:
     model, x = nn.Linear(6, 4), draw(5, 6, dtype=torch.float32)
-    exact = virtual_adversarial_loss(model, x, epsilon=1.0, generator=seeded())
+    exact = loss_of(model, x, epsilon=1.0, generator=seeded())
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        loss = virtual_adversarial_loss(model, x, epsilon=1.0, xi=0.3, generator=seeded())
+        loss = loss_of(model, x, epsilon=1.0, xi=0.3, generator=seeded())
     assert loss.dtype == torch.float32
     assert loss.item() == pytest.approx(exact.item(), rel=0.3)
     loss.backward()
@@ -215,7 +218,7 @@ def test_gradients_add_up_over_several_calls() -> None:
     model, x = nn.Linear(6, 4).double(), draw(8, 6)
     parts = []
     for half in (x[:4], x[4:]):
-        loss = virtual_adversarial_loss(model, half, epsilon=1.0, reduction="sum", generator=seeded())
+        loss = loss_of(model, half, epsilon=1.0, reduction="sum", generator=seeded())
         parts.append(torch.autograd.grad(loss, list(model.parameters()), retain_graph=True))
         loss.backward()
     for parameter, one, two in zip(model.parameters(), *parts, strict=True):
@@ -239,9 +242,15 @@ def test_gradients_add_up_over_several_calls() -> None:
 )
 def test_wrong_arguments_are_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        virtual_adversarial_loss(lambda at: at, draw(3, 4), **({"epsilon": 1.0} | change))  # type: ignore[arg-type]
+        loss_of(lambda at: at, draw(3, 4), **({"epsilon": 1.0} | change))  # type: ignore[arg-type]
     for forward in (lambda at: at.detach(), lambda at: nn.Parameter(torch.ones(3, 4)) + at.detach()):
         with pytest.raises(ValueError, match="forward must use the embeddings that it is given"):
-            virtual_adversarial_loss(forward, draw(3, 4), epsilon=1.0)
+            loss_of(forward, draw(3, 4), epsilon=1.0)
+    with pytest.raises(TypeError, match="steps must be a number, got str"):
+        loss_of(lambda at: at, draw(3, 4), epsilon=1.0, steps="2")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"missing .* 'activation'"):
+        general_loss(lambda at: at, draw(3, 4), epsilon=1.0)  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match=r"class_dims must be given for input of shape \(3, 4, 5\)"):
+        loss_of(lambda at: at, draw(3, 4, 5), epsilon=1.0)
     with pytest.raises(TypeError, match="embeddings must be floating point"):
-        virtual_adversarial_loss(lambda at: at, torch.ones(2, 3, dtype=torch.long), epsilon=1.0)
+        loss_of(lambda at: at, torch.ones(2, 3, dtype=torch.long), epsilon=1.0)

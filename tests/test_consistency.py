@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -36,25 +37,25 @@ def test_it_is_half_of_the_paper_s_sum_for_classification() -> None:
 
 
 def test_for_global_pointer_it_adds_up_the_spans_and_averages_types_and_sentences() -> None:
-    s, t = views(3 * 2, 4, 4)  # (batch * types, L, L)
+    s, t = views(3, 2, 4, 4)  # (batch, types, L, L)
     mask = torch.ones(4, 4, dtype=torch.bool).triu()
-    gold = torch.zeros(6, 4, 4)
-    gold[1, 0, 2] = gold[5, 3, 3] = 1
+    gold = torch.zeros(3, 2, 4, 4)
+    gold[0, 1, 0, 2] = gold[2, 1, 3, 3] = 1
 
     def task(x: Tensor) -> Tensor:
         return multilabel_cross_entropy(x, gold, class_dims=2, mask=mask)
 
     p, q = Bernoulli(logits=s), Bernoulli(logits=t)
     both = kl_divergence(p, q) + kl_divergence(q, p)
-    truth = torch.stack([both[row][mask].sum() for row in range(6)]).mean()
-    found = rdrop_loss(s, t, task, alpha=3.0, mask=mask)
+    truth = torch.stack([both[b, h][mask].sum() for b in range(3) for h in range(2)]).mean()
+    found = rdrop_loss(s, t, task, alpha=3.0, activation="sigmoid", class_dims=2, mask=mask)
     torch.testing.assert_close(found.divergence, truth)
     torch.testing.assert_close(found.loss, (task(s) + task(t)) / 2 + 3 / 4 * truth)
 
 
 def test_both_views_receive_gradient_of_the_divergence() -> None:
     s, t = views(3, 5)
-    found = rdrop_loss(s, t, lambda x: 0 * x.sum(), alpha=4.0, reduction="sum")
+    found = rdrop_loss(s, t, lambda x: 0 * x.sum(), alpha=4.0, activation="sigmoid", reduction="sum")
     assert found.divergence.requires_grad
     p, q = torch.sigmoid(s), torch.sigmoid(t)
     for side, other, own in ((s, q - p, p), (t, p - q, q)):
@@ -97,14 +98,26 @@ def test_an_odd_batch_is_refused() -> None:
 
 def test_wrong_arguments_are_refused() -> None:
     s, t = views(2, 3)
+    loss = partial(rdrop_loss, activation="sigmoid")
     for alpha in (-1.0, math.nan, math.inf):
         with pytest.raises(ValueError, match=f"alpha must be finite and not negative, got {alpha}"):
-            rdrop_loss(s, t, Tensor.sum, alpha=alpha)
+            loss(s, t, Tensor.sum, alpha=alpha)
+    for number in ("4", torch.tensor(4.0), None):
+        with pytest.raises(TypeError, match=f"alpha must be a number, got {type(number).__name__}"):
+            loss(s, t, Tensor.sum, alpha=number)
+    with pytest.raises(TypeError, match="temperature must be a number, got str"):
+        loss(s, t, Tensor.sum, alpha=1.0, temperature="2")
     with pytest.raises(ValueError, match='reduction "none" has no scalar loss'):
-        rdrop_loss(s, t, Tensor.sum, alpha=1.0, reduction="none")
+        loss(s, t, Tensor.sum, alpha=1.0, reduction="none")
     with pytest.raises(ValueError, match=r"other must have the shape of input, \(2, 3\), got \(1, 3\)"):
-        rdrop_loss(s, t[:1], Tensor.sum, alpha=1.0)
+        loss(s, t[:1], Tensor.sum, alpha=1.0)
     with pytest.raises(TypeError, match=r"other must be floating point, got dtype torch.int64"):
-        rdrop_loss(s, t.long(), Tensor.sum, alpha=1.0)
+        loss(s, t.long(), Tensor.sum, alpha=1.0)
     with pytest.raises(ValueError, match=r"task_loss must return a scalar, got shape \(2,\)"):
-        rdrop_loss(s, t, lambda view: view.sum(-1), alpha=1.0)
+        loss(s, t, lambda view: view.sum(-1), alpha=1.0)
+    with pytest.raises(TypeError, match=r"the value of task_loss must be a torch.Tensor, got float"):
+        loss(s, t, lambda view: 1.0, alpha=1.0)
+    with pytest.raises(TypeError, match="task_loss must be a function of the logits of one view, got Tensor"):
+        loss(s, t, s.sum(), alpha=1.0)
+    with pytest.raises(TypeError, match="activation"):
+        rdrop_loss(s, t, Tensor.sum, alpha=1.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -31,7 +32,7 @@ def test_uda_for_a_classifier_is_the_authors_code() -> None:
     each = (sharp.exp() * (sharp - torch.log_softmax(s, -1))).sum(-1)
     kept = (original.amax(-1) > 0.8).double()
     assert 0 < kept.sum() < 40
-    found = uda_loss(s, t, activation="softmax", temperature=0.4, threshold=0.8)
+    found = uda_loss(s, t, activation="softmax", temperature=0.4, threshold=0.8, reduction="mean")
     torch.testing.assert_close(found.loss, (each * kept).mean())
     torch.testing.assert_close(found.confident.double(), kept.mean(), check_dtype=False)
     ours, theirs = (torch.autograd.grad(x, s, retain_graph=True)[0] for x in (found.loss, (each * kept).mean()))
@@ -46,23 +47,25 @@ def test_uda_for_global_pointer_judges_each_span() -> None:
     probability = torch.sigmoid(t.detach())
     sure = (torch.maximum(probability, 1 - probability) > 0.9) & mask
     each = kl_divergence(Bernoulli(logits=t.detach() / 0.5), Bernoulli(logits=s))
-    options = {"mask": mask, "temperature": 0.5, "threshold": 0.9}
+    options = {"activation": "sigmoid", "class_dims": 2, "mask": mask, "temperature": 0.5, "threshold": 0.9}
     valid = 2 * 3 * 21
     for reduction, wanted in (
         ("sum", each[sure].sum()),
         ("mean", each[sure].sum() / valid),
         ("mean_confident", each[sure].sum() / sure.sum()),
         ("batchmean", each[sure].sum() / 2),
+        ("rowmean", each[sure].sum() / 6),
         ("none", each * sure),
     ):
         torch.testing.assert_close(uda_loss(s, t, reduction=reduction, **options).loss, wanted)  # type: ignore[arg-type]
     assert uda_loss(s, t, **options).confident == sure.sum() / valid  # type: ignore[arg-type]
+    assert uda_loss(s, t, **options).loss == uda_loss(s, t, reduction="rowmean", **options).loss  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
 def test_the_target_receives_no_gradient_and_temperature_is_its_own(activation: str) -> None:
     s, t = pair(4, 5)
-    found = uda_loss(s, t, activation=activation, temperature=0.3)  # type: ignore[arg-type]
+    found = uda_loss(s, t, activation=activation, temperature=0.3, reduction="mean")  # type: ignore[arg-type]
     assert torch.autograd.grad(found.loss, t, retain_graph=True, allow_unused=True) == (None,)
     kind = Bernoulli if activation == "sigmoid" else Categorical
     wanted = kl_divergence(kind(logits=t.detach() / 0.3), kind(logits=s)).mean()  # s stands as it is
@@ -98,14 +101,15 @@ def test_a_threshold_of_zero_keeps_every_valid_one() -> None:
         assert uda_loss(s, t, activation=activation).confident == 1  # type: ignore[arg-type]
     undecided = torch.zeros(1, 2)
     for threshold, kept in ((0.49, 1), (0.5, 0)):  # above, not at
-        assert uda_loss(undecided, undecided, threshold=threshold).confident == kept
+        assert uda_loss(undecided, undecided, activation="sigmoid", threshold=threshold).confident == kept
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_uda_in_half_precision_is_computed_in_single(dtype: torch.dtype) -> None:
     s, t = (x.detach().to(dtype) for x in pair(4, 5, size=20))
-    found = uda_loss(s.requires_grad_(), t, temperature=0.4, threshold=0.8)
-    wanted = uda_loss(s.detach().double(), t.double(), temperature=0.4, threshold=0.8)
+    options = {"activation": "sigmoid", "temperature": 0.4, "threshold": 0.8}
+    found = uda_loss(s.requires_grad_(), t, **options)  # type: ignore[arg-type]
+    wanted = uda_loss(s.detach().double(), t.double(), **options)  # type: ignore[arg-type]
     assert found.loss.dtype == torch.float32
     assert found.loss.item() == pytest.approx(wanted.loss.item(), rel=1e-5)
     assert torch.autograd.grad(found.loss, s)[0].isfinite().all()
@@ -143,9 +147,10 @@ def test_distillation_of_global_pointer_asks_each_span() -> None:
     mask = torch.ones(4, 4, dtype=torch.bool).triu()
     one, other = (Bernoulli(logits=x[:, mask] / 2) for x in (t.detach(), s))
     wanted = 4 * kl_divergence(one, other).sum() / 3
-    torch.testing.assert_close(distillation_loss(s, t, mask=mask, temperature=2.0), wanted)
-    both = 4 * symmetric_kl(t.detach(), s, activation="sigmoid", mask=mask, temperature=2.0, reduction="batchmean")
-    torch.testing.assert_close(distillation_loss(s, t, mask=mask, temperature=2.0, symmetric=True), both)
+    options = {"activation": "sigmoid", "class_dims": 2, "mask": mask, "temperature": 2.0}
+    torch.testing.assert_close(distillation_loss(s, t, **options), wanted)  # type: ignore[arg-type]
+    both = 4 * symmetric_kl(t.detach(), s, reduction="batchmean", **options)  # type: ignore[arg-type]
+    torch.testing.assert_close(distillation_loss(s, t, symmetric=True, **options), both)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("symmetric", [False, True])
@@ -171,7 +176,7 @@ def test_the_limit_of_a_hot_teacher_is_a_squared_error(symmetric: bool) -> None:
 
 @pytest.mark.parametrize("symmetric", [False, True])
 @pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
-@pytest.mark.parametrize("reduction", ["none", "sum", "mean", "batchmean"])
+@pytest.mark.parametrize("reduction", ["none", "sum", "mean", "batchmean", "rowmean"])
 def test_an_infinite_temperature_is_the_limit(activation: str, symmetric: bool, reduction: str) -> None:
     """Value and gradient near those of a large temperature, masked cells and a wholly masked row included."""
     s, t = pair(4, 5)
@@ -195,33 +200,58 @@ def test_an_infinite_temperature_is_the_limit(activation: str, symmetric: bool, 
 def test_the_teacher_receives_no_gradient() -> None:
     s, t = pair(4, 5)
     for symmetric in (False, True):
-        loss = distillation_loss(s, t, temperature=3.0, symmetric=symmetric)
+        loss = distillation_loss(s, t, activation="sigmoid", temperature=3.0, symmetric=symmetric)
         assert torch.autograd.grad(loss, t, retain_graph=True, allow_unused=True) == (None,)
         assert torch.autograd.grad(loss, s)[0].abs().sum() > 0
 
 
 def test_gradients_keep_their_size_as_the_temperature_grows() -> None:
     s, t = pair(8, 6)
-    sizes = [torch.autograd.grad(distillation_loss(s, t, temperature=T), s)[0].norm().item() for T in (4.0, 64.0)]
+    losses = [distillation_loss(s, t, activation="sigmoid", temperature=T) for T in (4.0, 64.0)]
+    sizes = [torch.autograd.grad(loss, s)[0].norm().item() for loss in losses]
     assert sizes[1] == pytest.approx(sizes[0], rel=0.5)
+
+
+uda, distillation = (partial(loss, activation="sigmoid") for loss in (uda_loss, distillation_loss))
+
+
+@pytest.mark.parametrize("loss", [uda_loss, distillation_loss], ids=["uda", "distillation"])
+def test_a_decision_has_no_default(loss) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(TypeError, match=r"missing .* 'activation'"):
+        loss(*pair(2, 3))
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda s, t: uda_loss(s, t, threshold=1.0), r"threshold must lie in \[0, 1\), got 1.0"),
-        (lambda s, t: uda_loss(s, t, threshold=-0.1), "threshold must lie in"),
-        (lambda s, t: uda_loss(s, t, temperature=0.0), "temperature must lie between"),
-        (lambda s, t: uda_loss(s, t[:1]), "must have the shape of input"),
-        (lambda s, t: uda_loss(s, t, reduction="average"), "reduction must be one of"),
+        (lambda s, t: uda_loss(s, t, activation="sigmoid", threshold="0.5"), "threshold must be a number, got str"),
+        (lambda s, t: annealing_threshold("0.5"), "progress must be a number, got str"),
+        (lambda s, t: annealing_threshold(0.5, classes="2"), "classes must be a number, got str"),
+        (lambda s, t: distillation_loss(s, t, activation="sigmoid", temperature="2"), "temperature must be a number"),
+        (lambda s, t: uda_loss(s, t, activation="sigmoid", class_dims=1.0), "class_dims must be an int, got float"),
+    ],
+)
+def test_what_is_no_number_is_named(call, message) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(TypeError, match=message):
+        call(*pair(2, 3))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda s, t: uda(s, t, threshold=1.0), r"threshold must lie in \[0, 1\), got 1.0"),
+        (lambda s, t: uda(s, t, threshold=-0.1), "threshold must lie in"),
+        (lambda s, t: uda(s, t, temperature=0.0), "temperature must lie between"),
+        (lambda s, t: uda(s, t[:1]), "must have the shape of input"),
+        (lambda s, t: uda(s, t, reduction="average"), "reduction must be one of"),
         (lambda s, t: uda_loss(s, t, activation="tanh"), "activation must be"),
         (lambda s, t: annealing_threshold(1.1), r"progress must lie in \[0, 1\], got 1.1"),
         (lambda s, t: annealing_threshold(0.5, classes=1), "classes must be at least 2, got 1"),
         (lambda s, t: annealing_threshold(0.5, schedule="cosine"), "schedule must be one of log, linear, exp, got"),
-        (lambda s, t: distillation_loss(s, t, temperature=-math.inf), "temperature must lie between"),
-        (lambda s, t: distillation_loss(s, t[:1], temperature=math.inf), "must have the shape of input"),
-        (lambda s, t: distillation_loss(s, t, temperature=math.inf, reduction="average"), "reduction must be one of"),
-        (lambda s, t: distillation_loss(s, t[:1]), "must have the shape of input"),
+        (lambda s, t: distillation(s, t, temperature=-math.inf), "temperature must lie between"),
+        (lambda s, t: distillation(s, t[:1], temperature=math.inf), "must have the shape of input"),
+        (lambda s, t: distillation(s, t, temperature=math.inf, reduction="average"), "reduction must be one of"),
+        (lambda s, t: distillation(s, t[:1]), "must have the shape of input"),
     ],
 )
 def test_wrong_arguments_are_refused(call, message) -> None:  # type: ignore[no-untyped-def]
@@ -256,7 +286,7 @@ def test_no_class_no_loss(activation: str) -> None:
 def test_a_distillation_keeps_its_digits_at_a_temperature_that_is_no_power_of_two(symmetric: bool) -> None:
     teacher = torch.randn(2000, generator=torch.Generator().manual_seed(0)) * 10
     student = teacher + torch.randn(2000, generator=torch.Generator().manual_seed(1)) * 1e-4
-    options = {"temperature": 3.0, "symmetric": symmetric, "reduction": "none"}
+    options = {"activation": "sigmoid", "temperature": 3.0, "symmetric": symmetric, "reduction": "none"}
     loss, exact = (
         distillation_loss(x, t, **options) for x, t in ((student, teacher), (student.double(), teacher.double()))
     )

@@ -225,19 +225,54 @@ def test_reductions(function: Function) -> None:
     mask = torch.ones(4, 3, 5, dtype=torch.bool)
     mask[0, 1] = False  # one distribution without a class
     mask[2, 2, 3:] = False
-    for activation, dim, count in (("softmax", -1, 11), ("softmax", 1, 20), ("sigmoid", -1, 53)):
-        options = {"activation": activation, "dim": dim, "mask": mask}
+    for activation, class_dims, distributions, rows in (
+        ("softmax", None, 11, 12),
+        ("softmax", 2, 4, 4),
+        ("softmax", 3, 1, 1),
+        ("sigmoid", None, 53, 12),
+        ("sigmoid", 2, 53, 4),
+    ):
+        options = {"activation": activation, "class_dims": class_dims, "mask": mask}
         terms = function(s, t, **options, reduction="none")
         assert terms.shape == s.shape
         assert (terms >= 0).all()
         assert (terms[~mask] == 0).all()
         torch.testing.assert_close(function(s, t, **options), terms.sum())
-        torch.testing.assert_close(function(s, t, **options, reduction="mean"), terms.sum() / count)
+        torch.testing.assert_close(function(s, t, **options, reduction="mean"), terms.sum() / distributions)
+        torch.testing.assert_close(function(s, t, **options, reduction="rowmean"), terms.sum() / rows)
         torch.testing.assert_close(function(s, t, **options, reduction="batchmean"), terms.sum() / 4)
     torch.testing.assert_close(function(s, t, reduction="mean"), function(s, t) / 12)
     torch.testing.assert_close(
         function(s, t, activation="sigmoid", reduction="mean"), function(s, t, activation="sigmoid") / 60
     )
+
+
+@both
+@every
+def test_class_dims_are_what_flattening_them_gives(function: Function, activation: str) -> None:
+    s, t = two_sets(2, 3, 4, 4)
+    mask = torch.rand(2, 1, 4, 4, generator=torch.Generator().manual_seed(1)) > 0.3
+    options = {"activation": activation, "temperature": 0.4}
+    flat = [x.flatten(2) for x in (s, t, mask.expand(s.shape))]
+    for reduction in ("none", "sum", "mean", "batchmean", "rowmean"):
+        found = function(s, t, class_dims=2, mask=mask, reduction=reduction, **options)
+        wanted = function(*flat[:2], mask=flat[2], reduction=reduction, **options)
+        assert torch.equal(found, wanted.view(found.shape)), reduction
+
+
+@both
+@every
+def test_square_scores_of_spans_do_not_get_the_classes_of_one_dimension_in_silence(
+    function: Function, activation: str
+) -> None:
+    s, t = two_sets(2, 3, 4, 4)
+    with pytest.raises(ValueError, match=r"class_dims must be given for input of shape \(2, 3, 4, 4\): 2 if .* spans"):
+        function(s, t, activation=activation)
+    meant = function(s, t, activation=activation, class_dims=1, reduction="mean")
+    torch.testing.assert_close(
+        meant, function(s.flatten(0, 2), t.flatten(0, 2), activation=activation, reduction="mean")
+    )
+    function(s[..., :3], t[..., :3], activation=activation)  # tags of tokens, or of what not
 
 
 @both
@@ -269,7 +304,7 @@ def test_more_classes_or_longer_sentences_dilute_nothing() -> None:
 def test_empty_input_is_zero(function: Function, activation: str) -> None:
     for shape in ((0, 4), (3, 0), (0,)):
         empty = torch.zeros(shape, requires_grad=True)
-        for reduction in ("sum", "mean", "batchmean"):
+        for reduction in ("sum", "mean", "batchmean", "rowmean"):
             value = function(empty, empty.detach(), activation=activation, reduction=reduction)
             value.backward()
             assert value == 0
@@ -316,12 +351,16 @@ def test_half_precision_is_computed_in_float32(dtype: torch.dtype, activation: s
         ({"mask": [True]}, TypeError, "mask must be a boolean tensor, True = valid, got list"),
         ({"mask": torch.ones(4, dtype=torch.bool)}, ValueError, r"mask of shape \(4,\) does not broadcast .* \(2, 3\)"),
         ({"activation": "relu"}, ValueError, "activation must be .*, got 'relu'"),
-        ({"reduction": "average"}, ValueError, "reduction must be one of none, sum, mean, batchmean, got 'average'"),
+        ({"reduction": "average"}, ValueError, "reduction must be one of none, sum, mean, .*, rowmean, got 'average'"),
         ({"temperature": 0}, ValueError, "temperature must lie between 1e-18 and 1e[+]18, got 0"),
         ({"temperature": 1e-19}, ValueError, "got 1e-19"),
         ({"temperature": 1e19}, ValueError, r"got 1e\+19"),
         ({"temperature": math.nan}, ValueError, "got nan"),
-        ({"dim": 2}, IndexError, "[Dd]imension"),
+        ({"temperature": "2"}, TypeError, "temperature must be a number, got str"),
+        ({"temperature": torch.tensor(2.0)}, TypeError, "temperature must be a number, got Tensor"),
+        ({"class_dims": 3}, ValueError, "class_dims must be between 1 and 2, got 3"),
+        ({"class_dims": 0}, ValueError, "class_dims must be between 1 and 2, got 0"),
+        ({"class_dims": "2"}, TypeError, "class_dims must be an int, got str"),
     ],
 )  # fmt: skip
 @every

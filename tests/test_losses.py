@@ -211,8 +211,8 @@ def test_gradcheck(loss: Loss) -> None:
     s, mask = logits(3, 2, 4).requires_grad_(), some(3, 2, 4, share=0.7)
     mask[0, 0] = False
     positive = some(3, 2, 4, share=0.4, seed=5) & mask
-    assert gradcheck(lambda s: loss(s, positive, mask=mask), (s,))
-    assert gradgradcheck(lambda s: loss(s, positive, mask=mask), (s,))
+    assert gradcheck(lambda s: loss(s, positive, class_dims=1, mask=mask), (s,))
+    assert gradgradcheck(lambda s: loss(s, positive, class_dims=1, mask=mask), (s,))
 
 
 @either
@@ -349,8 +349,8 @@ def test_checking_the_labels_makes_the_host_wait_once_and_the_divergence_never()
     calls = [
         (1, lambda: multilabel_cross_entropy(s, target, class_dims=2, mask=VALID)),
         (1, lambda: sparse_multilabel_cross_entropy(s, positives, class_dims=2, mask=VALID)),
-        (0, lambda: symmetric_kl(s, -s, activation="sigmoid", mask=VALID, reduction="mean")),
-        (0, lambda: symmetric_kl(s, -s, mask=VALID, reduction="mean")),
+        (0, lambda: symmetric_kl(s, -s, activation="sigmoid", class_dims=2, mask=VALID, reduction="mean")),
+        (0, lambda: symmetric_kl(s, -s, class_dims=2, mask=VALID, reduction="mean")),
     ]
     for wanted, call in calls:
         with Waits() as waits:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,20 +20,44 @@ COMMANDS = [line for _, block in BLOCKS for line in block.splitlines() if line.s
 
 def test_python_runs_and_the_loss_reaches_the_scores():
     first, second = (block for language, block in BLOCKS if language == "python")
-    names: dict[str, object] = {}
+    torch.manual_seed(0)
+    words = torch.nn.Embedding(9, 768)
+    states = []
+
+    def encoder(ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        states.append(torch.nn.functional.dropout(words(ids), 0.1))
+        states[-1].retain_grad()
+        return states[-1]
+
+    names: dict[str, Any] = {"encoder": encoder, "input_ids": torch.tensor([[1, 2, 3, 4, 5], [6, 7, 8, 0, 0]])}
     exec(first, names)
-    logits = torch.randn(4, 3, 5, 5, requires_grad=True)
-    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
-    names |= {
-        "logits": logits,
-        "attention_mask": mask.repeat(2, 1),
-        "positives": torch.tensor([[0, 1, 0, 2], [1, 2, 1, 1]]),
-    }
     exec(second, names)
-    names["loss"].backward()  # type: ignore[attr-defined]
-    assert logits.grad is not None
-    assert logits.grad[1, :, 3:].abs().max() == 0  # padding
-    assert logits.grad[:, 1, 0, 2].abs().min() > 0
+    torch.testing.assert_close(names["loss"], names["task"] + 0.1 * names["divergence"])
+    assert names["divergence"] > 0
+    names["loss"].backward()
+    assert states[1].grad.shape == (4, 5, 768)
+    assert states[1].grad[1::2, 3:].abs().max() == 0  # padding
+    assert states[1].grad[:, :2].abs().amax(-1).min() > 0
+
+
+def test_trained_as_written_it_finds_the_spans_again():
+    second = [block for language, block in BLOCKS if language == "python"][1]
+    torch.manual_seed(0)
+    words = torch.nn.Embedding(9, 768)
+    names: dict[str, Any] = {
+        "torch": torch,
+        "encoder": lambda ids, attention_mask: torch.nn.functional.dropout(words(ids), 0.1),
+        "input_ids": torch.tensor([[1, 2, 3, 4, 5], [6, 7, 8, 0, 0]]),
+    }
+    before, loop, after = re.split("(?=twice =)|(?=decode_spans\\(h)", second)
+    exec(before, names)
+    optimizer = torch.optim.Adam([*words.parameters(), *names["head"].parameters()], 0.003)
+    for _ in range(40):
+        optimizer.zero_grad()
+        exec(loop, names)
+        names["loss"].backward()
+        optimizer.step()
+    assert eval(after.partition("  #")[0], names) == 2 * names["spans"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import math
+import pickle
 import random
+from typing import Any
 
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
-from gpkl_lib import decode_spans, span_scores
+from gpkl_lib import GoldCells, decode_spans, gold_cells, span_scores
 from gpkl_lib.spans import Span, SpanScores
 
 TYPES = ("loc", "org")
@@ -168,3 +173,51 @@ def test_what_is_no_span_is_refused_with_the_name_of_the_argument(
         span_scores(spans, [[]] * len(spans))
     with pytest.raises(error, match="^gold " + message):
         span_scores([[]] * len(spans), spans)
+
+
+def test_gold_cells_are_what_decoding_undoes() -> None:
+    spans = [[("a", 0, 1), ("b", 0, 3)], [], [("a", 2, 3)]]
+    cells = gold_cells(spans, ["a", "b"])
+    assert cells.tolist() == [[0, 0, 0, 0], [0, 1, 0, 2], [2, 0, 2, 2]]
+    logits = torch.full((3, 2, 3, 3), -1.0)
+    logits[tuple(cells.T)] = 1.0
+    assert decode_spans(logits, ["a", "b"]) == spans
+    written = [[[start, end, kind] for kind, start, end in sentence] for sentence in spans]  # as `gpkl predict` does
+    assert gold_cells(written, ["a", "b"]).tolist() == cells.tolist()
+    empty = gold_cells([[], []], ["a"])
+    assert empty.shape == (0, 4)
+    assert empty.dtype == torch.long
+
+
+@pytest.mark.parametrize(
+    ("spans", "types", "error", "message"),
+    [
+        ([[], [("c", 0, 1)]], ["a", "b"], ValueError, r"sentence 1: span \('c', 0, 1\) has a type without a head"),
+        ([[("a", 1, 1)]], ["a"], ValueError, "spans must have 0 <= start < end in every span"),
+        ([("a", 0, 1)], ["a"], TypeError, "spans must hold spans .* in sentence 0"),
+        ([[(0, 0, 1)]], ["a"], TypeError, "spans must hold spans"),
+        (["a"], ["a"], TypeError, "spans must hold a list of spans a sentence, got 'a' for sentence 0"),
+        ([[]], "PER", TypeError, "types must be a list of names, got the one name 'PER'"),
+        ([[]], ["a", "a"], ValueError, "types must be distinct names"),
+    ],
+)
+def test_gold_cells_names_what_is_wrong(spans: Any, types: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        gold_cells(spans, types)
+
+
+def test_gold_cells_stay_what_they_are_on_the_way_to_the_loss_and_no_longer() -> None:
+    cells = gold_cells([[("a", 0, 1)]], ["a"])
+    ways = [cells.to("cpu"), cells.to(torch.device("cpu"), non_blocking=True), cells.clone(), cells.detach()]
+    ways += [cells.cpu(), copy.deepcopy(cells), pickle.loads(pickle.dumps(cells))]
+    assert all(type(way) is GoldCells and way.tolist() == [[0, 0, 0, 0]] for way in ways)
+    computed = [cells + 1, cells[:, 3], cells == 0, torch.cat([cells, cells]), cells.unbind(1)[0], cells.flip(0)]
+    assert all(type(value) is torch.Tensor for value in computed)
+
+
+@pytest.mark.slow
+def test_gold_cells_come_out_of_the_worker_of_a_loader() -> None:
+    loader = DataLoader([[("a", 0, 1)], []], 2, collate_fn=functools.partial(gold_cells, types=["a"]), num_workers=1)
+    (cells,) = loader
+    assert type(cells) is GoldCells
+    assert cells.tolist() == [[0, 0, 0, 0]]

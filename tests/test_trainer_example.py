@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, kl_div
 
-from gpkl_lib import decode_spans, distillation_loss, uda_loss, virtual_adversarial_loss
+from gpkl_lib import decode_spans, distillation_loss, span_scores, uda_loss, virtual_adversarial_loss
 
 pytestmark = pytest.mark.pretrained
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -182,19 +182,38 @@ def test_the_loss_is_cross_entropy_and_a_quarter_alpha_of_both_kls_over_tagged_t
     torch.testing.assert_close(found, wanted)
 
 
+def test_r_drop_of_a_text_classifier_is_the_mean_over_texts():
+    import transformers
+
+    logits = torch.randn(8, TAGS, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    labels = torch.tensor([0, 3, 1, 1])
+    output = transformers.modeling_outputs.SequenceClassifierOutput(logits=logits)
+    found = load("trainer_r_drop").r_drop(output, torch.cat([labels, labels]), alpha=0.8)
+    s, t = logits.log_softmax(-1).chunk(2)
+    both = kl_div(s, t, reduction="sum", log_target=True) + kl_div(t, s, reduction="sum", log_target=True)
+    task = (cross_entropy(s, labels) + cross_entropy(t, labels)) / 2
+    torch.testing.assert_close(found, task + 0.2 * both / 4)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            load("trainer_r_drop").r_drop(output, labels.repeat(2)), cross_entropy(logits, labels.repeat(2))
+        )
+
+
 def test_a_global_pointer_head_learns_nested_spans(tmp_path: Path):
-    """Pieces 1 to 9 open a span of type 0 to the sentence's end; pieces above 20 are spans of type 1 by themselves."""
+    """Pieces 1 to 9 open a span to the sentence's end; pieces above 20 are spans by themselves."""
     import transformers
 
     example, generator, rows = load("trainer_global_pointer"), torch.Generator().manual_seed(0), []
     for number in range(64):
         pieces = torch.randint(1, 30, (3 + number % 4,), generator=generator).tolist()
-        spans = [(0, place, len(pieces) - 1) for place, piece in enumerate(pieces) if piece < 10]
-        spans += [(1, place, place) for place, piece in enumerate(pieces) if piece > 20]
+        spans = [("to the end", place, len(pieces)) for place, piece in enumerate(pieces) if piece < 10]
+        spans += [("alone", place, place + 1) for place, piece in enumerate(pieces) if piece > 20]
         rows.append({"input_ids": pieces, "spans": spans})
     torch.manual_seed(0)
     config = transformers.BertConfig(**{**SIZE, "hidden_size": 32}, hidden_dropout_prob=0.05)
-    model = example.SpanTagger(transformers.AutoModel.from_config(config), types=2)
+    types = ["to the end", "alone"]
+    collate = functools.partial(example.collate, types=types)
+    model = example.SpanTagger(transformers.AutoModel.from_config(config), types)
     trainer = transformers.Trainer(
         model,
         arguments(
@@ -202,28 +221,26 @@ def test_a_global_pointer_head_learns_nested_spans(tmp_path: Path):
         ),
         train_dataset=rows,
         eval_dataset=rows,
-        data_collator=example.collate,
+        data_collator=collate,
     )
     before = trainer.evaluate()["eval_loss"]
     trainer.train()
     assert trainer.evaluate()["eval_loss"] < before / 5
-    batch = example.collate(rows)
+    batch = collate(rows)
     with torch.no_grad():
         logits = model.eval()(**batch)["logits"]
-    found = decode_spans(logits, ["to the end", "alone"], batch["attention_mask"])
-    gold = {(number, *span) for number, row in enumerate(rows) for span in row["spans"]}
-    names = {"to the end": 0, "alone": 1}
-    ours = {(number, names[kind], start, end - 1) for number, spans in enumerate(found) for kind, start, end in spans}
-    assert len(ours & gold) > 0.9 * max(len(ours), len(gold))
+    found = decode_spans(logits, types, batch["attention_mask"])
+    assert span_scores(found, [row["spans"] for row in rows]).f1 > 0.9
 
 
 def test_a_padded_row_without_spans_is_a_row_like_others():
     example = load("trainer_global_pointer")
-    batch = example.collate([{"input_ids": [3, 4], "spans": []}, {"input_ids": [5], "spans": [(1, 0, 0)]}])
+    collate = functools.partial(example.collate, types=["LOC", "PER"])
+    batch = collate([{"input_ids": [3, 4], "spans": []}, {"input_ids": [5], "spans": [("PER", 0, 1)]}])
     assert batch["input_ids"].tolist() == [[3, 4], [5, 0]]
     assert batch["attention_mask"].tolist() == [[1, 1], [1, 0]]
     assert batch["labels"].tolist() == [[1, 1, 0, 0]]
-    assert example.collate([{"input_ids": [3], "spans": []}])["labels"].shape == (0, 4)
+    assert collate([{"input_ids": [3], "spans": []}])["labels"].shape == (0, 4)
 
 
 # The other three losses on a softmax token classifier
@@ -239,7 +256,7 @@ def token_losses(model: Any, batch: dict[str, torch.Tensor], target: torch.Tenso
     def by_embeddings(x: torch.Tensor) -> torch.Tensor:
         return model(inputs_embeds=x, attention_mask=attention).logits  # type: ignore[no-any-return]
 
-    every = {"activation": "softmax", "mask": mask, "reduction": "sum"}
+    every = {"activation": "softmax", "class_dims": 1, "mask": mask, "reduction": "sum"}
     return {
         "uda": uda_loss(logits, target, **every, temperature=0.4, threshold=0.3).loss,
         "distillation": distillation_loss(logits, target, **every, temperature=2.0),

@@ -127,6 +127,6 @@ def test_compiles_with_a_break_where_labels_are_checked(loss: Loss) -> None:
 def test_virtual_adversarial_training_says_why_inference_mode_is_none_for_it() -> None:
     x, _ = two_sets(3, 4)
     with torch.inference_mode(), pytest.raises(RuntimeError, match="inference_mode"):
-        virtual_adversarial_loss(torch.tanh, x, epsilon=1.0)
+        virtual_adversarial_loss(torch.tanh, x, epsilon=1.0, activation="sigmoid")
     with torch.no_grad():
-        assert virtual_adversarial_loss(torch.tanh, x, epsilon=1.0) > 0
+        assert virtual_adversarial_loss(torch.tanh, x, epsilon=1.0, activation="sigmoid") > 0

@@ -33,7 +33,8 @@ def view(values: list[mpf]) -> Tensor:
 
 def loss(student: Tensor, teacher: Tensor, temperature: float, **options: object) -> Tensor:
     """The library's loss, added over the spans."""
-    return distillation_loss(student, teacher, temperature=temperature, reduction="sum", **options)  # type: ignore[arg-type]
+    options = {"activation": "sigmoid", "reduction": "sum"} | options
+    return distillation_loss(student, teacher, temperature=temperature, **options)  # type: ignore[arg-type]
 
 
 def pull(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:

@@ -35,7 +35,7 @@ def check_one_sided():
     for T in temperatures:
         v = torch.sigmoid(t / T)
         entropy = v * F.softplus(-t / T) + torch.sigmoid(-t / T) * F.softplus(t / T)
-        ours = uda_loss(s, t, temperature=T, reduction="none").loss
+        ours = uda_loss(s, t, activation="sigmoid", temperature=T, reduction="none").loss
         assert torch.allclose(ours, F.softplus(s) - v * s - entropy, rtol=1e-11, atol=1e-13), T
         near = s.abs() < 20
         theirs = torch_kl(Bernoulli(logits=t[near] / T), Bernoulli(logits=s[near]))
@@ -49,7 +49,7 @@ def check_gradient():
     s, t, temperatures = _scores()
     for T in temperatures:
         x, y = s.clone().requires_grad_(), t.clone().requires_grad_()
-        loss = uda_loss(x, y, temperature=T, reduction="sum").loss
+        loss = uda_loss(x, y, activation="sigmoid", temperature=T, reduction="sum").loss
         pulled, untouched = torch.autograd.grad(loss, (x, y), allow_unused=True)
         assert untouched is None
         assert torch.allclose(pulled, s.sigmoid() - (t / T).sigmoid(), rtol=1e-10, atol=1e-12), T
@@ -76,7 +76,8 @@ def check_sharp():
             w = torch.sigmoid(torch.tensor(-t / T, dtype=torch.float64)).item()
             assert 0 <= w <= math.exp(-t / T)
             x = torch.zeros(1, dtype=torch.float64)
-            lost = math.log(2) - uda_loss(x, x + t, temperature=T, reduction="sum").loss.item()
+            loss = uda_loss(x, x + t, activation="sigmoid", temperature=T, reduction="sum").loss
+            lost = math.log(2) - loss.item()
             assert -1e-13 <= lost <= (1 + t / T) * math.exp(-t / T) + 1e-12, (t, T)
     return f"{proofs.sharp.check()}; gpkl_lib's target has at most (1 + t/T) e^(-t/T) nats of entropy"
 
@@ -87,7 +88,7 @@ def check_pseudo():
     s, t, _ = _scores()
     t = t.masked_fill(t.abs() < 1e-2, 1.0)
     x = s.clone().requires_grad_()
-    cold = uda_loss(x, t, temperature=1e-5, reduction="sum").loss
+    cold = uda_loss(x, t, activation="sigmoid", temperature=1e-5, reduction="sum").loss
     labels = (t > 0).double()
     wanted = F.binary_cross_entropy_with_logits(x, labels, reduction="sum")
     assert torch.isclose(cold, wanted, rtol=1e-12)
@@ -134,7 +135,7 @@ def check_division():
     """The library's two reductions and the share that it reports."""
     s, t, _ = _scores()
     for threshold in (0.0, 0.8, 0.95, 0.9999):
-        options = {"temperature": 0.4, "threshold": threshold}
+        options = {"activation": "sigmoid", "temperature": 0.4, "threshold": threshold}
         by_all = uda_loss(s, t, reduction="mean", **options)
         by_sure = uda_loss(s, t, reduction="mean_confident", **options)
         sure = round(by_all.confident.item() * len(s))

@@ -100,7 +100,8 @@ def rate() -> str:
             return e @ weight.T
 
         draw = torch.Generator().manual_seed(5)
-        virtual_adversarial_loss(forward, x, epsilon=1.0, xi=1e-4, steps=steps, generator=draw)
+        search = {"epsilon": 1.0, "xi": 1e-4, "steps": steps, "generator": draw}
+        virtual_adversarial_loss(forward, x, activation="sigmoid", **search)  # type: ignore[arg-type]
         cosine = (last[-1][0] @ top).abs().clamp(max=1)
         return float(cosine.acos().tan())
 

@@ -1,8 +1,9 @@
-"""What the chapters' cells show again and again: a table, the source of a function, a recipe, a verdict."""
+"""What the chapters' cells show again and again: a table, the source of a function, a recipe, a verdict, a badge."""
 
 from __future__ import annotations
 
 import ast
+import html
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
@@ -49,6 +50,18 @@ def recipe(*files: Path) -> Markdown:
         text = file.read_text(encoding="utf-8").strip()
         shown.append(f"```shell\nmake results-{file.stem}\n```\n\n```toml\n{text}\n```")
     return Markdown("\n\n".join(shown))  # type: ignore[no-untyped-call]
+
+
+def badges(*objects: Any) -> HTML:
+    """The badges of statements and derivations after their checks, each below its formula where there are several."""
+    from gpkl_lib.derivations import badge, latex
+
+    rows = []
+    for shown in objects:
+        formula = html.escape(rf"\(\displaystyle {latex(shown)}\)")
+        name = f'<div class="math notranslate nohighlight">{formula}</div>' if len(objects) > 1 else ""
+        rows.append(name + badge(shown.check()))
+    return HTML(f'<div class="gpkl-derivation">{"".join(rows)}</div>')  # type: ignore[no-untyped-call]
 
 
 def _body(function: Callable[..., Any]) -> str:

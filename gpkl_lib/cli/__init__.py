@@ -9,20 +9,34 @@ import warnings
 from collections.abc import Sequence
 
 from gpkl_lib._storage import CheckpointError
-from gpkl_lib.cli import commands, files
-from gpkl_lib.cli.inputs import UsageError
+from gpkl_lib.cli import compare, evaluate, files, predict, train
+from gpkl_lib.cli.configuration import with_config
+from gpkl_lib.cli.inputs import tasks
 from gpkl_lib.cli.parser import build_parser
-from gpkl_lib.cli.recipes import COMPARE, Recipe, flags, options, read_recipe, steps
+from gpkl_lib.cli.recipes import COMPARE, Recipe, first, flags, options, read_recipe, steps
+from gpkl_lib.cli.said import UsageError
 from gpkl_lib.corpora import CorpusError, visible
 from gpkl_lib.training import LearningWarning, TrainingError
 
-__all__ = ["COMPARE", "Recipe", "UsageError", "build_parser", "flags", "main", "options", "read_recipe"]
+__all__ = [
+    "COMPARE",
+    "RUN",
+    "Recipe",
+    "UsageError",
+    "build_parser",
+    "first",
+    "flags",
+    "main",
+    "options",
+    "read_recipe",
+    "tasks",
+]
 
 RUN = {
-    "train": commands.train,
-    "compare": commands.compare,
-    "predict": commands.predict,
-    "evaluate": commands.score,
+    "train": train.train,
+    "compare": compare.compare,
+    "predict": predict.predict,
+    "evaluate": evaluate.evaluate,
     "convert": files.convert,
 }
 
@@ -36,6 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(words)
     try:
         _check_words(arguments, words)
+        if getattr(arguments, "config", None) is not None:
+            if arguments.resume:
+                raise UsageError("--resume goes on with the run's own settings: leave --config out")
+            words = with_config(words, arguments.config)
+            arguments = build_parser().parse_args(words)
         with warnings.catch_warnings():
             warnings.showwarning = _one_line
             warnings.simplefilter("always", LearningWarning)
@@ -53,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"gpkl {arguments.command}: out of memory ({str(error).strip()[:200]}); {hint}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"\ngpkl {arguments.command}: interrupted{commands.how_to_resume(arguments)}", file=sys.stderr)
+        print(f"\ngpkl {arguments.command}: interrupted{train.how_to_resume(arguments)}", file=sys.stderr)
         return 130
     return 0
 
@@ -64,9 +83,9 @@ def _check_words(arguments: argparse.Namespace, words: Sequence[str]) -> None:
         raise UsageError("an argument holds a NUL character")
     encoding = getattr(arguments, "encoding", "utf-8")
     try:
-        "a".encode(encoding)
+        "a".encode("utf-8" if encoding.lower() == "cesu-8" else encoding)
     except (LookupError, UnicodeError):
-        raise UsageError(f"--encoding {encoding} is not known; utf-8, utf-16, gb18030, latin-1 are") from None
+        raise UsageError(f"--encoding {encoding} is not known; utf-8, utf-16, gb18030, latin-1, cesu-8 are") from None
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

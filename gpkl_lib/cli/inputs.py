@@ -10,14 +10,22 @@ from pathlib import Path
 
 from gpkl_lib._optional import progress_bar
 from gpkl_lib.cli.files import how
-from gpkl_lib.corpora import KNOWN, SIZES, Corpus, How, read_corpus, toy_corpus
+from gpkl_lib.cli.said import UsageError
+from gpkl_lib.corpora import (
+    KNOWN,
+    SIZES,
+    Corpus,
+    How,
+    Texts,
+    noisy,
+    read_corpus,
+    read_texts,
+    shuffled,
+    toy_corpus,
+)
 from gpkl_lib.experiments import Task
 
 HELD_OUT = 10  # without a dev file, every tenth sentence of train is dev
-
-
-class UsageError(Exception):
-    """Arguments that do not fit together, or with what is there; the message says what would."""
 
 
 def task_name(arguments: argparse.Namespace) -> str:
@@ -61,10 +69,12 @@ def corpus(path: str, arguments: argparse.Namespace) -> Corpus:
     return found
 
 
-def sentences(arguments: argparse.Namespace) -> Corpus:
+def texts(arguments: argparse.Namespace, ahead: int) -> Texts:
     """What `gpkl predict` reads: any form of labelled sentences, without a look at the labels, or plain text."""
     asked = how(arguments, labels=False)
-    return _read(arguments.file, replace(asked, format="any") if asked.format == "auto" else asked)
+    with progress_bar(f"reading {arguments.file}") as progress:
+        asked = replace(asked, format="any") if asked.format == "auto" else asked
+        return read_texts(arguments.file, asked, ahead=ahead, progress=progress)
 
 
 def _read(path: str, asked: How) -> Corpus:
@@ -86,31 +96,46 @@ def _task(name: str, files: Sequence[str], arguments: argparse.Namespace) -> Tas
     if len(files) > 3:
         raise UsageError(f"--corpus {name} takes the files TRAIN DEV TEST, got {len(files)}")
     toy = name == "toy" and not files
-    if not toy and (arguments.toy_size != SIZES["train"] or arguments.label_noise):
-        raise UsageError(f"--toy-size and --label-noise are for the toy corpus, not for {name}")
+    if not toy and arguments.toy_size != SIZES["train"]:
+        raise UsageError(f"--toy-size is for the toy corpus, not for {name}")
     if arguments.limit_train is not None and arguments.limit_train < 1:
         raise UsageError(f"--limit-train must be positive, got {arguments.limit_train}")
+    if not 0 <= arguments.label_noise <= 1:
+        raise UsageError(f"--label-noise must lie between 0 and 1, got {arguments.label_noise}")
+    drawn = _drawn(arguments)
+    seed, made = drawn or 0, {} if drawn is None else {"draw": "seed"}
     if toy:
         try:
-            train = toy_corpus(arguments.toy_size, label_noise=arguments.label_noise)
+            train = toy_corpus(arguments.toy_size, seed=seed, label_noise=arguments.label_noise)
         except ValueError as error:
             raise UsageError(str(error)) from None
         more = _further(arguments, lambda more: _toy(arguments, more))
-        return Task(name, train[: arguments.limit_train], toy_corpus(split="dev"), toy_corpus(split="test"), more)
+        measured = {split: toy_corpus(split=split, seed=seed) for split in ("dev", "test")}
+        return Task(name, train[: arguments.limit_train], measured["dev"], measured["test"], more, made)
     if not files:
         if name not in KNOWN:
             raise UsageError(f"corpus {name!r} is not known (toy, {', '.join(KNOWN)}); name files for one of your own")
         files = [f"{name}:{split}" for split in ("train", "dev", "test")]
     whole = corpus(files[0], arguments)
-    train = whole[: arguments.limit_train]
+    whole = whole if drawn is None else shuffled(whole, drawn)
     dev, test = (corpus(file, arguments) if file else None for file in [*files[1:], "", ""][:2])
-    return Task(name, *(_hold_out(train) if dev is None else (train, dev)), test, _further(arguments, lambda _: whole))
+    train = whole[: arguments.limit_train]
+    train, dev = _hold_out(train) if dev is None else (train, dev)
+    if arguments.label_noise:
+        train, made = noisy(train, arguments.label_noise, seed), {**made, "label_noise": arguments.label_noise}
+    return Task(name, train, dev, test, _further(arguments, lambda _: whole), made)
+
+
+def _drawn(arguments: argparse.Namespace) -> int | None:
+    """The seed that the data are drawn with, by --draw of `gpkl train`; None for the first sentences of a file."""
+    return arguments.seed if getattr(arguments, "draw", "first") == "seed" else None
 
 
 def _toy(arguments: argparse.Namespace, more: int) -> Corpus:
     """The toy's train with `more` sentences after those that are learnt from: a larger one begins like a smaller."""
     learnt = min(arguments.toy_size, arguments.limit_train or arguments.toy_size)
-    return toy_corpus(max(arguments.toy_size, learnt + more), label_noise=arguments.label_noise)
+    size = max(arguments.toy_size, learnt + more)
+    return toy_corpus(size, seed=_drawn(arguments) or 0, label_noise=arguments.label_noise)
 
 
 def _further(arguments: argparse.Namespace, whole: Callable[[int], Corpus]) -> Corpus | None:

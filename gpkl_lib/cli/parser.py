@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from gpkl_lib.cli.files import add_convert, add_reading
+from gpkl_lib.cli.predict import FORMS
 from gpkl_lib.cli.texts import (
     COMPARE,
     COMPARE_EXAMPLES,
@@ -63,6 +64,8 @@ def parsers() -> tuple[argparse.ArgumentParser, list[argparse.ArgumentParser]]:
     return parser, commands
 
 
+MODEL = "folder of a run, or of a saved tagger"
+THRESHOLD = "spans scored above it are found; else the tagger's own, 0 unless it was tuned"
 DEVICES = ("auto", "cpu", "cuda", "mps")
 WARMUP = "share of all steps (0 to 1) over which alpha rises from 0"
 
@@ -82,9 +85,17 @@ def _train(parser: argparse.ArgumentParser) -> None:
     data = parser.add_argument_group("what to learn from")
     data.add_argument("--corpus", metavar="NAME", help=f"toy (where no file is given), {' or '.join(KNOWN)}")
     _files(data)
+    data.add_argument(
+        "--draw",
+        choices=("first", "seed"),
+        default="first",
+        help="seed: --seed draws the sentences of train; of the toy corpus it writes another one",
+    )
     defaults = TrainingConfig()
     method = parser.add_argument_group("method")
-    method.add_argument("--method", choices=tuple(METHODS), default="none", help="what is added to the cross-entropy")
+    method.add_argument(
+        "--method", type=_method, choices=tuple(METHODS), default="none", help="what is added to the cross-entropy"
+    )
     quarter = ", ".join(each.name for each in METHODS.values() if each.factor == 1 / 4)
     method.add_argument(
         "--alpha", metavar="A", type=float, default=defaults.alpha, help=f"weight; {quarter}: alpha/4 before D"
@@ -98,6 +109,9 @@ def _train(parser: argparse.ArgumentParser) -> None:
         "--patience", type=int, metavar="N", help="stop after N epochs without a better dev F1; else never"
     )
     _learning(parser)
+    parser.add_argument(
+        "--config", metavar="FILE", help="TOML or JSON with arguments by these names; what is typed wins"
+    )
     parser.add_argument("--output", metavar="DIR", help="folder of the run; runs/CORPUS-METHOD-seedSEED if not given")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --output, with its own settings")
 
@@ -116,6 +130,7 @@ def _compare(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--methods",
         nargs="+",
+        type=_method,
         choices=tuple(METHODS),
         metavar="M",
         default=["none", "sigmoid", "softmax"],
@@ -157,6 +172,11 @@ def _compare(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _method(name: str) -> str:
+    """The method that a name stands for: R-Drop, with a head whose scores are decided one by one, is sigmoid's."""
+    return "sigmoid" if name == "rdrop" and name not in METHODS else name
+
+
 def _own(having: Sequence[tuple[Method, Setting]]) -> dict[str, Any]:
     """The argument of a setting of some methods' own, with what it means for each of them."""
     setting = having[0][1]
@@ -187,7 +207,7 @@ def _files(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--limit-train", type=int, metavar="N", help="first N sentences of train only")
     group.add_argument("--toy-size", type=int, metavar="N", default=SIZES["train"], help="sentences of the toy's train")
     group.add_argument(
-        "--label-noise", type=float, metavar="P", default=0.0, help="share of damaged spans in the toy's train"
+        "--label-noise", type=float, metavar="P", default=0.0, help="share of the spans of train that are damaged"
     )
 
 
@@ -231,19 +251,31 @@ def _learning(parser: argparse.ArgumentParser) -> None:
 
 
 def _predict(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="folder of a run, or of a saved tagger")
+    parser.add_argument("model", metavar="MODEL", help=MODEL)
     parser.add_argument("file", metavar="FILE", help="what to read; - is standard input")
+    parser.add_argument("--write", choices=FORMS, default="jsonl", help="the form of what is written")
     parser.add_argument("--output", metavar="F", help="file to write; standard output if not given")
     add_reading(parser, "of FILE", text=True)
-    parser.add_argument("--threshold", metavar="X", type=float, default=0.0, help="spans scored above it are found")
+    parser.add_argument("--threshold", metavar="X", type=float, help=THRESHOLD)
+    parser.add_argument(
+        "--probability", action="store_true", help="of each span, by the curve that training or --calibrate has fitted"
+    )
     _using(parser)
 
 
 def _evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="folder of a run, or of a saved tagger")
-    parser.add_argument("file", metavar="FILE", help="file with gold spans, or a name such as wnut17:test")
-    parser.add_argument("--output", metavar="F", help="also write the scores there, as JSON")
+    parser.add_argument("model", metavar="MODEL", help=MODEL)
+    parser.add_argument("file", metavar="FILE", help="file with gold spans, or a name such as toy:test or wnut17:test")
+    parser.add_argument("--errors", action="store_true", help="say what is wrong: type, boundary, missed, spurious")
+    parser.add_argument("--output", metavar="F", help="also write the report there: JSON, or a page if F ends in .html")
     add_reading(parser, "of FILE")
+    parser.add_argument("--threshold", metavar="X", type=float, help=THRESHOLD)
+    parser.add_argument(
+        "--tune-threshold", action="store_true", help="choose the threshold with the best F1 on FILE and keep it"
+    )
+    parser.add_argument(
+        "--calibrate", action="store_true", help="fit the probabilities of predict --probability on FILE and keep them"
+    )
     _using(parser)
 
 

@@ -31,16 +31,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NoReturn
 
-from gpkl_lib.cli import commands
-from gpkl_lib.cli.inputs import UsageError
+from gpkl_lib.cli import train
 from gpkl_lib.cli.parser import given, parsers
+from gpkl_lib.cli.said import UsageError
 from gpkl_lib.experiments import Trial
 from gpkl_lib.training import SCORES
 
 Settings = dict[str, Any]
 COMPARE = "compare"
 TYPED = {"jobs", "output"}  # what may be typed beside --recipe
-NO_SETTINGS = {"help", "output", "recipe", "resume"}
+NO_SETTINGS = {"help", "output", "recipe", "resume", "config"}
 
 
 @dataclass(frozen=True)
@@ -73,27 +73,37 @@ class Recipe:
             UsageError: a value that the command does not take; file and key are named.
         """
         words = [command, *flags(settings)]
-        parser, subparsers = parsers()
-
-        def fail(message: str) -> NoReturn:
-            raise UsageError(f"{self.path}: {message}")
-
-        for one in (parser, *subparsers):
-            one.error = fail  # type: ignore[method-assign]
-        return parser.parse_args(words), words
+        return parsed(words, self.path), words
 
     def trial(self, settings: Mapping[str, Any]) -> Trial:
         """The one run that settings of `gpkl train` describe."""
         self.check(settings, options("train"), "train")
-        return commands.trial(self.arguments("train", settings)[0])
+        return train.trial(self.arguments("train", settings)[0])
 
     def check(self, settings: Mapping[str, Any], known: set[str], what: str) -> None:
         """Raise UsageError, which names file and key, unless every key is a known setting of `what`."""
-        for key in settings:
-            if key not in known:
-                near = get_close_matches(key, sorted(known), n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise UsageError(f"{self.path}: {key!r} is no setting of {what}{hint}")
+        check_keys(self.path, settings, known, what)
+
+
+def parsed(words: Sequence[str], file: str | Path) -> argparse.Namespace:
+    """The arguments in words that a file made. Raises UsageError, which names the file, where they are wrong."""
+    parser, subparsers = parsers()
+
+    def fail(message: str) -> NoReturn:
+        raise UsageError(f"{file}: {message}")
+
+    for one in (parser, *subparsers):
+        one.error = fail  # type: ignore[method-assign]
+    return parser.parse_args(words)
+
+
+def check_keys(file: str | Path, settings: Mapping[str, Any], known: set[str], what: str) -> None:
+    """Raise UsageError, which names file and key and the key that is near, unless every key is a setting of `what`."""
+    for key in settings:
+        if key not in known:
+            near = get_close_matches(key, sorted(known), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise UsageError(f"{file}: {key!r} is no setting of {what}{hint}")
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -139,22 +149,31 @@ def steps(arguments: argparse.Namespace, words: Sequence[str]) -> Iterator[tuple
     if more := sorted(typed.keys() - TYPED - {"command", "recipe"}):
         raise UsageError(f"--recipe has all settings, only --jobs and --output go with it; leave out {', '.join(more)}")
     beside = {"output": str(recipe.record)} | {name: typed[name] for name in TYPED if name in typed}
+    for settings in recipe.runs:
+        recipe.check(settings, options(COMPARE), COMPARE)
+    runs = [recipe.arguments(COMPARE, {**settings, **beside}) for settings in recipe.runs]
+    yield from first(recipe)
+    yield from runs
+
+
+def first(recipe: Recipe) -> Iterator[tuple[argparse.Namespace, list[str]]]:
+    """Make the links of a recipe; then the commands that train its teachers, as far as they are not there.
+
+    Raises:
+        UsageError: a key that `gpkl train` does not know, a teacher without a folder, a package that is not installed.
+    """
     for settings in recipe.teachers:
         recipe.check(settings, options("train") | {"output"}, "train")
         if "output" not in settings:
-            raise UsageError(f"{file}: a teacher needs an output, the folder of its run")
-    for settings in recipe.runs:
-        recipe.check(settings, options(COMPARE), COMPARE)
+            raise UsageError(f"{recipe.path}: a teacher needs an output, the folder of its run")
     teachers = [recipe.arguments("train", settings) for settings in recipe.teachers]
-    runs = [recipe.arguments(COMPARE, {**settings, **beside}) for settings in recipe.runs]
     for link, target in recipe.links.items():
         _link(recipe, Path(link), target)
     for training, spelt in teachers:
         folder = Path(training.output)
         if not (folder / SCORES).exists():
-            begun = (folder / commands.ARGUMENTS).exists()
+            begun = (folder / train.ARGUMENTS).exists()
             yield recipe.arguments("train", {"resume": [], "output": folder}) if begun else (training, spelt)
-    yield from runs
 
 
 def flags(settings: Mapping[str, Any]) -> list[str]:

@@ -17,12 +17,18 @@ another view, other sentences, another model. The commands train such a tagger, 
 ways of training it, and use it.
 """
 MAIN_EXAMPLES = """\
-a first minute:
-  gpkl train --method sigmoid --alpha 1 --output runs/first    (on the built-in toy corpus)
-  echo "Anna works at Berlin University ." | gpkl predict runs/first -
-  gpkl evaluate runs/first my.test.conll
+a first minute, without a file of your own:
+  gpkl train --output runs/first                     a tagger of the built-in toy corpus
+  echo "Professor Miller of the University of Berlin lives near Lake Garda." > notes.txt
+  gpkl predict runs/first notes.txt                  its spans, a line of JSON for a line of text
+  gpkl predict runs/first notes.txt --write html --output notes.html     a page to look at
+  gpkl evaluate runs/first toy:test --errors         what it finds, misses and confuses
 
-gpkl COMMAND --help explains each command.
+Your own text: gpkl train --train FILE, with a token and its tag a line, or another form
+that gpkl convert --help shows; then predict with the folder that it names.
+
+gpkl COMMAND --help explains each command. In examples, words in CAPITALS are for you to
+fill in; toy:train, toy:dev and toy:test stand for files wherever a labelled file is read.
 exit codes: 0 done; 2 wrong usage or input, said in one line; 130 interrupted
 """
 
@@ -35,19 +41,25 @@ BILOU; several tag columns are layers), JSONL ({"tokens": [...], "spans": [[star
 type], ...]}, end exclusive) or another form that gpkl convert --help shows. Without
 --dev every tenth sentence of --train is held out as dev. The folder --output then has
 best/ (the tagger), history.jsonl (one row an epoch), history.png, scores.json and
-checkpoint/ (from which --resume goes on, exactly).
+checkpoint/ (from which --resume goes on, exactly). At the end a curve from scores to
+probabilities is fitted on dev, for gpkl predict --probability.
 
-methods, and what each adds to the cross-entropy:
+--config reads arguments from a file: epochs = 5, a line each, or the arguments.json that
+every run folder has, which repeats that run.
+
+methods, and what each adds to the cross-entropy (rdrop is another word for sigmoid: two
+views, as in the R-Drop paper, with the divergence that fits GlobalPointer):
 """
 TRAIN_EXAMPLES = """\
 examples:
-  gpkl train --method sigmoid --alpha 1 --epochs 20
-  gpkl train --train my.conll --dev my.dev.conll --test my.test.conll --method none --output runs/mine
-  gpkl train --train my.jsonl --encoder FOLDER_OR_HUB_NAME --epochs 3 --output runs/pretrained
+  gpkl train --method sigmoid --alpha 1 --epochs 20 --output runs/mine
+  gpkl train --train MY.conll --dev MY.dev.conll --test MY.test.conll --output runs/own
+  gpkl train --config runs/mine/arguments.json --seed 1 --output runs/again
+  gpkl train --train MY.jsonl --encoder FOLDER_OR_HUB_NAME --epochs 3 --output runs/pretrained
   gpkl train --corpus wnut17 --limit-train 500 --output runs/wnut    (GPKL_DATA names the folder with its files)
   gpkl train --method vat --alpha 1 --epsilon 0.1
   gpkl train --method uda --alpha 1 --limit-train 50 --unlabelled 150
-  gpkl train --method distillation --alpha 0.1 --temperature 2 --hidden-size 20 --teacher runs/first
+  gpkl train --method distillation --alpha 0.1 --temperature 2 --hidden-size 20 --teacher runs/mine
   gpkl train --resume --output runs/mine                             after Ctrl-C, a kill, a power cut
 several processes: torchrun --nproc-per-node 2 -m gpkl_lib train ..., or accelerate launch -m gpkl_lib train ...
 """
@@ -61,7 +73,10 @@ Every method is run at every alpha, warm-up and setting of its own with every se
 mean F1 on dev chooses among them for each method (the ways to divide in uda and the
 temperatures of distillation are compared, each with its own choice), and the table
 gives F1 on test at that choice, with the mean difference from `none` over paired seeds
-and its 95 % t interval. With --tuning-seeds the whole grid is run with these seeds only,
+and its 95 % t interval. The verdict on it is "better" or "worse" (a t test, its p-value
+adjusted by Holm for the rows of the table), "equivalent" within half a point (two
+one-sided tests), or "undecided", with the smallest difference that so many seeds would
+have seen with 80 % power. With --tuning-seeds the whole grid is run with these seeds only,
 and what dev chooses for each method then with all --seeds.
 Every run of a corpus takes equally many optimiser steps (there is no early stopping).
 Each finished run is a row of --output, which is JSONL, with what it came from: command,
@@ -74,39 +89,69 @@ it does what is missing. A figure with every seed's point is drawn beside it.
 COMPARE_EXAMPLES = """\
 examples:
   gpkl compare --methods none sigmoid softmax --alphas 0.3 1 3 --seeds 0 1 2 3 4 --output runs/toy.jsonl
-  gpkl compare --corpus wnut17 --corpus mine my.train my.dev my.test --methods none sigmoid --alphas 1 --seeds 0 1 2
+  gpkl compare --corpus wnut17 --corpus mine MY.train MY.dev MY.test --methods none sigmoid --alphas 1 --seeds 0 1 2
   gpkl compare --alphas 0.1 1 10 --alpha-warmups 0 0.5 --seeds 0 1 2 --jobs 2
   gpkl compare --methods none sigmoid vat --alphas 0.1 0.3 1 3 --epsilons 0.03 0.1 0.3 --tuning-seeds 0 1
   gpkl compare --methods none uda --limit-train 50 --unlabelled 500 --divides all confident --alphas 0.1 1 --epochs 60
-  gpkl compare --methods none distillation --teacher runs/teacher-{seed} --temperatures 1 2 4 8 inf --alphas 0.03 0.1
-  gpkl compare --recipe mine.toml    (its rows go to mine.jsonl)
+  gpkl compare --methods none distillation --teacher runs/TEACHER-{seed} --temperatures 1 2 4 8 inf --alphas 0.03 0.1
+  gpkl compare --recipe MY.toml    (its rows go to MY.jsonl)
 """
 
 PREDICT = """\
-Write the spans that a trained tagger finds, as JSONL: {"tokens": [...], "spans":
-[[start, end, type], ...]} a line, with token indices from 0 and end exclusive. `gpkl
-train` and `gpkl evaluate` read the same form.
+Write the spans that a trained tagger finds in a text.
 
-FILE is in any form that gpkl convert --help shows (its own spans are not looked at), or
-plain text, one sentence a line; - reads standard input. How it was understood is said on
+FILE is plain text, a sentence a line, or in any form that gpkl convert --help shows (its
+own spans are not looked at); - reads standard input. How it was understood is said on
 standard error. Words and punctuation marks of a text become tokens (a mark or a joiner
-stays with its letter), or, with --tokens characters, each of its characters.
+stays with its letter), or, with --tokens characters, each of its characters. Row n of the
+result is line n of a text.
+
+--write chooses what is written:
+  jsonl  {"text", "tokens", "spans": [[start, end, type], ...], "found": [...]} a line.
+         "spans" count tokens from 0, end exclusive: gpkl train, evaluate and convert read
+         them. "found" tells the same spans with type, text, start_char and end_char (in
+         characters of the line, end exclusive), start_token, end_token and score.
+  conll  a token and its tags a line, in as many columns as nested spans need
+  brat   OUTPUT.txt and OUTPUT.ann
+  html   one page that shows the spans over the text, nested ones too; it needs no network
+
+A score above 0 (or above the threshold that gpkl evaluate --tune-threshold chose) is a
+span. A score is no probability; --probability adds one, by a curve fitted on dev.
+
+With --format text or jsonl lines are read as they come and answered 16 batches at a time,
+each at once with --batch-size 1; otherwise all of FILE decides what it is.
 """
 PREDICT_EXAMPLES = """\
 examples:
-  gpkl predict runs/first notes.txt --output notes.jsonl
-  echo "Anna works at Berlin University ." | gpkl predict runs/first -
+  echo "Anna met Professor Miller in Oslo." | gpkl predict runs/first -
+  gpkl predict runs/first NOTES.txt --output notes.jsonl
+  gpkl predict runs/first NOTES.txt --write html --probability --output notes.html
+  gpkl predict runs/first NOTES.txt --write brat --output notes.ann
+  tail -n 100 NOTES.txt | gpkl predict runs/first - --format text --batch-size 1
 """
 
 EVALUATE = """\
 Precision, recall and F1 of a trained tagger on a file with gold spans (in any form that
-gpkl convert --help shows; - is standard input):
-over all spans and for each type. A span counts as found if type, start and end agree
+gpkl convert --help shows; - is standard input): for each type, their mean over types
+(macro), and over all spans (micro). A span counts as found if type, start and end agree
 exactly; nested spans count like others. 0/0 is 0.
+
+--errors puts every gold and every predicted span into exactly one class, sentence by
+sentence: right; wrong type, on the same tokens; of what is left, wrong boundary, of the
+same type and with a token in common, the largest common share first; of what is left,
+missed or spurious. A table counts them by type and for spans inside others, another says
+which type was taken for which. --output writes all of it with names as JSON, or as a page
+with the sentences if the file ends in .html.
+
+--tune-threshold and --calibrate learn from FILE, which should be dev and not test: the
+threshold with the best F1, and the curve of predict --probability. Both are kept beside
+the weights (decoding.json), and predict and evaluate use them from then on.
 """
 EVALUATE_EXAMPLES = """\
 examples:
-  gpkl evaluate runs/mine my.test.conll
+  gpkl evaluate runs/first toy:test
+  gpkl evaluate runs/first toy:dev --tune-threshold
+  gpkl evaluate runs/first MY.test.conll --errors --output errors.html
   gpkl evaluate runs/wnut wnut17:test --output scores.json
 """
 
@@ -122,10 +167,11 @@ forms, and a row of each:
 """
 CONVERT_EXAMPLES = """\
 examples:
-  gpkl convert doccano.jsonl my.conll --tokens words
+  gpkl convert toy:dev my.conll
+  gpkl convert DOCCANO.jsonl my.conll --tokens words
   gpkl convert my.conll my.json --to label-studio
-  gpkl convert predictions.conll gold.jsonl --tag-column 2
-  gpkl convert notes.ann notes.jsonl
+  gpkl convert PREDICTIONS.conll gold.jsonl --tag-column 2
+  gpkl convert NOTES.ann notes.jsonl
 """
 
 

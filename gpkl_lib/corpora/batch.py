@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gpkl_lib.corpora.corpus import Sentence
-from gpkl_lib.spans import Span
+from gpkl_lib.spans import Span, gold_cells
 
 POOL = 50  # batches whose sentences are sorted by length together: enough to save padding, few enough to stay random
 
@@ -24,7 +24,7 @@ class Batch:
         inputs: what the encoder takes, by name; each begins with B.
         attention_mask: bool (B, L), True = a real token.
         positives: int64 (P, 4), the gold cells (row, type, start, end) with `end` the LAST token, as the score matrix
-            (B, H, L, L) has it; ready for `sparse_multilabel_cross_entropy(logits, positives, class_dims=2, ...)`.
+            (B, H, L, L) has it; ready for `global_pointer_loss(logits, positives, attention_mask)`.
     """
 
     inputs: dict[str, Tensor]
@@ -48,7 +48,7 @@ def length_mask(sentences: Sequence[Sentence]) -> Tensor:
 
 
 def positive_cells(sentences: Sequence[Sentence], types: Sequence[str] | None) -> Tensor:
-    """The gold cells of a batch, int64 (P, 4): (row, type, start, end - 1).
+    """The `gold_cells` of a batch, int64 (P, 4).
 
     Args:
         sentences: the rows of the batch.
@@ -59,14 +59,7 @@ def positive_cells(sentences: Sequence[Sentence], types: Sequence[str] | None) -
     """
     if types is None:
         return torch.zeros(0, 4, dtype=torch.long)
-    head = {name: index for index, name in enumerate(types)}
-    cells = []
-    for row, sentence in enumerate(sentences):
-        for kind, start, end in sentence.spans:
-            if kind not in head:
-                raise ValueError(f"span {(kind, start, end)} has a type without a head; types are {', '.join(types)}")
-            cells.append((row, head[kind], start, end - 1))
-    return torch.tensor(cells, dtype=torch.long).view(-1, 4)
+    return gold_cells([sentence.spans for sentence in sentences], types)
 
 
 def batches(

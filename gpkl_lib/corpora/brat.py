@@ -72,13 +72,19 @@ def _line_end(text: str, at: int) -> int:
 
 
 def brat_texts(rows: Iterable[Row]) -> tuple[str, str]:
-    """The text and the annotations of rows with a text, a line each."""
+    """The text and the annotations of rows with a text, a line each.
+
+    Raises:
+        CorpusError: a type with white space in it, which would end its name.
+    """
     texts: list[str] = []
     lines: list[str] = []
     at = 0
     for row in rows:
         text = row.text or ""
         for kind, start, end in row.spans:
+            if kind.split() != [kind]:
+                raise CorpusError(f"brat's types have no white space, found {kind!r}")
             surface = " ".join(text[start:end].split("\n"))
             lines.append(f"T{len(lines) + 1}\t{kind} {at + start} {at + end}\t{surface}\n")
         texts.append(text + "\n")

@@ -18,7 +18,7 @@ How a file is understood, from the file alone:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import combinations, pairwise
 
@@ -40,6 +40,7 @@ from gpkl_lib.spans import Span
 
 COLUMNS_OF_CONLLU = 10
 SHOWN = 12  # columns named in words
+AT_A_TIME = 1024  # sentences whose tokens are in memory twice
 AGREE = 10  # spans that two columns must share before they are taken for gold and predicted
 
 
@@ -76,7 +77,7 @@ def parse_conll(
     token = token_column - 1 if token_column else int(numbered)
     starts, places = _sentences(table, numbered, oddities)
     used = table.order[places]
-    rows = sorted(np.unique(used).tolist(), key=table.first.__getitem__)
+    rows = np.flatnonzero(np.bincount(used)).tolist()  # numbered by their first appearance, so in that order
     columns = {token: "token"} | ({0: "number"} if numbered else {})
     layers: list[_Layer] = []
     if labels:
@@ -90,17 +91,17 @@ def parse_conll(
         layers = [_Layer(table, used, starts, rows, column, numbered) for column in chosen]
         columns |= {layer.column: f"{layer.scheme} tags" for layer in layers}
     tokens = _tokens(table, rows, token, oddities)
-    is_odd = np.array([n in tokens and invisible(tokens[n]) for n in range(len(table.texts))])[used]
-    odd_tokens = (np.logical_or.reduceat(is_odd, starts) if len(starts) else starts).tolist()
+    is_odd = np.zeros(len(table.texts), dtype=bool)
+    is_odd[[n for n in rows if invisible(tokens[n])]] = True
+    odd_tokens = (np.logical_or.reduceat(is_odd[used], starts) if len(starts) else starts).tolist()
     sentences = []
-    for index, (start, end) in enumerate(pairwise([*starts.tolist(), len(places)])):
+    for index, (start, words) in enumerate(_words(tokens, used, starts)):
         spans: list[Span] = []
         for layer in layers:
             found, odd = layer.spans(index)
             spans += found
             for kind, position in odd:
                 oddities.add(kind, int(places[start + position]) + 1)
-        words = list(map(tokens.__getitem__, used[start:end].tolist()))
         sentences.append(oddities.sentence(words, spans, partial(_line, places, start), odd_tokens=odd_tokens[index]))
     if not tag_columns:
         _check_agreement(layers, name)
@@ -119,6 +120,20 @@ def _tokens(table: Lines, rows: list[int], column: int, oddities: Oddities) -> d
         oddities.add("byte-order mark", table.first[n], table.counts[n] * (cell is not token))
         tokens[n] = one.setdefault(token, token)
     return tokens
+
+
+def _words(
+    tokens: dict[int, str], used: NDArray[np.uintc], starts: NDArray[np.int64]
+) -> Iterator[tuple[int, list[str]]]:
+    """Where each sentence begins among the token lines, and its tokens; looked up for many sentences at a time."""
+    token_of = np.empty(max(tokens, default=0) + 1, dtype=object)
+    token_of[list(tokens)] = list(tokens.values())
+    bounds = [*starts.tolist(), len(used)]
+    for first in range(0, len(starts), AT_A_TIME):
+        block = bounds[first : first + AT_A_TIME + 1]
+        words = token_of[used[block[0] : block[-1]]].tolist()
+        for start, end in pairwise(block):
+            yield start, words[start - block[0] : end - block[0]]
 
 
 def _line(places: NDArray[np.uint32], start: int, index: int) -> int:
@@ -146,12 +161,15 @@ def _sentences(table: Lines, numbered: bool, oddities: Oddities) -> tuple[NDArra
     wrong = places[is_bad[table.order[places]]]
     if len(wrong):
         raise table.error(int(table.order[wrong[0]]), int(wrong[0]) + 1)
-    for n, text in enumerate(table.texts):
-        line, count = table.first[n], table.counts[n]
-        oddities.add("line ending in CRLF", line, count * text.endswith("\r"))
-        oddities.add("separator line holding white space", line, count * (table.blank[n] and bool(table.plain[n])))
-        oddities.add("-DOCSTART- line", line, count * table.document[n])
-        oddities.add("multiword or empty node, no token", line, count * bool(kinds[n] == NO_TOKEN))
+    unusual = {
+        "line ending in CRLF": (n for n, text in enumerate(table.texts) if text.endswith("\r")),
+        "separator line holding white space": (n for n, text in enumerate(table.plain) if text and table.blank[n]),
+        "-DOCSTART- line": (n for n, is_one in enumerate(table.document) if is_one),
+        "multiword or empty node, no token": np.flatnonzero(kinds == NO_TOKEN).tolist(),
+    }
+    for kind, numbers in unusual.items():
+        for n in numbers:
+            oddities.add(kind, table.first[n], table.counts[n])
     if len(comments):
         oddities.add("comment line", int(comments[0]) + 1, len(comments))
     separators = np.cumsum(what == SEPARATOR, dtype=np.int32)[places]

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gpkl_lib._storage import write_text
 from gpkl_lib.corpora.brat import brat_texts
-from gpkl_lib.corpora.conll import parse_conll
 from gpkl_lib.corpora.conll_writers import conll_text, conllu_text
-from gpkl_lib.corpora.corpus import CorpusError, Oddities, Sentence, to_jsonl
+from gpkl_lib.corpora.corpus import CorpusError, Sentence, to_jsonl
 from gpkl_lib.corpora.forms import BY_NAME, Form, json_text
 from gpkl_lib.corpora.opening import How, open_source
-from gpkl_lib.corpora.reading import form_of, read_rows, tokenised
+from gpkl_lib.corpora.reading import every_row, form_of, tokenised
 from gpkl_lib.corpora.row import Row
 from gpkl_lib.corpora.source import Source
 
@@ -41,25 +40,34 @@ def convert_corpus(path: str | os.PathLike[str], target: str | os.PathLike[str],
         )
     form, (source, annotations) = BY_NAME[to], open_source(path, how)
     rows = _prepared(_rows(source, how, annotations), form, how.tokens)
-    try:
-        texts = _written(rows, form)
-        _compare(rows, _again(texts, form))
-    except CorpusError as error:
-        raise CorpusError(f"{source.name}: {to} cannot hold it: {error}") from None
+    texts = _checked(rows, form, source.name)
     names = [target.with_suffix(".txt"), target.with_suffix(".ann")] if to == "brat" else [target]
     for name, text in zip(names, texts, strict=True):
         write_text(name, text)
     return len(rows)
 
 
+def written_rows(rows: Sequence[Row], to: str, name: str) -> list[str]:
+    """Rows with tokens in the form `to`, a text of it (brat: two), read again and compared as by `convert_corpus`.
+
+    Raises:
+        CorpusError: a form that cannot hold them; `name` says what does.
+    """
+    form = BY_NAME[to]
+    return _checked(_prepared(list(rows), form, "auto"), form, name)
+
+
+def _checked(rows: list[Row], form: Form, name: str) -> list[str]:
+    try:
+        texts = _written(rows, form)
+        _compare(rows, _again(texts, form))
+    except CorpusError as error:
+        raise CorpusError(f"{name}: {form.name} cannot hold it: {error}") from None
+    return texts
+
+
 def _rows(source: Source, how: How, annotations: Source | None) -> list[Row]:
-    found = form_of(source, how, annotations)
-    if found == "conll":
-        read, _ = parse_conll(
-            source.lines(), source.name, Oddities(), token_column=how.token_column, tag_columns=how.tag_columns
-        )
-        return [Row(tokens=list(sentence.tokens), spans=list(sentence.spans)) for sentence in read]
-    return read_rows(source, found, how, annotations)[0]
+    return every_row(source, form_of(source, how, annotations), how, annotations)[0]
 
 
 def _prepared(rows: list[Row], form: Form, tokens: str) -> list[Row]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
 from typing import overload
 
+from gpkl_lib.span_errors import nested
 from gpkl_lib.spans import Span
 
 
@@ -52,13 +53,8 @@ class Sentence:
 
     def nested(self) -> list[Span]:
         """The spans inside, or on the very place of, another span of the sentence."""
-        places = Counter(span[1:] for span in self.spans)
-        inside, reach = set(), 0  # `reach`: how far the spans before it go, which begin no later
-        for start, end in sorted(places, key=lambda place: (place[0], -place[1])):
-            if end <= reach or places[start, end] > 1:
-                inside.add((start, end))
-            reach = max(reach, end)
-        return [span for span in self.spans if span[1:] in inside]
+        inside = nested(self.spans)
+        return [span for span in self.spans if span in inside]
 
     def surface(self, span: Span) -> str:
         """The tokens of a span, joined by spaces."""

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpkl_lib.corpora.corpus import CorpusError
+from gpkl_lib.corpora.corpus import CorpusError, to_jsonl
 from gpkl_lib.corpora.forms import FORMS
 from gpkl_lib.corpora.known import KNOWN, find_known, known_file
 from gpkl_lib.corpora.source import Source
 from gpkl_lib.corpora.text import TOKENS
+from gpkl_lib.corpora.toy import SIZES, toy_corpus
 
+TOY = tuple(f"toy:{split}" for split in SIZES)
 FORMATS = ("auto", "any", "text", *(form.name for form in FORMS))
 
 
@@ -39,7 +41,10 @@ class How:
 def open_source(
     path: str | os.PathLike[str], how: How, progress: Callable[[int, int], None] | None = None
 ) -> tuple[Source, Source | None]:
-    """The bytes of a file, and of brat's annotations beside it, if that is what it is."""
+    """The bytes of a file, and of brat's annotations beside it, if that is what it is; of the toy corpus as JSONL."""
+    name = os.fspath(path)
+    if name in TOY and not Path(name).exists():
+        return Source(name, to_jsonl(toy_corpus(split=name.removeprefix("toy:"))).encode(), "utf-8"), None
     name, file, sha256 = _locate(os.fspath(path))
     beside = file.with_suffix(".ann") if file and file.suffix == ".txt" else file
     if file and beside and beside.suffix == ".ann" and how.format in ("auto", "any", "brat") and beside.is_file():
@@ -82,7 +87,7 @@ def _locate(path: str) -> tuple[str, Path | None, str | None]:
         return path, file, corpus.files[split][1]
     if not there:
         hint = known_file(Path(path).name)
-        names = ", ".join(f"{key}:{split}" for key, corpus in KNOWN.items() for split in corpus.files)
+        names = ", ".join([*TOY, *(f"{key}:{split}" for key, corpus in KNOWN.items() for split in corpus.files)])
         more = f" {hint[0].where_to_get(hint[1])}" if hint else f" (Known by name: {names}.)"
         raise CorpusError(f"{path}: no such file.{more}")
     return path, Path(path), None

@@ -76,7 +76,7 @@ def read_corpus(
                 source.lines(), source.name, oddities, token_column=token_column, tag_columns=tag_columns, labels=labels
             )
     else:
-        rows, understood = read_rows(source, found, how, annotations)
+        rows, understood = every_row(source, found, how, annotations)
         rows, kind = tokenised(rows, tokens, blank=found != "text")
         sentences, understood = to_sentences(rows, oddities), understood + kind
     return Corpus(
@@ -136,8 +136,18 @@ def _text_or_conll(source: Source) -> str:
     return "conll"
 
 
-def read_rows(source: Source, found: str, how: How, annotations: Source | None) -> tuple[list[Row], str]:
-    """The rows of a file that is not CoNLL, and how they were understood in words."""
+def every_row(source: Source, found: str, how: How, annotations: Source | None) -> tuple[list[Row], str]:
+    """The rows of a file in the form that was found, and how they were understood in words."""
+    if found == "conll":
+        read, understood = parse_conll(
+            source.lines(),
+            source.name,
+            Oddities(),
+            token_column=how.token_column,
+            tag_columns=how.tag_columns,
+            labels=how.labels,
+        )
+        return [Row(tokens=list(sentence.tokens), spans=list(sentence.spans)) for sentence in read], understood
     if found == "text":
         return [Row(text=line, line=n) for n, line in enumerate(text_lines(source.text()), 1)], "plain text"
     if found == "json":

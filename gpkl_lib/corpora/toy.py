@@ -14,6 +14,7 @@ import re
 from collections import Counter
 
 from gpkl_lib.corpora.corpus import Corpus, Sentence
+from gpkl_lib.corpora.drawing import check_rate, damaged
 from gpkl_lib.corpora.grammar import GRAMMAR, TYPES
 from gpkl_lib.corpora.names import SPLITS, make_names
 from gpkl_lib.spans import Span
@@ -35,7 +36,7 @@ def toy_corpus(size: int | None = None, *, split: str = "train", seed: int = 0, 
         split: "train", "dev" or "test". Half of the names in dev and in test are their own; patterns and words that
             training never shows they have in common.
         seed: of the names (shared by the splits of a seed) and the sentences.
-        label_noise: the chance that a span of the training set is damaged: dropped, given another type, or shifted at
+        label_noise: the chance that a span of the training set is `damaged`: dropped, given another type, or shifted at
             one end by a token, a third of the time each. `oddities` counts what was done.
 
     Raises:
@@ -46,14 +47,13 @@ def toy_corpus(size: int | None = None, *, split: str = "train", seed: int = 0, 
     size = SIZES[split] if size is None else size
     if size < 0:
         raise ValueError(f"size must not be negative, got {size}")
-    if not 0 <= label_noise <= 1:
-        raise ValueError(f"label_noise must lie between 0 and 1, got {label_noise}")
+    check_rate(label_noise)
     if label_noise and split != "train":
         raise ValueError(f"label_noise is for the training split; {split} measures, and stays clean")
     writer = _Writer(split, seed)
     sentences = [writer.sentence() for _ in range(size)]
     noise, damage = random.Random(f"toy noise {seed}"), Counter[str]()
-    sentences = [_damaged(sentence, label_noise, noise, damage) for sentence in sentences]
+    sentences = [damaged(sentence, label_noise, TYPES, noise, damage) for sentence in sentences]
     name = f"toy(size={size}, split={split!r}, seed={seed}" + (f", label_noise={label_noise})" if label_noise else ")")
     return Corpus(name, sentences, types=TYPES, oddities=dict(damage))
 
@@ -102,27 +102,3 @@ def _depth(text: str) -> int:
     """The least depth of spans that a production needs."""
     symbols = [symbol for symbol, _, _ in PIECES.findall(text) if symbol]
     return max((("/" in symbol) + min(map(_depth, GRAMMAR[symbol])) for symbol in symbols), default=0)
-
-
-def _damaged(sentence: Sentence, rate: float, generator: random.Random, damage: Counter[str]) -> Sentence:
-    """The sentence with each span damaged at the given rate. Draws the same numbers whatever the rate."""
-    spans = set(sentence.spans)
-    for kind, start, end in sentence.spans:
-        chance, way, detail = generator.random(), generator.random(), generator.random()
-        if chance >= rate:
-            continue
-        others = [t for t in TYPES if t != kind]
-        shifts = [(start - 1, end), (start + 1, end), (start, end - 1), (start, end + 1)]
-        shifts = [(s, e) for s, e in shifts if 0 <= s < e <= len(sentence)]
-        changed: Span | None = None
-        if way >= 2 / 3:
-            changed = (kind, *shifts[int(detail * len(shifts))])
-        elif way >= 1 / 3:
-            changed = (others[int(detail * len(others))], start, end)
-        spans.remove((kind, start, end))
-        if changed is None or changed in spans or changed in sentence.spans:
-            damage["label noise: dropped"] += 1
-        else:
-            spans.add(changed)
-            damage["label noise: shifted" if way >= 2 / 3 else "label noise: another type"] += 1
-    return Sentence(sentence.tokens, tuple(spans))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gpkl_lib.corpora.batch import Batch, length_mask, positive_cells
+from gpkl_lib.corpora.batch import Batch, positive_cells
 from gpkl_lib.corpora.corpus import Sentence
 
 PADDING, UNKNOWN = 0, 1
 MAX_CHARACTERS = 24  # a longer token (a URL, say) is spelt by its first and last 12 characters
+ROW = 4 * (1 + MAX_CHARACTERS)  # bytes of the numbers of a token and of its characters
+REMEMBERED = 100_000  # tokens whose row is kept, some 25 MB
 
 
 @dataclass
@@ -36,6 +39,7 @@ class Vocabulary:
     def __post_init__(self) -> None:
         self._words = {word: number for number, word in enumerate(self.words, 2)}
         self._characters = {character: number for number, character in enumerate(self.characters, 2)}
+        self._rows: dict[str, bytes] = {}
         if len(self._words) != len(self.words) or len(self._characters) != len(self.characters):
             raise ValueError("words and characters must be distinct")
 
@@ -81,17 +85,31 @@ class Vocabulary:
         Raises:
             ValueError: a span of a type that is not in `types`.
         """
-        mask = length_mask(sentences)
-        encoded = [self.encode(sentence.tokens) for sentence in sentences]
-        longest = max((len(spelling) for _, spellings in encoded for spelling in spellings), default=1)
-        words = torch.full(mask.shape, PADDING, dtype=torch.long)
-        characters = torch.full((*mask.shape, max(1, longest)), PADDING, dtype=torch.long)
-        for row, (numbers, spellings) in enumerate(encoded):
-            words[row, : len(numbers)] = torch.tensor(numbers, dtype=torch.long)
-            for position, spelling in enumerate(spellings):
-                characters[row, position, : len(spelling)] = torch.tensor(spelling, dtype=torch.long)
+        longest = max(1, *map(len, sentences), 1)
+        rows = bytearray()
+        for sentence in sentences:
+            for token in sentence.tokens:
+                rows += self._row(token)
+            rows += bytes(ROW * (longest - len(sentence)))  # PADDING
+        numbers = torch.frombuffer(rows, dtype=torch.int32) if rows else torch.empty(0, dtype=torch.int32)
+        numbers = numbers.view(len(sentences), longest, 1 + MAX_CHARACTERS)
+        spelt = max((len(token) for sentence in sentences for token in sentence.tokens), default=1)
+        words, characters = numbers[..., 0].long(), numbers[..., 1 : 1 + max(1, spelt)].long()
         inputs: dict[str, Tensor] = {"words": words, "characters": characters}
-        return Batch(inputs, mask, positive_cells(sentences, types))
+        return Batch(inputs, words != PADDING, positive_cells(sentences, types))
+
+    def _row(self, token: str) -> bytes:
+        """The numbers of a token and of its characters, padded, as int32.
+
+        They are remembered: each epoch asks for the same tokens again.
+        """
+        row = self._rows.get(token)
+        if row is None:
+            if len(self._rows) >= REMEMBERED:
+                self._rows.clear()
+            (word,), (spelling,) = self.encode((token,))
+            row = self._rows[token] = array("i", [word, *spelling]).tobytes().ljust(ROW, b"\0")
+        return row
 
     def to_json(self) -> str:
         """As JSON text; `from_json` undoes it."""

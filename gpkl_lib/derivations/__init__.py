@@ -25,9 +25,11 @@ from gpkl_lib.derivations.numeric import Evaluator
 from gpkl_lib.derivations.points import Point, distribution, integers, interval, matrix, subset, vector
 from gpkl_lib.derivations.registry import Equation, equation, equations, load_checks
 from gpkl_lib.derivations.statement import Statement, StatementError
+from gpkl_lib.derivations.status import STATUSES, badge, status
 from gpkl_lib.derivations.together import Together
 
 __all__ = [
+    "STATUSES",
     "BigO",
     "Claim",
     "Derivation",
@@ -50,6 +52,7 @@ __all__ = [
     "Step",
     "Together",
     "Verdict",
+    "badge",
     "count",
     "distribution",
     "equation",
@@ -61,6 +64,7 @@ __all__ = [
     "load_checks",
     "matrix",
     "partition",
+    "status",
     "subset",
     "vector",
 ]

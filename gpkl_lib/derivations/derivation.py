@@ -25,7 +25,8 @@ from gpkl_lib.derivations.normal import NotProven
 from gpkl_lib.derivations.notation import Definition, Winner, latex
 from gpkl_lib.derivations.numeric import DIGITS, FLOOR, NEAR_LIMIT, Evaluator, apart
 from gpkl_lib.derivations.points import Domain, Point, points
-from gpkl_lib.derivations.proof import in_words, prove
+from gpkl_lib.derivations.proof import EVERY, in_words, prove
+from gpkl_lib.derivations.status import badge
 
 _RELATIONS = {"=": "=", ">=": r"\ge"}
 _prove = lru_cache(maxsize=1024)(prove)
@@ -56,6 +57,7 @@ class Derivation:
         steps: the first is the starting point, each other follows from the one before.
         given: definitions (left, right) in the order in which they are shown; they may use one another.
         where: domains of symbols and vectors that may not have any value (see `points`), as for a `Statement`.
+        words: where the page proves in words what is only checked here, the words with which that proof begins.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Derivation:
         given: Sequence[Definition] = (),
         *,
         where: Mapping[Any, Domain] | None = None,
+        words: str = "",
     ) -> None:
         if len(steps) < 2:
             raise ValueError(f"a derivation needs at least two steps, {title!r} has {len(steps)}")
@@ -73,6 +76,7 @@ class Derivation:
                 raise ValueError(f'relation must be "=" or ">=", got {step.relation!r} in {title!r}')
         self.title, self.steps, self.where = title, tuple(steps), dict(where or {})
         self.given: tuple[Definition, ...] = tuple(given)
+        self.words = words
 
     def check(self) -> Verdict:
         """Prove every step: numerically at random and extreme points first, then symbolically.
@@ -104,7 +108,7 @@ class Derivation:
         """The same derivation with another expression at step `number` (what a mutation test does)."""
         steps = list(self.steps)
         steps[number] = replace(steps[number], expr=expr)
-        return Derivation(self.title, steps, self.given, where=self.where)
+        return Derivation(self.title, steps, self.given, where=self.where, words=self.words)
 
     def claim(self, *numbers: int) -> Claim:
         """The statement that the steps `numbers` (default: first and last) are equal, to show under a label."""
@@ -207,8 +211,14 @@ class Verdict:
 
     __repr__ = __str__
 
+    @property
+    def words(self) -> bool:
+        """Whether the page proves in words what is only checked here."""
+        return bool(self.derivation.words)
+
     def _repr_html_(self) -> str:
-        return _html(self.derivation, ("", *(f" · {in_words(way)}" for way in self.ways)), str(self))
+        marks = ("" if way == EVERY else f" · {in_words(way)}" for way in self.ways)
+        return _html(self.derivation, ("", *marks), badge(self))
 
 
 _ROW = '<div style="display:flex;flex-wrap:wrap;align-items:center;gap:0 1.5em;margin:.4em 0">'
@@ -233,8 +243,7 @@ def _html(derivation: Derivation, marks: tuple[str, ...], verdict: str) -> str:
     )
     title = f'<p style="margin:.3em 0"><strong>{html.escape(derivation.title)}</strong></p>'
     where = f'<p style="margin:.3em 0;font-size:.9em">where {given}</p>' if given else ""
-    end = f'<p style="margin:.3em 0;font-size:.9em">{html.escape(verdict)}</p>' if verdict else ""
-    return f'<div class="gpkl-derivation">{title}{"".join(rows)}{where}{end}</div>'
+    return f'<div class="gpkl-derivation">{title}{"".join(rows)}{where}{verdict}</div>'
 
 
 def _sign(number: int, step: Step) -> str:

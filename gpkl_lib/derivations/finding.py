@@ -9,7 +9,8 @@ from mpmath import mp, mpf
 
 from gpkl_lib.derivations.derivation import Verdict
 from gpkl_lib.derivations.numeric import DIGITS
-from gpkl_lib.derivations.proof import EVERY, in_words
+from gpkl_lib.derivations.proof import in_words
+from gpkl_lib.derivations.status import badge
 
 
 @dataclass(frozen=True, repr=False)
@@ -23,6 +24,7 @@ class Finding:
         points: at how many points it was compared.
         largest: the largest relative difference of sides that are equal.
         tight: at how many more points an inequality was found to be an equality.
+        words: whether the page proves in words what is not proven here.
     """
 
     latex: str
@@ -31,6 +33,7 @@ class Finding:
     points: int
     largest: mpf
     tight: int
+    words: bool = False
 
     def __str__(self) -> str:
         ways = [way for way in self.ways if way]
@@ -48,7 +51,7 @@ class Finding:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return _html(self.latex, str(self))
+        return _html(self.latex, self)
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,19 +67,9 @@ class Findings:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return _html(self.latex, *map(str, self.each))
+        return _html(self.latex, self)
 
 
-def status(found: Finding | Findings | Verdict) -> str:
-    """Status of a result: "proven" (all relations, for every n), "proven in part" (some of them) or "compared"."""
-    each = found.each if isinstance(found, Findings) else (found,)
-    ways = [way for one in each for way in one.ways]
-    if EVERY not in ways:
-        return "compared"
-    return "proven" if set(ways) == {EVERY} else "proven in part"
-
-
-def _html(formula: str, *verdicts: str) -> str:
+def _html(formula: str, found: Finding | Findings) -> str:
     shown = html.escape(rf"\[{formula}\]")
-    lines = "".join(f'<p style="margin:.3em 0;font-size:.9em">{html.escape(verdict)}</p>' for verdict in verdicts)
-    return f'<div class="gpkl-derivation"><div class="math notranslate nohighlight">{shown}</div>{lines}</div>'
+    return f'<div class="gpkl-derivation"><div class="math notranslate nohighlight">{shown}</div>{badge(found)}</div>'

@@ -52,10 +52,13 @@ class Normal:
                 return outside * (inside / delta).xreplace({index: other})
         if inside == 1:
             return outside * n
+        if inside.is_polynomial(index) and inside.free_symbols == {index}:
+            return outside * sp.summation(inside, (index, 1, n))
         key = inside.xreplace({index: sp.Symbol("_", integer=True, positive=True)})
         if any(key.has(x) for x in self._open):
             raise NotProven(f"the sum of {inside} over {index} depends on an index outside it")
-        return outside * self._table.setdefault(key, sp.Dummy("S", real=True, positive=key.is_positive))
+        sign = "positive" if key.is_positive else "nonnegative" if key.is_nonnegative else "real"
+        return outside * self._table.setdefault(key, sp.Dummy("S", **{sign: True}))
 
 
 def is_zero(e: sp.Expr) -> bool:

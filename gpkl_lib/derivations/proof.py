@@ -10,7 +10,7 @@ from math import factorial
 
 import sympy as sp
 
-from gpkl_lib.derivations.expressions import Over
+from gpkl_lib.derivations.expressions import Integral, Over
 from gpkl_lib.derivations.functions import Node
 from gpkl_lib.derivations.normal import Normal, NotProven, is_zero, outermost
 from gpkl_lib.derivations.notation import AtEqual, Definition, Partial, Winner, n, total
@@ -64,7 +64,7 @@ def unfold(e: sp.Expr, definitions: tuple[Definition, ...]) -> sp.Expr:
             return visit(_fresh(right).xreplace({index: x.indices[0]}))
         if x in symbols:
             return visit(_fresh(symbols[x]))
-        if isinstance(x, Node):
+        if isinstance(x, Node) and not isinstance(x, Integral):
             return visit(_fresh(_meaning(x)))
         return x.func(*map(visit, x.args)) if x.args and not x.is_Indexed else x
 
@@ -126,10 +126,19 @@ def _write_out(e: sp.Expr, size: int, places: dict[sp.Symbol, int]) -> sp.Expr:
 
 
 def _calculate(e: sp.Expr, winners: dict[sp.Expr, sp.Symbol], places: dict[sp.Symbol, int]) -> sp.Expr:
-    """`e` with its derivatives and limits worked out, innermost first; tanh, cos and sin written by exponentials."""
+    """`e` with its derivatives, limits, integrals and sums of numbers worked out, innermost first.
+
+    tanh, cos and sin are written by exponentials, and e^(a delta) as 1 + (e^a - 1) delta.
+    """
     if not e.args or e.is_Indexed:
         return e
+    if isinstance(e, Integral):
+        return _integrate(e)
     e = e.func(*(_calculate(x, winners, places) for x in e.args))
+    if isinstance(e, sp.exp) and e.has(sp.KroneckerDelta):
+        return _picked(e)
+    if isinstance(e, sp.Sum) and len(e.limits) == 1 and e.limits[0][2] != n and not e.has(sp.Indexed):
+        return sp.expand(e.doit())
     if isinstance(e, Partial):
         return e.args[0].diff(*e.args[1:])
     if isinstance(e, AtEqual):
@@ -148,6 +157,32 @@ def _calculate(e: sp.Expr, winners: dict[sp.Expr, sp.Symbol], places: dict[sp.Sy
             return _cold(f, x, {v: places[winner] for v, winner in winners.items()})
         return _taylor(f, x)
     return e
+
+
+def _integrate(e: Integral) -> sp.Expr:
+    """The integral by SymPy, where the integrand is made of powers, e^, sin and cos: others may take for ever."""
+    f, x, *ends = e.args
+    f = _expanded(f)
+    if any(g.has(x) and not isinstance(g, sp.exp | sp.sin | sp.cos) for g in f.atoms(sp.Function)):
+        raise NotProven(f"no rule for the integral over {x}")
+    result = sp.integrate(f, (x, ends[0], ends[-1]), conds="none")
+    if result.has(sp.Integral, sp.Piecewise):
+        raise NotProven(f"SymPy does not find the integral over {x}")
+    return result
+
+
+def _expanded(f: sp.Expr) -> sp.Expr:
+    """`f` with logarithms of positive factors apart and e^(log c) undone, so that a density is powers times an e^."""
+    return sp.expand(sp.powsimp(sp.expand_power_exp(sp.expand_log(sp.expand(f), force=True))))
+
+
+def _picked(e: sp.exp) -> sp.Expr:
+    (delta, *others), power = e.atoms(sp.KroneckerDelta), sp.expand(e.args[0])
+    slope = power.coeff(delta)
+    rest = sp.expand(power - slope * delta)
+    if others or rest.has(delta) or slope.has(delta):
+        return e
+    return sp.exp(rest) * (1 + (sp.exp(slope) - 1) * delta)
 
 
 def _taylor(f: sp.Expr, x: sp.Symbol) -> sp.Expr:

@@ -55,8 +55,8 @@ class Equation:
 
     @property
     def status(self) -> str:
-        """Status of the object that the page shows: "proven" (for every n), "proven in part" or "compared"."""
-        from gpkl_lib.derivations.finding import status
+        """Status of the object that the page shows: "proven", "proven in words" or "numbers only"."""
+        from gpkl_lib.derivations.status import status
 
         return status(self.shows.check())
 

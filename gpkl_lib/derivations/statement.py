@@ -63,6 +63,7 @@ class Statement:
         kinds: the kinds of points to try. At the extreme ones ("wide", "one-hot", "half precision") a strict inequality
             may be an equality to 140 digits and is then taken for "at most".
         proof: True: every "=" must be proven by SymPy; False: do not try; None: try, and compare where it fails.
+        words: where the page proves in words what SymPy does not, the words of the page with which that proof begins.
         shared: points and values that statements with other sides over the same symbols have in common.
     """
 
@@ -74,6 +75,7 @@ class Statement:
         tight: Mapping[int, Sequence[Definition]] | None = None,
         kinds: Sequence[str] = KINDS,
         proof: bool | None = None,
+        words: str = "",
         shared: dict[Any, Any] | None = None,
     ) -> None:
         sides, relations = tuple(map(sp.sympify, chain[::2])), tuple(chain[1::2])
@@ -89,7 +91,7 @@ class Statement:
         self.relations: tuple[str, ...] = relations
         self.given: tuple[Definition, ...] = tuple(given)
         self.where, self.tight = dict(where or {}), dict(tight or {})
-        self.kinds, self.proof = tuple(kinds), proof
+        self.kinds, self.proof, self.words = tuple(kinds), proof, words
         self.shared: dict[Any, Any] = {} if shared is None else shared
 
     def check(self) -> Finding:
@@ -101,7 +103,7 @@ class Statement:
         largest = self.compare()
         ways = tuple(self._way(link) for link in range(1, len(self.sides)))
         reached = sum(len(self.points(link)) for link in self.tight)
-        return Finding(self.latex(), self.relations, ways, len(self.points()), largest, reached)
+        return Finding(self.latex(), self.relations, ways, len(self.points()), largest, reached, bool(self.words))
 
     def compare(self) -> mpf:
         """Compare every link at every point; return the largest relative difference of sides that should be equal."""
@@ -158,6 +160,7 @@ class Statement:
             tight=self.tight,
             kinds=self.kinds,
             proof=self.proof,
+            words=self.words,
             shared=self.shared,
         )
 

@@ -1,35 +1,60 @@
 """Experiments: methods x weights x seeds x corpora, recorded row by row, compared in pairs."""
 
 from gpkl_lib._storage import read_rows
+from gpkl_lib.experiments.contrasts import Contrast, bootstrapped, contrasts
 from gpkl_lib.experiments.plots import comparison_figure
-from gpkl_lib.experiments.records import identity, provenance
+from gpkl_lib.experiments.records import identity, provenance, read_counts
 from gpkl_lib.experiments.runner import compare, run_trial, score_record
-from gpkl_lib.experiments.summary import MethodSummary, groups, label, remarks, summarise
-from gpkl_lib.experiments.tables import comparison_table, history_table, scores_table, show
+from gpkl_lib.experiments.summary import MARGIN, MethodSummary, by_method, groups, label, remarks, summarise, variants
+from gpkl_lib.experiments.tables import (
+    comparison_table,
+    confusion_rows,
+    confusion_table,
+    error_rows,
+    errors_table,
+    history_table,
+    in_words,
+    score_rows,
+    scores_table,
+    show,
+)
 from gpkl_lib.experiments.teachers import Teacher
 from gpkl_lib.experiments.trials import ModelConfig, Task, Trial, best_on_dev, grid
 
 __all__ = [
+    "MARGIN",
+    "Contrast",
     "MethodSummary",
     "ModelConfig",
     "Task",
     "Teacher",
     "Trial",
     "best_on_dev",
+    "bootstrapped",
+    "by_method",
     "compare",
     "comparison_figure",
     "comparison_table",
+    "confusion_rows",
+    "confusion_table",
+    "contrasts",
+    "error_rows",
+    "errors_table",
     "grid",
     "groups",
     "history_table",
     "identity",
+    "in_words",
     "label",
     "provenance",
+    "read_counts",
     "read_rows",
     "remarks",
     "run_trial",
     "score_record",
+    "score_rows",
     "scores_table",
     "show",
     "summarise",
+    "variants",
 ]

@@ -58,7 +58,7 @@ def _methods(axes: Any, group: Sequence[Row]) -> None:
 def _weights(axes: Any, group: Sequence[Row]) -> None:
     lines: dict[tuple[str, float], dict[float, list[float]]] = {}
     styles = _styles(group)
-    for (method, alpha, warmup, _), runs in variants(group).items():
+    for (method, alpha, warmup, *_), runs in variants(group).items():
         values = list(f1_by_seed(runs, "dev").values())
         marker, colour = styles[method]
         if alpha == 0:

@@ -1,21 +1,25 @@
-"""Name and origin of an experiment's row: a digest of its configuration, and where its numbers came from."""
+"""Name and origin of an experiment's row: a digest of its configuration, where its numbers came from, its counts."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from gpkl_lib._storage import Row
+from gpkl_lib.spans import Span
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -41,7 +45,7 @@ def _git(*arguments: str) -> str | None:
 
 
 def provenance(device: torch.device) -> Row:
-    """Provenance of numbers: commit of the code (None if installed from a wheel), versions, device, threads.
+    """Provenance of numbers: commit of the code (None if installed from a wheel), versions, device, processor, threads.
 
     `dirty` is True where the package's own code differs from that commit.
     """
@@ -50,8 +54,14 @@ def provenance(device: torch.device) -> Row:
     return {
         "commit": _git("rev-parse", "HEAD") if tracked else None,
         "dirty": bool(_git("status", "--porcelain", "--", ".")) if tracked else None,
-        "versions": {"gpkl_lib": version("gpkl-lib"), "torch": torch.__version__, "python": platform.python_version()},
+        "versions": {
+            "gpkl_lib": version("gpkl-lib"),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
         "device": device_name(device),
+        "processor": processor_name(),
         "threads": torch.get_num_threads(),
     }
 
@@ -63,3 +73,35 @@ def device_name(device: torch.device) -> str:
     if device.type == "cpu":
         return f"cpu: {platform.machine()}, {os.cpu_count()} cores"
     return device.type
+
+
+def processor_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """The model of the processor, as Linux tells it in `cpuinfo`, else as Python's `platform` does."""
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    models = [
+        value.strip() for name, _, value in (line.partition(":") for line in lines) if name.strip() == "model name"
+    ]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def sentence_counts(found: Iterable[Iterable[Span]], gold: Iterable[Iterable[Span]]) -> str:
+    """Correct, predicted and gold spans of each sentence, as `read_counts` reads them.
+
+    The three lists of whole numbers are JSON, deflated and in base64: a kilobyte or two for a test set of thousands.
+    """
+    pairs = [(set(guess), set(truth)) for guess, truth in zip(found, gold, strict=True)]
+    lists = [[len(a & b) for a, b in pairs], [len(a) for a, _ in pairs], [len(b) for _, b in pairs]]
+    return base64.b64encode(zlib.compress(json.dumps(lists, separators=(",", ":")).encode(), 9)).decode()
+
+
+def read_counts(row: Row) -> Sequence[Sequence[int]]:
+    """The lists (correct, predicted, gold), a number a test sentence, of a recorded row.
+
+    Raises:
+        ValueError: the row has none, as those of tuning and those recorded before there were any.
+    """
+    text = (row["test"] or {}).get("sentences")
+    if text is None:
+        raise ValueError(f"row {row['key']} has no counts of its test sentences")
+    lists: list[list[int]] = json.loads(zlib.decompress(base64.b64decode(text)))
+    return lists

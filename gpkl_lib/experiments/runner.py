@@ -25,9 +25,11 @@ from typing import Any
 import torch
 
 from gpkl_lib._storage import Row, append_row, locked, read_rows, repair
-from gpkl_lib.experiments.records import identity, provenance
+from gpkl_lib.corpora import Corpus
+from gpkl_lib.experiments.records import identity, provenance, sentence_counts
 from gpkl_lib.experiments.trials import ModelConfig, Task, Trial, best_on_dev, grid
-from gpkl_lib.spans import SpanScores
+from gpkl_lib.spans import SpanScores, span_scores
+from gpkl_lib.tagger import Tagger
 from gpkl_lib.training import LearningWarning, TrainingError, evaluate, fit
 
 __all__ = ["ModelConfig", "Task", "Trial", "best_on_dev", "compare", "grid", "run_trial", "score_record"]
@@ -101,16 +103,16 @@ def run_trial(trial: Trial, folder: Path) -> Row:
             resume=resumed,
             progress=False,
         )
-    scores = {
-        part: score_record(evaluate(tagger, corpus)) for part, corpus in trial.task.parts().items() if part != "train"
-    }
+    dev = score_record(evaluate(tagger, trial.task.dev))
+    test = None if trial.task.test is None else _tested(tagger, trial.task.test)
     seconds, settings = time.process_time() - began, trial.settings()
     return {
         "key": identity(settings),
+        **({"arm": trial.arm} if trial.arm else {}),
         **settings,
         "sources": {part: corpus.name for part, corpus in trial.task.parts().items()},
-        "dev": scores["dev"],
-        "test": scores.get("test"),
+        "dev": dev,
+        "test": test,
         "parameters": tagger.num_parameters,
         **({} if teacher is None else {"teacher": teacher.record(trial.task.parts())}),
         "best_epoch": history.best["epoch"],
@@ -126,6 +128,12 @@ def run_trial(trial: Trial, folder: Path) -> Row:
 def _short(value: float | None) -> float | None:
     """Six significant digits, enough for a curve: a record of many epochs stays small."""
     return None if value is None else float(f"{value:.6g}")
+
+
+def _tested(tagger: Tagger, corpus: Corpus) -> Row:
+    """Scores as JSON, and in `sentences` the counts of each sentence, so that anyone can draw the sentences anew."""
+    found, gold = tagger.predict(corpus.sentences), [sentence.spans for sentence in corpus]
+    return {**score_record(span_scores(found, gold)), "sentences": sentence_counts(found, gold)}
 
 
 def score_record(scores: SpanScores) -> Row:

@@ -9,20 +9,26 @@ from typing import Any, NamedTuple
 
 from gpkl_lib._storage import Row
 from gpkl_lib.experiments.records import identity
-from gpkl_lib.statistics import PairedDifference, paired_difference
+from gpkl_lib.statistics import PairedDifference, Verdict, judge, paired_difference
 from gpkl_lib.training import METHODS, own_settings
 
 COMPARED = ("method", "alpha", "alpha_warmup", "seed", "teacher", "unlabelled")
 """What runs of one comparison may differ in, beside the methods' own settings; all else is the same for a group."""
+MARGIN = 0.005
+"""Of F1: half a point. A difference within it is called equivalent; stated before the runs."""
 
 
 class Variant(NamedTuple):
-    """What runs have in common that differ in their seed alone; `own` holds the settings of the method's own."""
+    """What runs have in common that differ in their seed alone.
+
+    `own` holds the settings of the method's own, `other` the rest where runs are called by their arm.
+    """
 
     label: str
     alpha: float
     alpha_warmup: float
     own: tuple[tuple[str, Any], ...] = ()
+    other: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,7 @@ class MethodSummary:
         tried: how many variants were compared on dev, with how many seeds of each in `tuning_seeds`.
         dev, test: F1 by seed; `test` is empty where the corpus has no test part.
         difference: of F1 on test (on dev where there is no test) from the baseline; None for the baseline itself.
+        verdict: on that difference, as one of those of its group, by a margin of half a point.
         steps, seconds, cpu_seconds: mean optimiser steps, wall time and processor time of a run.
     """
 
@@ -50,16 +57,19 @@ class MethodSummary:
     dev: dict[int, float]
     test: dict[int, float]
     difference: PairedDifference | None
+    verdict: Verdict | None
     steps: float
     seconds: float
     cpu_seconds: float
 
 
 def label(row: Row) -> str:
-    """What a run is called: its method, "two views" for a divergence of weight 0, and what splits a method in several.
+    """What a run is called: its arm, if it has one; else its method, "two views" for a divergence of weight 0.
 
     The two ways of dividing in uda and the temperatures of distillation are compared with each other: each has its own.
     """
+    if "arm" in row:
+        return str(row["arm"])
     config = row["config"]
     method = METHODS.get(config["method"])  # a record may tell of one that nobody has registered here
     return method.label_of(config) if method else str(config["method"])
@@ -75,7 +85,9 @@ def variants(rows: Sequence[Row]) -> dict[Variant, dict[int, Row]]:
     for row in rows:
         config = row["config"]
         own = tuple((name, _plain(config[name])) for name in _own_names() if name in config)
-        runs = found.setdefault(Variant(label(row), config["alpha"], config["alpha_warmup"], own), {})
+        free = {name: value for name, value in config.items() if name not in COMPARED and name not in own_settings()}
+        other = identity({"model": row["model"], "config": free}) if "arm" in row else ""
+        runs = found.setdefault(Variant(label(row), config["alpha"], config["alpha_warmup"], own, other), {})
         if config["seed"] in runs:
             raise ValueError(f"two rows of {label(row)} with seed {config['seed']} and the same settings")
         runs[config["seed"]] = row
@@ -93,21 +105,49 @@ def _plain(value: Any) -> Any:
 
 
 def groups(rows: Sequence[Row]) -> list[list[Row]]:
-    """Rows that may be compared with each other: one corpus, one model, one configuration but for what is compared."""
+    """Rows that may be compared with each other: one corpus, one model, one configuration but for what is compared.
+
+    Runs that are called by their arm may differ in all but the corpus: each arm has settings of its own. Where each
+    seed has data of its own, a seed's is the same for all.
+
+    Raises:
+        ValueError: two data sets of one seed in a group.
+    """
     found: dict[str, list[Row]] = {}
-    free = {*COMPARED, *own_settings()}
+    free, drawn = {*COMPARED, *own_settings()}, dict[tuple[str, int], Any]()
     for row in rows:
         fixed = {name: value for name, value in row["config"].items() if name not in free}
-        found.setdefault(identity({"corpus": row["corpus"], "model": row["model"], "config": fixed}), []).append(row)
+        corpus, run = row["corpus"], {"model": row["model"], "config": fixed}
+        if "draw" in corpus:
+            corpus = {name: part["sentences"] if isinstance(part, dict) else part for name, part in corpus.items()}
+        name = identity({"corpus": corpus, **({} if "arm" in row else run)})
+        found.setdefault(name, []).append(row)
+        if drawn.setdefault((name, row["config"]["seed"]), row["corpus"]) != row["corpus"]:
+            raise ValueError(f"seed {row['config']['seed']} of {corpus['name']} has two data sets")
     return list(found.values())
 
 
-def summarise(rows: Sequence[Row], *, baseline: str = "none") -> list[MethodSummary]:
-    """For each group and method the variant with the best mean dev F1, and its paired difference from the baseline.
+def by_method(rows: Sequence[Row], *, baseline: str = "none") -> dict[str, MethodSummary]:
+    """`summarise` for rows of one group: the summary of each method by its `label`.
 
+    Raises:
+        ValueError: rows of several groups, none of which is the one that is meant.
+    """
+    found = groups(rows)
+    if len(found) != 1:
+        told = ", ".join(f"{len(group)} rows on {group[0]['corpus']['name']}" for group in found)
+        raise ValueError(f"rows of one comparison are wanted, got {len(found)} comparisons: {told or 'no row'}")
+    return {summary.method: summary for summary in summarise(rows, baseline=baseline)}
+
+
+def summarise(rows: Sequence[Row], *, baseline: str = "none") -> list[MethodSummary]:
+    """For each group and method the variant with the best mean dev F1, its difference from the baseline, the verdict.
+
+    The verdicts of a group are adjusted for their number, and "equivalent" is within half a point (`MARGIN`).
     Only variants with every seed of the group stand to be chosen, so that a half-finished grid favours none; the first
     one in the file wins a tie. Where a grid was run on a few seeds and its best variant on all of them, as by
-    `gpkl compare --tuning-seeds`, only that one has every seed; `tried` counts the whole grid.
+    `gpkl compare --tuning-seeds`, only that one has every seed; `tried` counts the whole grid. Of an arm, which may
+    have fewer seeds than others, the variants with most seeds stand to be chosen.
     """
     summaries = []
     for group in groups(rows):
@@ -115,14 +155,22 @@ def summarise(rows: Sequence[Row], *, baseline: str = "none") -> list[MethodSumm
         grids: dict[str, list[dict[int, Row]]] = {}
         for (method, *_), runs in variants(group).items():
             grids.setdefault(method, []).append(runs)
-        whole = {method: [runs for runs in grid if runs.keys() == seeds] for method, grid in grids.items()}
+        if "arm" in group[0]:
+            whole = {arm: [runs for runs in grid if len(runs) == max(map(len, grid))] for arm, grid in grids.items()}
+        else:
+            whole = {method: [runs for runs in grid if runs.keys() == seeds] for method, grid in grids.items()}
         chosen = {method: max(found, key=_mean_dev) for method, found in whole.items() if found}
+        part = "test" if all(row["test"] for row in group) else "dev"
+        rivals = f1_by_seed(chosen[baseline], part) if baseline in chosen else {}
+        differences = {
+            method: paired_difference(f1_by_seed(runs, part), rivals)
+            for method, runs in chosen.items()
+            if method != baseline and rivals
+        }
+        verdicts = judge(differences, MARGIN)
         for method, runs in chosen.items():
-            paired = None
-            if method != baseline and baseline in chosen:
-                part = "test" if all(row["test"] for row in group) else "dev"
-                paired = paired_difference(f1_by_seed(runs, part), f1_by_seed(chosen[baseline], part))
-            summaries.append(_summary(runs, _tuning(grids[method], seeds), paired))
+            tuning = _tuning(grids[method], seeds)
+            summaries.append(_summary(runs, tuning, differences.get(method), verdicts.get(method)))
     return summaries
 
 
@@ -176,7 +224,9 @@ def _mean_dev(runs: Mapping[int, Row]) -> float:
     return fmean(f1_by_seed(runs, "dev").values())
 
 
-def _summary(runs: Mapping[int, Row], tuning: tuple[int, int], difference: PairedDifference | None) -> MethodSummary:
+def _summary(
+    runs: Mapping[int, Row], tuning: tuple[int, int], difference: PairedDifference | None, verdict: Verdict | None
+) -> MethodSummary:
     first = next(iter(runs.values()))
     return MethodSummary(
         corpus=first["corpus"]["name"],
@@ -190,6 +240,7 @@ def _summary(runs: Mapping[int, Row], tuning: tuple[int, int], difference: Paire
         dev=f1_by_seed(runs, "dev"),
         test=f1_by_seed(runs, "test"),
         difference=difference,
+        verdict=verdict,
         steps=fmean(row["steps"] for row in runs.values()),
         seconds=fmean(row["seconds"] for row in runs.values()),
         cpu_seconds=fmean(row["cpu_seconds"] for row in runs.values()),

@@ -10,12 +10,13 @@ from typing import Any
 from gpkl_lib._optional import optional
 from gpkl_lib._storage import Row
 from gpkl_lib.corpora import visible
-from gpkl_lib.experiments.summary import MethodSummary
+from gpkl_lib.experiments.summary import MARGIN, MethodSummary
+from gpkl_lib.span_errors import Match, confusion, counts, counts_of_nested, counts_of_type
 from gpkl_lib.spans import SpanScores
-from gpkl_lib.statistics import PairedDifference
+from gpkl_lib.statistics import PairedDifference, Verdict
 from gpkl_lib.training import METHODS, History
 
-WIDTH = 130  # columns, where the output is no terminal
+WIDTH = 150  # columns, where the output is no terminal
 
 
 def show(table: Any) -> None:
@@ -45,12 +46,54 @@ def history_table(history: History) -> Any:
 
 
 def scores_table(title: str, scores: SpanScores) -> Any:
-    """A type a row and all of them in the last, with counts of spans."""
-    table = _table(title, "type", "precision", "recall", "F1", "correct", "predicted", "gold")
-    for name, score in [*scores.by_type.items(), ("all", scores)]:
-        values = (f"{value:.4f}" for value in (score.precision, score.recall, score.f1))
-        table.add_row(_words(name), *values, str(score.correct), str(score.predicted), str(score.gold))
-    return table
+    """A type a row, then the means over types and all spans, with counts of spans."""
+    return _filled(title, *score_rows(scores))
+
+
+def score_rows(scores: SpanScores) -> tuple[list[str], list[list[str]]]:
+    """Head and body of the table of scores."""
+    body = [
+        [name, *(f"{value:.4f}" for value in (one.precision, one.recall, one.f1))]
+        + [str(count) for count in (one.correct, one.predicted, one.gold)]
+        for name, one in [*scores.by_type.items(), ("all (micro)", scores)]
+    ]
+    body.insert(-1, ["mean of types (macro)", "", "", f"{scores.macro_f1:.4f}", "", "", ""])
+    return ["type", "precision", "recall", "F1", "correct", "predicted", "gold"], body
+
+
+def errors_table(title: str, matches: Sequence[Match]) -> Any:
+    """A type a row, then spans inside others, then all: what became of gold spans, and what predicted ones are."""
+    return _filled(f"{title}: errors", *error_rows(matches))
+
+
+def error_rows(matches: Sequence[Match]) -> tuple[list[str], list[list[str]]]:
+    """Head and body of the table of errors; gold spans to the left, predicted ones to the right."""
+    types = sorted({span[0] for match in matches for span in (match.gold, match.predicted) if span})
+    body = []
+    rows = [(kind, counts_of_type(matches, kind)) for kind in types]
+    for name, found in [*rows, ("inside another span", counts_of_nested(matches)), ("all", counts(matches))]:
+        gold = [found["gold"][each] for each in ("spans", "correct", "wrong_type", "wrong_boundary", "missed")]
+        own = [found["predicted"][each] for each in ("spans", "correct", "wrong_type", "wrong_boundary", "spurious")]
+        body.append([name, *map(str, gold + own)])
+    both = ("right", "wrong type", "boundary")
+    return ["type", "gold", *both, "missed", "predicted", *both, "spurious"], body
+
+
+def confusion_table(title: str, matches: Sequence[Match]) -> Any:
+    """A gold type a row, as which types its spans were predicted."""
+    return _filled(f"{title}: gold types (rows) as they were predicted (columns)", *confusion_rows(matches))
+
+
+def confusion_rows(matches: Sequence[Match]) -> tuple[list[str], list[list[str]]]:
+    """Head and body of the table of types; the last row and column are spurious and missed spans."""
+    cells = {(cell["gold"], cell["predicted"]): cell["count"] for cell in confusion(matches)}
+    types = sorted({name for pair in cells for name in pair if name is not None})
+    body = [
+        [row or "(spurious)", *(str(cells.get((row, column), 0)) for column in [*types, None])]
+        for row in [*types, None]
+    ]
+    body[-1][-1] = ""
+    return ["type", *types, "(missed)"], body
 
 
 def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row]) -> Any:
@@ -67,8 +110,8 @@ def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row]) ->
             "dev",
             "test",
             f"{part}: difference from none [95 %]",
+            "verdict",
             "steps",
-            "s a run",
             "CPU s",
         ),
     )
@@ -81,8 +124,8 @@ def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row]) ->
             mean_and_spread(list(s.dev.values())),
             mean_and_spread(list(s.test.values())),
             "" if s.difference is None else interval(s.difference),
+            "" if s.verdict is None else in_words(s.verdict),
             f"{s.steps:.0f}",
-            f"{s.seconds:.1f}",
             f"{s.cpu_seconds:.1f}",
         )
     return table
@@ -107,9 +150,28 @@ def interval(difference: PairedDifference) -> str:
     return f"{difference.mean:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
 
 
+def in_words(verdict: Verdict) -> str:
+    """The verdict on a difference of F1: 'better (p = 0.011)', 'equivalent within 0.005', 'undecided (0.016 is seen)'.
+
+    In brackets is Holm's p-value, and the smallest difference that would have been seen with 80 % power.
+    """
+    if verdict.word == "equivalent":
+        return f"equivalent within {MARGIN:g}"
+    if verdict.word != "undecided":
+        return f"{verdict.word} (p = {verdict.p:.2g})"
+    return "undecided" + (f" ({verdict.detectable:.2g} is seen)" if math.isfinite(verdict.detectable) else "")
+
+
 def _words(*lines: str, style: str = "") -> Any:
     """Names as they are, one a line: no markup of rich's and no command to a terminal."""
     return optional("rich.text", "train", "a table").Text("\n".join(map(visible, lines)), style)
+
+
+def _filled(title: str, head: Sequence[str], body: Sequence[Sequence[str]]) -> Any:
+    table = _table(title, *head)
+    for name, *cells in body:
+        table.add_row(_words(name), *map(_words, cells))
+    return table
 
 
 def _table(title: str, *columns: str) -> Any:
@@ -121,5 +183,5 @@ def _table(title: str, *columns: str) -> Any:
         box=optional("rich.box", "train", "a table").SIMPLE,
     )
     for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left")
+        table.add_column(_words(column), justify="right" if number else "left")
     return table

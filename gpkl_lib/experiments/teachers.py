@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpkl_lib._storage import CheckpointError, Row, digest, read_tensors
+from gpkl_lib._storage import CheckpointError, Row, digest, read_json, read_tensors
 from gpkl_lib.corpora import Corpus, contents
-from gpkl_lib.tagger import DESCRIPTION, WEIGHTS, Tagger
-from gpkl_lib.training import BEST, evaluate
+from gpkl_lib.experiments.records import identity
+from gpkl_lib.tagger import WEIGHTS, Tagger, tagger_folder
+from gpkl_lib.training import CONFIG, evaluate
 
 _records: dict[str, Row] = {}  # a teacher has many students in a comparison: it is scored once a process
 
@@ -21,22 +22,31 @@ class Teacher:
     folder: Path
 
     @property
-    def place(self) -> Path:
-        """Where the tagger's files are."""
-        best = self.folder / BEST
-        return best if (best / DESCRIPTION).exists() else self.folder
-
-    @property
     def weights(self) -> str:
         """The tagger's `digest`, by its file alone. Raises CheckpointError if there is none."""
-        file = self.place / WEIGHTS
+        file = tagger_folder(self.folder) / WEIGHTS
         if not file.is_file():
             raise CheckpointError(f"no teacher in {self.folder} ({WEIGHTS} is missing); gpkl train makes one")
         return digest(*read_tensors(file))
 
+    @property
+    def name(self) -> str:
+        """What names the teacher in the settings of its students: a digest of what it was trained with.
+
+        So a teacher that is trained again is the same teacher, though rounding has moved its weights. A tagger without
+        its run is named by its weights.
+        """
+        file = self.folder / CONFIG
+        if not file.is_file():
+            return self.weights
+        asked = read_json(file)
+        for part, free in (("config", ("device", "checkpoint_seconds")), ("train", ("name",)), ("dev", ("name",))):
+            asked[part] = {key: value for key, value in asked[part].items() if key not in free}
+        return identity(asked)
+
     def load(self) -> Tagger:
         """The tagger, in evaluation mode. Raises CheckpointError as `Tagger.load`."""
-        return Tagger.load(self.place)
+        return Tagger.load(self.folder)
 
     def record(self, parts: Mapping[str, Corpus]) -> Row:
         """Folder, digest of the weights, number of parameters, and F1 on the "dev" and "test" among `parts`."""

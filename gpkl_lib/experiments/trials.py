@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from statistics import fmean
@@ -22,13 +22,17 @@ UNNAMED = ("device", "checkpoint_seconds")
 
 @dataclass(frozen=True)
 class Task:
-    """What is learnt: the three parts of a corpus, `test` None where there is none; and sentences without labels."""
+    """What is learnt: the three parts of a corpus, `test` None where there is none; and sentences without labels.
+
+    `made` tells what else names the data: {"draw": "seed"} where each seed has its own, {"label_noise": 0.2}.
+    """
 
     name: str
     train: Corpus
     dev: Corpus
     test: Corpus | None = None
     unlabelled: Corpus | None = None
+    made: Row = field(default_factory=dict)
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -36,8 +40,8 @@ class Task:
         return tuple(sorted({*self.train.types, *self.dev.types}))
 
     def record(self) -> Row:
-        """Name, and sha256 and number of sentences of each part."""
-        return {"name": self.name} | {
+        """Name, how the data were made, and sha256 and number of sentences of each part."""
+        return {"name": self.name, **self.made} | {
             part: {"sha256": corpus.sha256, "sentences": len(corpus)} for part, corpus in self.parts().items()
         }
 
@@ -76,24 +80,30 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class Trial:
-    """One cell of the grid; `teacher` is the folder of the one that method "distillation" learns from."""
+    """One cell of the grid.
+
+    Attributes:
+        teacher: the folder of the one that method "distillation" learns from.
+        arm: what the run is called where its method does not say it, as "none at the same time"; names no run.
+    """
 
     task: Task
     model: ModelConfig
     config: TrainingConfig
     teacher: Path | None = None
+    arm: str = ""
 
     def settings(self) -> Row:
         """The whole configuration as JSON; `identity` of it names the run.
 
         What a method does not use stays out of it: without uda the unlabelled sentences, without distillation the
-        teacher (its digest).
+        teacher (its name).
         """
         config = {name: value for name, value in self.config.settings().items() if name not in UNNAMED}
         if self.unlabelled is not None:
             config["unlabelled"] = {"contents": contents(bare(self.unlabelled)), "sentences": len(self.unlabelled)}
         if self.taught_by is not None:
-            config["teacher"] = self.taught_by.weights
+            config["teacher"] = self.taught_by.name
         return {"corpus": self.task.record(), "model": asdict(self.model), "config": config}
 
     @property
@@ -111,7 +121,8 @@ class Trial:
         c, method = self.config, METHODS[self.config.method]
         weight = f" alpha={c.alpha:g} alpha_warmup={c.alpha_warmup:g}" if method.factor else ""
         own = "".join(f" {each.name}={getattr(c, each.name)}" for each in method.settings if each.varied)
-        return f"{self.task.name} {c.method}{weight}{own} seed={c.seed}"
+        arm = f" ({self.arm})" if self.arm else ""
+        return f"{self.task.name} {c.method}{weight}{own}{arm} seed={c.seed}"
 
 
 def grid(

@@ -163,19 +163,6 @@ class SpanBoard(Explorable):
                 yield svg.text(x, 24 * i + 16, svg.number(scores[i, j].item(), 0), TONES[verdict])
 
 
-def span_lines(spans: Sequence[Span]) -> list[int]:
-    """The line, from 0, on which each span is drawn below the text: longest first, as high as there is room."""
-    lines, taken = [0] * len(spans), list[list[tuple[int, int]]]()
-    for k in sorted(range(len(spans)), key=lambda k: spans[k][1] - spans[k][2]):
-        _, start, end = spans[k]
-        free = (n for n, row in enumerate(taken) if all(end <= other or until <= start for other, until in row))
-        lines[k] = next(free, len(taken))
-        if lines[k] == len(taken):
-            taken.append([])
-        taken[lines[k]].append((start, end))
-    return lines
-
-
 def verdict_of(span: Span, decided: Sequence[Span], gold: Sequence[Span]) -> str:
     """The verdict on a span, one of VERDICTS: decided and true, decided only, true only, neither."""
     if span in decided:

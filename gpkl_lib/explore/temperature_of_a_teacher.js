@@ -363,7 +363,7 @@ function render({ model, el }) {
     write(
       ui.code,
       `import torch; from gpkl_lib import distillation_loss; s = ${pyTensor(now.s)}; t = ${pyTensor(now.t)}; ` +
-        `print(distillation_loss(s, t, temperature=${py(now.T)}, reduction="sum").item())`,
+        `print(distillation_loss(s, t, activation="sigmoid", temperature=${py(now.T)}, reduction="sum").item())`,
     );
     ui.say(
       `${now.kind}, T ${spoken(now.T)}: loss ${num(loss)}; pull on gold ${fixed(parts[0], 1)} %, on open ` +

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -95,8 +96,11 @@ class TemperatureOfATeacher(Explorable):
         """Return the gradient of the loss by each score of the student, by autograd."""
         student, teacher = self.scores()
         student.requires_grad_()
-        loss = distillation_loss(student, teacher, temperature=self.temperature, reduction="sum")
-        return torch.autograd.grad(loss, student)[0]
+        return torch.autograd.grad(self._loss(student, teacher, self.temperature), student)[0]
+
+    @staticmethod
+    def _loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        return distillation_loss(student, teacher, activation="sigmoid", temperature=temperature, reduction="sum")
 
     def values(self) -> dict[str, float]:
         """The loss at T, its limit, and each group's share of all pull in per cent, by the library and autograd."""
@@ -104,8 +108,8 @@ class TemperatureOfATeacher(Explorable):
         sizes, groups = self.pulls().abs(), self.groups()
         shares = [sizes[groups == g].sum() / sizes.sum() if sizes.sum() else sizes.sum() for g in range(len(GROUPS))]
         return {
-            "loss": distillation_loss(student, teacher, temperature=self.temperature, reduction="sum").item(),
-            "limit": distillation_loss(student, teacher, temperature=torch.inf, reduction="sum").item(),
+            "loss": self._loss(student, teacher, self.temperature).item(),
+            "limit": self._loss(student, teacher, math.inf).item(),
             **{name: 100 * share.item() for name, share in zip(GROUPS, shares, strict=True)},
         }
 

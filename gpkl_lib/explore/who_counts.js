@@ -327,7 +327,7 @@ function render({ model, el }) {
       ui.code,
       `import torch; from gpkl_lib import uda_loss; s = torch.tensor([${s.map(py).join(", ")}], ` +
         `dtype=torch.float64); t = torch.tensor([${t.map(py).join(", ")}], dtype=torch.float64); ` +
-        `print(uda_loss(s, t, mask=${yesOnly ? "t > 0" : "None"}, temperature=${py(T)}, ` +
+        `print(uda_loss(s, t, activation="sigmoid", mask=${yesOnly ? "t > 0" : "None"}, temperature=${py(T)}, ` +
         `threshold=${py(threshold)}, reduction="mean_confident").loss.item())`,
     );
     ui.say(

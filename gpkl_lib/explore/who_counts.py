@@ -91,13 +91,19 @@ class WhoCounts(Explorable):
         one, other = (torch.tensor(rows, dtype=torch.float64).flatten() for rows in (self.s, self.t))
         return one, other
 
-    def loss(self, reduction: str = "none") -> MaskedLoss:
+    def loss(self, reduction: Literal["none", "mean", "mean_confident"] = "none") -> MaskedLoss:
         """`uda_loss` of the spans that may count."""
         s, t = self.scores()
         mask = t > 0 if self.who == "yes only" else None
         return uda_loss(
-            s, t, mask=mask, temperature=self.temperature, threshold=self.threshold, reduction=reduction
-        )  # fmt: skip
+            s,
+            t,
+            activation="sigmoid",
+            mask=mask,
+            temperature=self.temperature,
+            threshold=self.threshold,
+            reduction=reduction,
+        )
 
     def counted(self) -> Tensor:
         """Which spans count, boolean."""
@@ -143,7 +149,7 @@ class WhoCounts(Explorable):
 
     def _strip(self) -> Iterator[str]:
         (_, t), sure = self.scores(), self.counted().tolist()
-        terms = uda_loss(*self.scores(), temperature=self.temperature, reduction="none").loss
+        terms = uda_loss(*self.scores(), activation="sigmoid", temperature=self.temperature, reduction="none").loss
         top = max(terms.max().item(), 1e-3)
         at = 20 + 32 * math.log(self.threshold / (1 - self.threshold))
         yield svg.box(at, 10, 340 - at, 160, "vermilion", fill_opacity=0.1)

@@ -1,13 +1,23 @@
 """The tagger: an encoder and a span head; it predicts, saves and loads."""
 
+from gpkl_lib.tagger.calibration import DECODING, Calibration, Threshold
+from gpkl_lib.tagger.entities import Entity, Prediction
+from gpkl_lib.tagger.places import BEST, DESCRIPTION, WEIGHTS, tagger_folder
 from gpkl_lib.tagger.pretrained import PretrainedEncoder
-from gpkl_lib.tagger.tagger import DESCRIPTION, WEIGHTS, Tagger
+from gpkl_lib.tagger.tagger import Tagger
 from gpkl_lib.tagger.word_encoder import WordEncoder
 
 __all__ = [
+    "BEST",
+    "DECODING",
     "DESCRIPTION",
     "WEIGHTS",
+    "Calibration",
+    "Entity",
+    "Prediction",
     "PretrainedEncoder",
     "Tagger",
+    "Threshold",
     "WordEncoder",
+    "tagger_folder",
 ]

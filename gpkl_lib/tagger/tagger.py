@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import math
-import warnings
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -18,18 +16,20 @@ from torch.overrides import TorchFunctionMode
 
 from gpkl_lib._storage import CheckpointError, digest, read_tensors, write_tensors, write_text
 from gpkl_lib.consistency import ConsistencyLoss
-from gpkl_lib.corpora import Batch, Sentence, Vocabulary, batches
+from gpkl_lib.corpora import Batch, Sentence, Vocabulary
+from gpkl_lib.divergence import Activation
 from gpkl_lib.global_pointer import EfficientGlobalPointer, GlobalPointer
-from gpkl_lib.spans import Span, decode_projection
+from gpkl_lib.tagger.calibration import DECODING, decoding_text, read_decoding
+from gpkl_lib.tagger.places import DESCRIPTION, WEIGHTS, tagger_folder
+from gpkl_lib.tagger.predictor import Predictor
 from gpkl_lib.tagger.pretrained import PretrainedEncoder
 from gpkl_lib.tagger.word_encoder import WordEncoder
 from gpkl_lib.tiled import tiled_head_loss
 
 HEADS = {"global_pointer": GlobalPointer, "efficient": EfficientGlobalPointer}
-WEIGHTS, DESCRIPTION = "model.safetensors", "tagger.json"
 
 
-class Tagger(nn.Module):
+class Tagger(Predictor):
     """Sentences in, one score for every (type, start, end) out. Build it with `from_scratch` or `from_encoder`.
 
     Args:
@@ -41,6 +41,7 @@ class Tagger(nn.Module):
     Attributes:
         max_span_length: tokens of the longest span that `predict` may give; None for any. `fit` sets it to the longest
             training sentence: scores at greater distances were never trained, and on longer sentences they are noise.
+        threshold, chosen, calibration: those of `Predictor`, which is how a tagger is asked.
 
     Raises:
         ValueError: unknown head, no types or one of them twice; sizes as the heads say.
@@ -63,7 +64,6 @@ class Tagger(nn.Module):
         self.types = tuple(types)
         self.head = HEADS[head](encoder.hidden_size, len(self.types), head_size)
         self.settings: dict[str, Any] = {"head": head, "head_size": head_size}
-        self.max_span_length: int | None = None
 
     @classmethod
     def from_scratch(
@@ -105,11 +105,6 @@ class Tagger(nn.Module):
             torch.manual_seed(seed)
             return cls(PretrainedEncoder.load(name_or_path), types, head=head, head_size=head_size)
 
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(self.parameters()).device
-
     def collate(self, sentences: Sequence[Sentence], *, labels: bool = True) -> Batch:
         """A padded batch of B sentences, on the CPU; without `labels` their spans are not looked at.
 
@@ -136,66 +131,28 @@ class Tagger(nn.Module):
         logits: Tensor = self.head(states, batch.attention_mask)
         return logits
 
-    def project(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Query and key, each (B, H, L, d), whose products are the logits."""
-        states = self.encoder(batch.inputs, batch.attention_mask)
+    def project(self, batch: Batch, embeddings: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Query and key, each (B, H, L, d), whose products are the logits; arguments as in `forward`."""
+        states = self.encoder(batch.inputs, batch.attention_mask, embeddings)
         head: Any = self.head
         query, key = head.project(states, batch.attention_mask)
         return query, key
 
-    def tiled_loss(self, batch: Batch, *, views: int = 1, alpha: float = 0.0) -> ConsistencyLoss:
+    def tiled_loss(
+        self, batch: Batch, *, views: int = 1, alpha: float = 0.0, activation: Activation = "sigmoid"
+    ) -> ConsistencyLoss:
         """The loss of the batch's gold spans in tiles, by `tiled_head_loss`: the logits are never all there.
 
         Args:
             batch: B sentences; with two views the second half is the first half again.
             views: 1 or 2.
             alpha: weight of the divergence of two views, which counts alpha/4 times.
+            activation: what their divergence compares, as `rdrop_loss` has it.
         """
         states = self.encoder(batch.inputs, batch.attention_mask)
         mask = batch.attention_mask[: len(batch) // views]
-        head: Any = self.head
-        return tiled_head_loss(head, states, batch.positives, attention_mask=mask, views=views, alpha=alpha)
-
-    def predict(
-        self, sentences: Sequence[Sentence], *, batch_size: int = 32, threshold: float = 0.0, warn: bool = True
-    ) -> list[list[Span]]:
-        """The spans of each sentence scored above `threshold`, of at most `max_span_length` tokens; without dropout.
-
-        Args:
-            sentences: their own spans, if they have any, are not looked at.
-            batch_size: sentences at a time; makes no difference to the result.
-            threshold: for the scores.
-            warn: say in a UserWarning what the encoder could not be shown as it stands.
-
-        Raises:
-            ValueError: batch_size below 1, a threshold that is no number.
-        """
-        if math.isnan(threshold):
-            raise ValueError(f"threshold must be a number, got {threshold}")
-        if warn:
-            self.warn_of_oddities(sentences)
-        order = sorted(range(len(sentences)), key=lambda index: len(sentences[index]))
-        places = iter(order)
-        found: list[list[Span]] = [[] for _ in sentences]
-        training = self.training
-        self.eval()
-        try:
-            for group in batches([sentences[index] for index in order], batch_size, shuffle=False):
-                batch = self.collate(group, labels=False).to(self.device)
-                with torch.no_grad():
-                    query, key = self.project(batch)
-                limits: dict[str, Any] = {"threshold": threshold, "max_length": self.max_span_length}
-                for spans in decode_projection(query, key, self.types, batch.attention_mask, **limits):
-                    found[next(places)] = spans
-        finally:
-            self.train(training)
-        return found
-
-    def warn_of_oddities(self, sentences: Sequence[Sentence]) -> None:
-        """One UserWarning with counts, if the encoder cannot be shown some words or sentences as they stand."""
-        found = [f"{count:,} {what}" for what, count in self.encoder.survey(sentences).items() if count]
-        if found:
-            warnings.warn(f"of {len(sentences):,} sentences: " + "; ".join(found), stacklevel=3)
+        options: dict[str, Any] = {"views": views, "alpha": alpha, "activation": activation}
+        return tiled_head_loss(self.head, states, batch.positives, attention_mask=mask, **options)
 
     @property
     def num_parameters(self) -> int:
@@ -227,26 +184,42 @@ class Tagger(nn.Module):
     def save(self, folder: str | Path) -> None:
         """Write model.safetensors, tagger.json and (pretrained) the tokenizer's files, each replaced in one step.
 
+        Where a threshold was tuned or probabilities were calibrated, decoding.json holds them.
+
         Raises:
             CheckpointError: the disk refuses.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / DECODING).unlink(missing_ok=True)  # of other weights
         self.encoder.save_files(folder)
         write_text(folder / DESCRIPTION, self._text())
         write_tensors(folder / WEIGHTS, self.state_dict(), {"tagger": self.fingerprint()})
+        self.save_decoding(folder)
+
+    def save_decoding(self, folder: str | Path) -> None:
+        """Write the threshold and the calibration, where there is one, beside the weights that `save` wrote there.
+
+        Raises:
+            CheckpointError: the disk refuses.
+        """
+        if self.chosen or self.calibration:
+            write_text(Path(folder) / DECODING, decoding_text(self.digest(), self.chosen, self.calibration))
 
     @classmethod
-    def load(cls, folder: str | Path) -> Tagger:
+    def load(cls, place: str | Path) -> Tagger:
         """What `save` wrote, on the CPU, in evaluation mode. Needs no network and no other folder.
 
         The folder may be a stranger's: no code in it runs, and a description that asks for other weights than lie
         beside it is refused before it costs memory.
 
+        Args:
+            place: the folder of a saved tagger, or of a training run, whose best epoch it then is.
+
         Raises:
             CheckpointError: the folder is missing, damaged, or holds something else; the message says which file.
         """
-        folder = Path(folder)
+        folder = tagger_folder(place)
         value, fingerprint = _read_description(folder)
         tensors, metadata = read_tensors(folder / WEIGHTS)
         if metadata.get("tagger") != fingerprint:
@@ -256,6 +229,8 @@ class Tagger(nn.Module):
         tagger.load_state_dict(tensors)
         if not all(tensor.isfinite().all() for tensor in tensors.values()):
             raise CheckpointError(f"{folder / WEIGHTS} holds weights that are not finite: its training diverged")
+        if (folder / DECODING).exists():
+            tagger.chosen, tagger.calibration = read_decoding(folder / DECODING, tagger.digest())
         return tagger.eval()
 
 

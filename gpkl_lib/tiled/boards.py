@@ -1,8 +1,8 @@
 """The boards of a group of sentences: their scores block by block, which of them are spans and which positives.
 
-Notation: V views, b sentences, g pairs of a sentence and a type, P = V * g boards, n tokens, d features; a block is r
-rows of each board, tokens start to end, and m columns, from `start` on. Scores are in bits, s / log 2: powers of two
-cost less than those of e.
+Notation: V views, S sides (the views, or one view and a fixed target), b sentences, g pairs of a sentence and a type,
+n tokens, d features; a block is r rows of each board, tokens start to end, and m columns, from `start` on. Scores are
+in bits, s / log 2: powers of two cost less than those of e.
 """
 
 from __future__ import annotations
@@ -37,50 +37,71 @@ class Boards:
     """Queries and keys of a group, whose products are its scores.
 
     Args:
-        query, key: (V, g, n, d), contiguous, finite on padding; scores are q_i . k_j.
+        views: query and key of the views, each (V, g, n, d), contiguous, finite on padding; scores are q_i . k_j.
+        target: those of a fixed target, each of g boards of n tokens, where d may be another; or None.
         real: boolean (b, n) of the sentences, True = a real token; None if all are.
         gold: the positives.
         rows: r, of all blocks but the last.
+
+    Attributes:
+        rescales: whether a score may leave SAFE_BITS, so that 2^s must be relative to a maximum.
     """
 
-    def __init__(self, query: Tensor, key: Tensor, real: Tensor | None, gold: Gold, rows: int) -> None:
-        self.views, n = len(query), query.shape[2]
-        self.query, self.key = query.flatten(0, 1), key.flatten(0, 1)  # (P, n, d)
+    def __init__(
+        self,
+        views: tuple[Tensor, Tensor],
+        target: tuple[Tensor, Tensor] | None,
+        real: Tensor | None,
+        gold: Gold,
+        rows: int,
+    ) -> None:
+        self.views, self.count, n, _ = views[0].shape
+        self.query, self.key = (x.flatten(0, 1) for x in views)  # (V g, n, d)
+        self.sides = [(self.query, self.key)]
+        if target is not None:
+            query, key = (x.flatten(0, -3) for x in target)
+            self.sides.append((query, key))
+        # A score is at most the longest query times the longest key.
+        largest = max(float(q.norm(dim=-1).amax() * k.norm(dim=-1).amax()) for q, k in self.sides) / LOG2
+        self.rescales = not largest <= SAFE_BITS[self.query.dtype]  # NaN needs it too
         edges = pairwise([*range(0, n, rows), n])
         self.blocks = [Block(start, end, gold.cells_of(at)) for at, (start, end) in enumerate(edges)]
         # The highest score that a cell may have, in the corner where a block meets the diagonal and by its two tokens.
         # A minimum with it costs a fraction of a masked fill.
-        fill, size = NEGATIVE_FILL[query.dtype], min(rows, n)
-        self.diagonal_ceiling = query.new_full((size, size), fill).tril_(-1)
-        self.diagonal_ceiling += query.new_full((size, size), math.inf).triu_()
-        self.token_ceiling = None if real is None else query.new_full(real.shape, math.inf).masked_fill_(~real, fill)
+        fill, size = NEGATIVE_FILL[self.query.dtype], min(rows, n)
+        self.diagonal_ceiling = self.query.new_full((size, size), fill).tril_(-1)
+        self.diagonal_ceiling += self.query.new_full((size, size), math.inf).triu_()
+        self.token_ceiling = None if real is None else self.query.new_full(real.shape, math.inf)
+        if real is not None and self.token_ceiling is not None:
+            self.token_ceiling.masked_fill_(~real, fill)
 
-    def shape(self, block: Block) -> tuple[int, int, int]:
-        """(P, r, m)."""
-        return len(self.query), block.end - block.start, self.query.shape[1] - block.start
+    def shape(self, block: Block) -> tuple[int, int, int, int]:
+        """(S, g, r, m)."""
+        n = self.query.shape[1]
+        return self.views + len(self.sides) - 1, self.count, block.end - block.start, n - block.start
 
-    def score(self, block: Block, scores: Tensor) -> None:
-        """Compute the scores of a block, NEGATIVE_FILL below the diagonal and on padding, in all views alike."""
-        query, key = self.query[:, block.start : block.end], self.key[:, block.start :]
-        torch.baddbmm(scores, query, key.mT, beta=0, alpha=1 / LOG2, out=scores)
+    def score(self, block: Block, scores: Tensor) -> Tensor:
+        """Compute the scores (S, g, r, m) of a block, NEGATIVE_FILL below the diagonal and on padding, on all sides."""
+        done = 0
+        for query, key in self.sides:
+            query, key = query[:, block.start : block.end], key[:, block.start :]
+            part = scores.flatten(0, 1)[done : done + len(query)]
+            torch.baddbmm(part, query, key.mT, beta=0, alpha=1 / LOG2, out=part)
+            done += len(query)
         r = block.end - block.start
         diagonal = self.diagonal_ceiling[:r, :r]
         if self.token_ceiling is None:
             corner = scores[..., :r]  # all the rest is above the diagonal
             torch.minimum(corner, diagonal, out=corner)
-            return
+            return scores
         rows = self.token_ceiling[:, None, block.start : block.end, None]
         ceiling = torch.minimum(rows, self.token_ceiling[:, None, None, block.start :])
         torch.minimum(ceiling[..., :r], diagonal, out=ceiling[..., :r])
-        by_sentence = scores.view(self.views, len(ceiling), -1, *scores.shape[1:])
+        by_sentence = scores.view(len(scores), len(ceiling), -1, *scores.shape[2:])
         torch.minimum(by_sentence, ceiling, out=by_sentence)
+        return scores
 
     def fill_positives(self, x: Tensor, block: Block, value: float) -> None:
-        """Put `value` where the positives of a block are, in all views alike."""
+        """Put `value` where the positives of a block are, in all views of `x` alike."""
         if len(block.positives):
-            x.view(self.views, -1).index_fill_(1, block.positives, value)
-
-    def need_rescaling(self) -> bool:
-        """Whether a score may leave SAFE_BITS: none is larger than the longest query times the longest key."""
-        largest = self.query.norm(dim=-1).amax() * self.key.norm(dim=-1).amax() / LOG2
-        return not bool(largest <= SAFE_BITS[self.query.dtype])  # NaN needs it too
+            x.view(len(x), -1).index_fill_(1, block.positives, value)

@@ -35,6 +35,17 @@ def check_options(rows: int, views: int, alpha: float, block: int) -> None:
         raise ValueError(f"block must be positive, got {block}")
 
 
+def check_target(query: Tensor, key: Tensor, of: str, input: Tensor) -> None:
+    """Raise TypeError or ValueError unless these are the query and key of a fixed target for the query `input`."""
+    check_floating(f"{of}_query", query)
+    check_floating(f"{of}_key", key)
+    if query.ndim != 4 or query.shape != key.shape or query.shape[:3] != input.shape[:3]:
+        raise ValueError(
+            f"{of}_query and {of}_key must have one shape {(*input.shape[:3], 'any head size')}, as the query has it, "
+            f"got {tuple(query.shape)} and {tuple(key.shape)}"
+        )
+
+
 def check_positives(positives: Tensor, shape: tuple[int, int, int], real: Tensor) -> None:
     """Raise TypeError or ValueError at the first row of `positives` that is wrong; `shape` is (B, H, L)."""
     if positives.dtype != torch.long:

@@ -1,4 +1,4 @@
-"""Which cells of a board score above a threshold, without the board."""
+"""Which cells of a board score above a threshold, and how high, without the board."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def cells_above(
     threshold: float = 0.0,
     max_length: int | None = None,
     block: int = BLOCK,
-) -> Tensor:
-    """The spans with scores above `threshold`, without L x L scores.
+) -> tuple[Tensor, Tensor]:
+    """The spans with scores above `threshold`, and these scores, without L x L of them.
 
     Args:
         query, key: (B, H, L, d), scores being q_i . k_j.
@@ -29,8 +29,8 @@ def cells_above(
         block: largest number of scores to compute at a time (at least one row of one type is).
 
     Returns:
-        int64 (N, 4): sentence, type, start, end, `end` the LAST token; in no order. Half precision is multiplied as
-        the heads do it.
+        int64 (N, 4): sentence, type, start, end, `end` the LAST token; in no order. And their scores (N,), in the
+        dtype of query and key: half precision is multiplied as the heads do it.
 
     Raises:
         TypeError: query or key not floating point, or of two dtypes.
@@ -40,8 +40,8 @@ def cells_above(
     if max_length is not None and max_length < 1:
         raise ValueError(f"max_length must be None or at least 1, got {max_length}")
     real = token_mask(attention_mask, (batch, query.shape[2]), query.device)
-    groups, rows = groups_of(real, query.shape[1], 1, block)
-    found = [torch.empty(0, 4, dtype=torch.long, device=query.device)]
+    groups, rows = groups_of(real, query.shape[1], 1, block, 0)
+    found, values = [torch.empty(0, 4, dtype=torch.long, device=query.device)], [query.new_empty(0)]
     for group in groups:
         part = (group.index(), slice(group.first, group.last), slice(group.n))
         q, k, valid = query[part], key[part], real[group.sentences, : group.n]
@@ -56,4 +56,5 @@ def cells_above(
                 raise ValueError("scores hold NaN; the model has diverged or a mask is missing")
             b, h, i, j = ((scores > threshold) & span).nonzero().unbind(1)
             found.append(torch.stack([sentences[b], h + group.first, i + start, j + start], 1))
-    return torch.cat(found)
+            values.append(scores[b, h, i, j])
+    return torch.cat(found), torch.cat(values)

@@ -29,44 +29,53 @@ class Group:
         first, count = self.sentences[0], len(self.sentences)
         return slice(first, first + count) if self.sentences == list(range(first, first + count)) else self.sentences
 
-    def cells(self, views: int, rows: int) -> int:
+    def cells(self, sides: int, rows: int) -> int:
         """Scores of its largest block."""
-        return views * len(self.sentences) * (self.last - self.first) * min(rows, self.n) * self.n
+        return sides * len(self.sentences) * (self.last - self.first) * min(rows, self.n) * self.n
 
-    def scores(self, views: int, rows: int) -> int:
+    def scores(self, sides: int, rows: int) -> int:
         """Scores of all its blocks."""
-        columns = sum(min(rows, self.n - start) * (self.n - start) for start in range(0, self.n, rows))
-        return views * len(self.sentences) * (self.last - self.first) * columns
+        return sides * len(self.sentences) * (self.last - self.first) * board_scores(self.n, rows)
 
 
-def groups_of(real: Tensor, types: int, views: int, block: int) -> tuple[list[Group], int]:
-    """Groups whose blocks hold about `block` scores, and the rows of a block; sentences alike in length go together.
+def board_scores(n: int, rows: int) -> int:
+    """Scores of all blocks of one board of n tokens."""
+    return sum(min(rows, n - start) * (n - start) for start in range(0, n, rows))
+
+
+def groups_of(real: Tensor, types: int, sides: int, block: int, hold: int) -> tuple[list[Group], int]:
+    """Groups, and the rows of a block; sentences alike in length go together.
+
+    A group is as large as its blocks, of `block` scores, and all its scores, of which `hold` can be kept, allow. Where
+    those of a single board are too many to be kept, blocks alone count.
 
     Args:
         real: boolean (B, L), True = a real token. Sentences without any are in no group.
         types: H.
-        views: V.
-        block: scores of a block, all its views, sentences and types counted.
+        sides: S.
+        block: scores of a block, all its sides, sentences and types counted.
+        hold: scores that may be kept.
     """
     if not real.numel() or not types:
         return [], 1
     position = torch.arange(1, real.shape[1] + 1, device=real.device)
     lengths, counts = torch.stack([(real * position).amax(1), real.sum(1)]).tolist()
     longest = max(*lengths, 1)
-    rows = max(1, min(ROWS, longest, block // (views * longest)))
+    rows = max(1, min(ROWS, longest, block // (sides * longest)))
     groups: list[Group] = []
     for b in sorted(range(len(lengths)), key=lengths.__getitem__):
         n, whole = lengths[b], lengths[b] == counts[b]
         if not n:
             continue
-        cells = views * min(rows, n) * n
+        most = max(1, block // (sides * min(rows, n) * n))  # boards that go together
+        most = min(most, hold // (sides * board_scores(n, rows)) or most)
         last = groups[-1] if groups and groups[-1].last - groups[-1].first == types else None
-        if last and cells * types * (len(last.sentences) + 1) <= block:
+        if last and types * (len(last.sentences) + 1) <= most:
             last.whole = last.whole and whole and last.n == n
             last.n = n
             last.sentences.append(b)
         else:
-            parts = math.ceil(types / max(1, block // cells))
+            parts = math.ceil(types / most)
             edges = [types * part // parts for part in range(parts + 1)]
             groups += [Group([b], *edge, n, whole) for edge in pairwise(edges)]
     return groups, rows

@@ -1,6 +1,7 @@
-"""One pass over the blocks of scores of a group of sentences: its losses and their gradients.
+"""The passes over the blocks of scores of a group of sentences: its losses and their gradients.
 
-Notation: P boards, n tokens, d features; a block is (P, r, m), its scores in bits (`gpkl_lib.tiled.boards`).
+Notation: V views, g boards of each, n tokens, d features; a block is (S, g, r, m), its scores in bits
+(`gpkl_lib.tiled.boards`); of its S sides the first V are views, another one is a fixed target.
 """
 
 from __future__ import annotations
@@ -11,186 +12,147 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from gpkl_lib.tiled.boards import LOG2, NEGATIVE_FILL, SAFE_BITS, Block, Boards
+from gpkl_lib.tiled.boards import LOG2, NEGATIVE_FILL, Block, Boards
+from gpkl_lib.tiled.divergences import Divergence
 from gpkl_lib.tiled.workspace import Workspace
 
 NEGLIGIBLE = 1e-30  # a weight below it is lost in rounding, and one over it may be infinite
 
 
-class GroupSums(NamedTuple):
-    """Sums over all boards of a group, scalars in nats: log(1 + sum e^s) over the negatives, and the divergence."""
+class Weights(NamedTuple):
+    """What a sum over a group's boards counts in the loss: of the cross-entropy (0 for none), and of the divergence."""
 
-    negative_term: Tensor
-    divergence: Tensor
-
-
-class BlockWeights(NamedTuple):
-    """What a block sends to its queries and keys, each (P, r, m).
-
-    `exponentials` are 2^(s - maximum) of its negatives, `maximum` being the running one when it was added;
-    `derivative` is that of the divergence by its scores, None if it has no part in the gradients.
-    """
-
-    block: Block
-    exponentials: Tensor
-    maximum: Tensor
-    derivative: Tensor | None
+    task: float
+    divergence: float
 
 
 def group_pass(
-    boards: Boards, weights: tuple[float, float], gradients: list[Tensor], hold: bool, workspace: Workspace
-) -> GroupSums:
-    """Sum both losses over all spans of a group, and fill their gradients; every score is computed once.
+    boards: Boards,
+    weights: Weights,
+    gradients: list[Tensor],
+    divergence: Divergence | None,
+    hold: bool,
+    workspace: Workspace,
+    floor: float = -math.inf,
+) -> Tensor:
+    """Sum log(1 + sum e^s) over the negatives, for all boards of a group, and add up `divergence`; fill the gradients.
+
+    The gradient of the logarithm is e^s / (1 + sum e^s), whose normaliser is known only after the last block. So every
+    block is met twice, the scores being kept if there is room for them, else computed again.
 
     Args:
         boards: of the group.
-        weights: of the cross-entropy and of the divergence in the loss.
-        gradients: of query and key, each (V, g, n, d), to be filled with those of the weighted sum; none if not wanted.
-        hold: whether blocks wait for the normaliser.
+        weights: of both in the loss.
+        gradients: of query and key of the views, each (V, g, n, d), to be filled with those of the weighted sum; none
+            if not wanted.
+        divergence: of the two sides; None for one.
+        hold: whether the scores of all blocks are kept.
         workspace: memory for the blocks.
+        floor: in bits; negatives with lower scores take no part.
+
+    Returns:
+        The sum over the boards, a scalar in nats.
     """
-    sums = RunningSums(boards, weights, gradients, hold, workspace)
-    # The gradient of log(1 + sum e^s) is e^s / (1 + sum e^s), whose normaliser is known only after the last block.
-    if hold:
-        # Few scores: all blocks wait for it, and the weights of both losses go through one pair of products. Released
-        # newest first, while it is in the cache; and the first block first, as `accumulate` wants it: it is added last.
-        held = [sums.add(block) for block in reversed(boards.blocks)]
-        if gradients:
-            factor = sums.softmax_factor()
-            for found in reversed(held):
-                sums.release(found, factor)
-    else:
-        # Many: exponentials go into the gradients as they come, relative to the running maximum, and the normaliser
-        # divides at the end. The divergence has none and is summed apart, by two products more.
+    sums = RunningSums(boards, weights, gradients, divergence, hold, workspace, floor)
+    surveys = divergence.surveys if divergence else 0
+    for number in range(max(surveys, weights.task > 0)):
+        for block in reversed(boards.blocks):  # what was met last is still in the cache when all begins anew
+            scores = sums.scores(block)
+            if number == 0 and weights.task > 0:
+                sums.add(block, scores)
+            if divergence and number < surveys:
+                divergence.survey(number, scores)
+    if gradients or divergence:
         for block in boards.blocks:
-            found = sums.add(block)
-            if gradients:
-                sums.stream(found)
-        if gradients:
-            sums.normalise()
-    return sums.totals()
+            sums.release(block)
+    return sums.negative_term()
 
 
 class RunningSums:
     """The sums over the blocks added so far, all that is exponential relative to a running maximum of each board.
 
     Attributes:
-        maximum: (P, 1, 1), in bits, of the negatives and of the threshold's 0; it stays 0 unless `rescales`.
-        total: (P, 1, 1), the sum of 2^(s - maximum) over the negatives.
-        divergence: scalar, in bits.
-        gradients: of query and key, each (P, n, d), or none.
-        divergence_gradients: the divergence's where it is summed apart, else none.
-        rescales: whether scores may be so large that 2^s is relative to a maximum.
+        maximum: (V, g, 1, 1), in bits, of the negatives and of the threshold's 0; it stays 0 where none is needed.
+        total: (V, g, 1, 1), the sum of 2^(s - maximum) over the negatives.
+        gradients: of query and key, each (V g, n, d), or none.
     """
 
     def __init__(
-        self, boards: Boards, weights: tuple[float, float], gradients: list[Tensor], hold: bool, workspace: Workspace
+        self,
+        boards: Boards,
+        weights: Weights,
+        gradients: list[Tensor],
+        divergence: Divergence | None,
+        hold: bool,
+        workspace: Workspace,
+        floor: float,
     ) -> None:
-        self.boards, self.weights, self.hold, self.workspace = boards, weights, hold, workspace
-        self.maximum = boards.query.new_zeros(len(boards.query), 1, 1)
+        self.boards, self.weights, self.divergence = boards, weights, divergence
+        self.workspace, self.floor = workspace, floor
+        self.maximum = boards.query.new_zeros(boards.views, boards.count, 1, 1)
         self.total = torch.zeros_like(self.maximum)
-        self.divergence = boards.query.new_zeros(())
         self.gradients = [x.flatten(0, 1) for x in gradients]
-        self.differentiates_divergence = boards.views == 2 and weights[1] > NEGLIGIBLE and bool(gradients)
-        apart = self.differentiates_divergence and not hold
-        self.divergence_gradients = [torch.empty_like(x) for x in self.gradients] if apart else []
-        self.rescales = boards.need_rescaling()
-        # What is held of a cell: its score, of two views a derivative, and where the score is kept an exponential.
+        self.hold, self.held = hold, dict[int, Tensor]()  # by where a block begins
         cells = sum(math.prod(boards.shape(block)) for block in boards.blocks) if hold else 0
-        self.held_memory = workspace.empty("held", (cells * (boards.views + self.rescales),))
-        self.held = 0  # numbers of it that are taken
+        self.room = workspace.empty("held", (cells,))
 
-    def add(self, block: Block) -> BlockWeights:
-        """Add a block to the sums; return the weights of its queries and keys in the gradients."""
-        scores = self._empty("scores", self.boards.shape(block))
-        self.boards.score(block, scores)
-        exponentials = self.rescaled_exponentials(scores, block) if self.rescales else scores
-        derivative = self.compare_views(scores) if self.boards.views == 2 else None
-        if not self.rescales:
-            if self.boards.views == 1:  # of two views they have been computed
-                exponentials.exp2_()
-            self.boards.fill_positives(exponentials, block, 0)
-        self.total += exponentials.sum((1, 2), keepdim=True)
-        return BlockWeights(block, exponentials, self.maximum, derivative)
+    def scores(self, block: Block) -> Tensor:
+        """The scores of a block, (S, g, r, m): those that were kept, else computed now."""
+        if block.start in self.held:
+            return self.held[block.start]
+        shape = self.boards.shape(block)
+        if not self.hold:
+            return self.boards.score(block, self.workspace.empty("scores", shape))
+        size = math.prod(shape)
+        own, self.room = self.room[:size].view(shape), self.room[size:]
+        self.held[block.start] = self.boards.score(block, own)
+        return own
 
-    def rescaled_exponentials(self, scores: Tensor, block: Block) -> Tensor:
+    def add(self, block: Block, scores: Tensor) -> None:
+        """Add a block to the normalisers of its boards."""
+        exponentials = self.exponentials(block, scores)  # first: the total is rescaled on the way
+        self.total += exponentials.sum((2, 3), keepdim=True)
+
+    def exponentials(self, block: Block, scores: Tensor) -> Tensor:
         """2^(s - maximum) of the negatives, the maximum raised if need be and what was summed rescaled to it."""
-        x = self._empty("exponentials", scores.shape).copy_(scores)
-        self.boards.fill_positives(x, block, NEGATIVE_FILL[x.dtype])  # before the maximum, which is of negatives
-        maximum = torch.maximum(self.maximum, x.amax((1, 2), keepdim=True))
-        scale = (self.maximum - maximum).exp2_()
+        scores = scores[: self.boards.views]
+        x = self.workspace.empty("exponentials", scores.shape)
+        if not self.boards.rescales:
+            return self.leave_out(torch.exp2(scores, out=x), scores, block, 0)
+        self.leave_out(x.copy_(scores), scores, block, NEGATIVE_FILL[x.dtype])  # before the maximum of the negatives
+        maximum = torch.maximum(self.maximum, x.amax((2, 3), keepdim=True))
+        self.total *= (self.maximum - maximum).exp2_()
         self.maximum = maximum
-        self.total *= scale
-        if self.gradients and block.start and not self.hold:  # the weights that are held are rescaled on release
-            by_query, by_key = self.gradients
-            by_query[:, : block.start] *= scale
-            by_key *= scale
         return x.sub_(maximum).exp2_()
 
-    def compare_views(self, scores: Tensor) -> Tensor | None:
-        """Add the divergence of two views; return its derivatives by s and t, if wanted; leave 2^s in `scores`.
+    def leave_out(self, x: Tensor, scores: Tensor, block: Block, value: float) -> Tensor:
+        """Put `value` where no negative is that takes part."""
+        self.boards.fill_positives(x, block, value)
+        return x if self.floor == -math.inf else x.masked_fill_(scores < self.floor, value)
 
-        With odds e^s, p' = 1 / (1 + e^s), p = e^s p' (q, q' from t) and u = s - t:  p - q = (e^s - e^t) p' q',
-        D = (p - q) u,  dD/ds = (p - q) + p p' u,  dD/dt = -((p - q) + q q' u). The difference of close odds keeps all
-        the digits that the scores, sums of d rounded products, have to give.
-        """
-        odds = scores.view(-1)
-        shape, (s, t) = odds.shape, odds.chunk(2)
-        u = torch.sub(s, t, out=self.workspace.empty("u", s.shape))
-        if self.rescales:
-            odds.clamp_(-SAFE_BITS[odds.dtype], SAFE_BITS[odds.dtype])
-        odds.exp2_()  # of s and t, which are parts of it
-        difference = torch.sub(s, t, out=self.workspace.empty("difference", s.shape))
-        complement = torch.add(odds, 1, out=self.workspace.empty("complement", shape)).reciprocal_()  # p' and q'
-        first, second = complement.chunk(2)
-        difference.mul_(first).mul_(second)
-        if not self.differentiates_divergence:
-            self.divergence += u.mul_(difference).sum()
-            return None
-        complement.mul_(complement).mul_(odds)  # p p' and q q'
-        derivative = self._empty("derivative", shape)
-        by_s, by_t = derivative.chunk(2)
-        torch.addcmul(difference, first, u, value=LOG2, out=by_s)
-        torch.addcmul(difference, second, u, value=LOG2, out=by_t).neg_()
-        self.divergence += u.mul_(difference).sum()
-        return derivative.view(scores.shape)
-
-    def softmax_factor(self) -> Tensor:
-        """The factor of 2^(s - maximum) in the gradient: the cross-entropy's weight over its normaliser, (P, 1, 1)."""
-        return self.weights[0] / (self.total + torch.exp2(-self.maximum))
-
-    def release(self, held: BlockWeights, factor: Tensor) -> None:
-        """Send the weights of a block that waited, of both losses at once, to its queries and keys."""
-        if self.rescales:
-            factor = factor * torch.exp2(held.maximum - self.maximum)
-        if held.derivative is None:
-            self.accumulate(self.gradients, held.block, held.exponentials.mul_(factor))
+    def release(self, block: Block) -> None:
+        """Add a block to the divergence, and send its weights, of both losses at once, to its queries and keys."""
+        scores, weight = self.scores(block), self.weights.divergence
+        labelled = self.weights.task > 0 and bool(self.gradients)
+        exponentials = self.exponentials(block, scores) if labelled else scores
+        derivatives = self.divergence.add(scores) if self.divergence else None
+        factor = self.weights.task / (self.total + torch.exp2(-self.maximum))  # over 1 + sum e^s
+        if derivatives is None:
+            if labelled:
+                self.accumulate(block, exponentials.mul_(factor), 1.0)
             return
-        weight = self.weights[1]  # times all at the end: one pass over the block instead of two
-        weights = held.derivative.addcmul_(held.exponentials, factor / weight)
-        self.accumulate(self.gradients, held.block, weights, weight)
+        if labelled:  # the divergence's weight is for both, at the end: one pass over the block instead of two
+            derivatives.addcmul_(exponentials, factor / weight)
+        self.accumulate(block, derivatives, weight)
 
-    def stream(self, found: BlockWeights) -> None:
-        """Send the weights of a block to its queries and keys, those of the two losses apart, as they are."""
-        if found.derivative is not None:
-            self.accumulate(self.divergence_gradients, found.block, found.derivative)
-        self.accumulate(self.gradients, found.block, found.exponentials)
-
-    def normalise(self) -> None:
-        """Make what was streamed the gradients of the weighted sum."""
-        factor = self.softmax_factor()
-        for gradient in self.gradients:
-            gradient *= factor
-        for gradient, of_divergence in zip(self.gradients, self.divergence_gradients, strict=False):
-            gradient.add_(of_divergence, alpha=self.weights[1])
-
-    def accumulate(self, gradients: list[Tensor], block: Block, weights: Tensor, scale: float = 1.0) -> None:
-        """Add to the gradients what weights (P, r, m), times `scale`, send to queries and keys; first block first.
+    def accumulate(self, block: Block, weights: Tensor, scale: float) -> None:
+        """Add to the gradients what weights (V, g, r, m), times `scale`, send to queries and keys; first block first.
 
         No two blocks share a query. The first block meets all keys: its product begins their sum.
         """
+        weights = weights.flatten(0, 1)
         query, key = self.boards.query[:, block.start : block.end], self.boards.key[:, block.start :]
-        by_query, by_key = gradients
+        by_query, by_key = self.gradients
         # A product never goes into part of a tensor, which would be one call for each board.
         product = self.workspace.empty("product", query.shape)
         by_query[:, block.start : block.end] = torch.baddbmm(product, weights, key, beta=0, alpha=scale, out=product)
@@ -199,15 +161,7 @@ class RunningSums:
         if block.start:
             by_key[:, block.start :] += product
 
-    def totals(self) -> GroupSums:
-        """The two sums, when all blocks are in."""
+    def negative_term(self) -> Tensor:
+        """log(1 + sum e^s), summed over the boards, when all blocks are in."""
         maximum = self.maximum * LOG2
-        negative_term = (maximum + torch.log1p(self.total + torch.expm1(-maximum))).sum()
-        return GroupSums(negative_term, self.divergence * LOG2)
-
-    def _empty(self, name: str, shape: tuple[int, ...]) -> Tensor:
-        """Memory for what a block makes: its own if it is held, else that of the block before."""
-        if not self.hold:
-            return self.workspace.empty(name, shape)
-        start, self.held = self.held, self.held + math.prod(shape)
-        return self.held_memory[start : self.held].view(shape)
+        return (maximum + torch.log1p(self.total + torch.expm1(-maximum))).sum()

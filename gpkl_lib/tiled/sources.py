@@ -19,6 +19,7 @@ class Source(Protocol):
     """What is asked for one group after the other: `load`, then, if gradients are wanted, `add_gradients`."""
 
     types: int
+    views: int
     sum_dtype: torch.dtype  # of scores, sums and gradients: float32 for half precision
 
     def load(self, group: Group, workspace: Workspace) -> tuple[Tensor, Tensor]:
@@ -32,11 +33,15 @@ class Source(Protocol):
 
 
 class ProjectedSource:
-    """Queries and keys (V * B, H, L, d) that have been computed before; `real` is boolean (B, L)."""
+    """Queries and keys (V * B, H, L, d) that have been computed before; `real` is boolean (B, L).
 
-    def __init__(self, query: Tensor, key: Tensor, real: Tensor, differentiate: bool) -> None:
-        self.shape, self.types, self.real = query.shape, query.shape[1], real
-        shape = (_views(query, real), len(real), *query.shape[1:])
+    The workspace keeps a group's under `name`, so that two sources can be loaded side by side.
+    """
+
+    def __init__(self, query: Tensor, key: Tensor, real: Tensor, differentiate: bool, name: str = "") -> None:
+        self.shape, self.types, self.real, self.name = query.shape, query.shape[1], real, name
+        self.views = _views(query, real)
+        shape = (self.views, len(real), *query.shape[1:])
         self.query, self.key = (x.detach().view(shape) for x in (query, key))
         self.sum_dtype = torch.promote_types(query.dtype, torch.float32)
         new = torch.empty if bool(real.all()) else torch.zeros  # padding is in no group
@@ -45,8 +50,8 @@ class ProjectedSource:
     def load(self, group: Group, workspace: Workspace) -> tuple[Tensor, Tensor]:
         """Copy query and key of the group to the workspace."""
         at = _place(group)
-        query = workspace.empty("query", self.query[at].shape).copy_(self.query[at])
-        key = workspace.empty("key", query.shape).copy_(self.key[at])
+        query = workspace.empty(f"{self.name}query", self.query[at].shape).copy_(self.query[at])
+        key = workspace.empty(f"{self.name}key", query.shape).copy_(self.key[at])
         for x in (query, key):
             _zero_padding(x, group, self.real[:, None])
         return query, key
@@ -90,7 +95,8 @@ class HeadSource:
         self.types, self.real, self.map_dtype = types, real, dtype
         self.shapes = hidden.shape, weight.shape, bias.shape
         self.sum_dtype = torch.promote_types(dtype, torch.float32)
-        self.hidden = hidden.detach().view(_views(hidden, real), len(real), *hidden.shape[1:])
+        self.views = _views(hidden, real)
+        self.hidden = hidden.detach().view(self.views, len(real), *hidden.shape[1:])
         self.weight = weight.detach().to(dtype).view(2, types, -1, weight.shape[1])
         self.bias = bias.detach().to(dtype).view(2, types, -1)
         self.by_hidden, self.by_weight, self.by_bias = (

@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from gpkl_lib.corpora import Batch, Corpus, Sentence, augmented, bare, contents, drawn, words_by_shape
+from gpkl_lib.corpora import (
+    Batch,
+    Corpus,
+    Sentence,
+    augmented,
+    bare,
+    batches,
+    contents,
+    drawn,
+    length_mask,
+    words_by_shape,
+)
+from gpkl_lib.global_pointer import span_mask
 from gpkl_lib.tagger import Tagger
 from gpkl_lib.training.config import TrainingConfig
 from gpkl_lib.training.methods import METHODS
+from gpkl_lib.training.methods.method import Target
+from gpkl_lib.training.tiles import takes_tiles
+
+GROUP = 32  # sentences that a teacher is asked of together
+KEPT = 1 << 28  # numbers of a teacher's queries and keys, in float32 a GiB: of 5 types some 400,000 tokens
 
 
 class Example(NamedTuple):
-    """A labelled sentence and, for a method that needs them, unlabelled ones with their altered copies."""
+    """A labelled sentence and, for a method that needs them, unlabelled ones with their copies, or a copy of itself.
+
+    Copies are altered where the method has settings that say how, as "uda" and "copies" have.
+    """
 
     sentence: Sentence
     unlabelled: Sequence[Sentence] = ()
@@ -31,7 +52,8 @@ class StepBatches:
         config: names the method; one that needs unlabelled sentences has the settings of "uda" that draw and alter
             them: unlabelled_ratio, hide, exchange.
         unlabelled: for such a method, sentences whose labels are not looked at.
-        teacher: for a method that needs one, a tagger with the types of `tagger`; put on its device.
+        teacher: for a method that needs one, a tagger with the types of `tagger`; put on its device, and asked at the
+            first step what it says of all of `train` (see `Taught`).
 
     Raises:
         ValueError: what the method needs is missing or empty, what it does not use is given, a teacher of other types.
@@ -40,7 +62,8 @@ class StepBatches:
     def __init__(
         self, tagger: Tagger, train: Corpus, config: TrainingConfig, unlabelled: Corpus | None, teacher: Tagger | None
     ) -> None:
-        self.tagger, self.config, self.teacher = tagger, config, teacher
+        self.tagger, self.train, self.config, self.teacher = tagger, train, config, teacher
+        self.taught: Taught | None = None
         for name, value in (("unlabelled", unlabelled), ("teacher", teacher)):
             if (METHODS[config.method].needs == name) != (value is not None):
                 wrong = "needs" if value is None else "has no use for"
@@ -52,32 +75,48 @@ class StepBatches:
             known, wanted = ", ".join(teacher.types), ", ".join(tagger.types)
             raise ValueError(f"the teacher must know the types of the tagger, {wanted}; it knows {known}")
         self.unlabelled = bare(unlabelled or ())
-        self.words = words_by_shape([*train, *self.unlabelled]) if self.unlabelled else {}
+        self.alters = METHODS[config.method].setting("hide") is not None
+        self.words = words_by_shape([*train, *self.unlabelled]) if self.alters else {}
 
     def examples(self, sentences: Sequence[Sentence], step: int) -> list[Example]:
         """An example for each labelled sentence of a step, so that processes can share them out."""
         if not self.unlabelled:
-            return [Example(sentence) for sentence in sentences]
+            copies = self._altered(sentences, step) if self.alters else ()
+            return [Example(sentence, (), copies[n : n + 1]) for n, sentence in enumerate(sentences)]
         config, each = self.config, self.config.unlabelled_ratio
         chosen = drawn(self.unlabelled, config.batch_size * each, seed=config.seed, step=step)[: len(sentences) * each]
-        copies = augmented(chosen, self.words, hide=config.hide, exchange=config.exchange, seed=f"{config.seed} {step}")
+        copies = self._altered(chosen, step) if self.alters else chosen
         starts = range(0, len(chosen), each)
         return [
             Example(sentence, chosen[start : start + each], copies[start : start + each])
             for sentence, start in zip(sentences, starts, strict=True)
         ]
 
-    def collate(self, examples: Sequence[Example], device: torch.device) -> tuple[Batch, Tensor | None]:
-        """A batch of the labelled sentences and then the copies, and what `training_loss` takes as `target`."""
+    def _altered(self, sentences: Sequence[Sentence], step: int) -> Sequence[Sentence]:
+        config = self.config
+        seed = f"{config.seed} {step}"
+        return augmented(sentences, self.words, hide=config.hide, exchange=config.exchange, seed=seed)
+
+    def collate(
+        self, examples: Sequence[Example], device: torch.device, tiled: bool | Literal["auto"] = False
+    ) -> tuple[Batch, Target | None]:
+        """A batch of the labelled sentences and then the copies, and what `training_loss` takes as `target`.
+
+        That is scores, or where the step is computed in tiles queries and keys: a teacher's, or what the model says of
+        unlabelled sentences whose copies are altered.
+        """
         sentences = [example.sentence for example in examples]
         copies = [copy for example in examples for copy in example.copies]
         batch = self.tagger.collate([*sentences, *copies]).to(device)
-        if copies:
-            return batch, fixed_scores(self.tagger, [one for each in examples for one in each.unlabelled], device)
-        if self.teacher is not None:
-            order = [self.teacher.types.index(name) for name in self.tagger.types]
-            return batch, fixed_scores(self.teacher.to(device), sentences, device)[:, order]
-        return batch, None
+        in_tiles = takes_tiles(self.config, batch, tiled)
+        if self.unlabelled and self.alters:
+            unlabelled = [one for each in examples for one in each.unlabelled]
+            return batch, fixed_target(self.tagger, unlabelled, self.tagger.types, device, in_tiles)
+        if self.teacher is None:
+            return batch, None
+        if self.taught is None:
+            self.taught = Taught(self.teacher.to(device), self.train, self.tagger.types)
+        return batch, self.taught.target(sentences, in_tiles)
 
     def record(self) -> dict[str, Any]:
         """What a resumed run must find again, as JSON: digests of the unlabelled sentences and of the teacher."""
@@ -89,13 +128,71 @@ class StepBatches:
         return told
 
 
-def fixed_scores(tagger: Tagger, sentences: Sequence[Sentence], device: torch.device) -> Tensor:
-    """The scores (B, H, L, L) of a tagger without dropout and without a gradient; its mode is then as it was."""
+class Taught:
+    """What a teacher says of sentences: it is asked once for each, as what it says depends on nothing but the sentence.
+
+    Its queries and keys are kept in main memory, those of the shortest sentences first, about `KEPT` numbers at most;
+    of a batch with other sentences it is asked again each time. It is asked in groups that follow from the sentences
+    alone, so that a run that goes on from a checkpoint learns from the same digits as one left alone.
+
+    Args:
+        teacher: on the device where it is to work, and where the targets go.
+        sentences: those that will be asked for, most of them more than once.
+        types: the order of the targets; the teacher may have another.
+    """
+
+    def __init__(self, teacher: Tagger, sentences: Iterable[Sentence], types: tuple[str, ...]) -> None:
+        self.teacher, self.types, room = teacher, types, KEPT
+        self.kept: dict[tuple[str, ...], Tensor] = {}
+        different = {sentence.tokens: sentence for sentence in sentences}
+        for group in batches(sorted(different.values(), key=len), GROUP, shuffle=False):
+            query_and_key = fixed_target(teacher, group, types, teacher.device, tiled=True)
+            by_token = torch.stack(tuple(query_and_key)).permute(1, 3, 0, 2, 4).cpu()  # (B, L, 2, H, d)
+            room -= sum(map(len, group)) * by_token[0, 0].numel()
+            if room < 0:
+                break
+            for sentence, own in zip(group, by_token, strict=True):
+                self.kept[sentence.tokens] = own[: len(sentence)].clone()  # a view would keep the whole group
+
+    def target(self, sentences: Sequence[Sentence], tiled: bool) -> Target:
+        """What `fixed_target` gives, but for rounding."""
+        if not all(sentence.tokens in self.kept for sentence in sentences):
+            return fixed_target(self.teacher, sentences, self.types, self.teacher.device, tiled)
+        real = length_mask(sentences)
+        kept = torch.cat([self.kept[sentence.tokens] for sentence in sentences])  # (N, 2, H, d)
+        by_token = kept.new_zeros(*real.shape, *kept.shape[1:])
+        by_token[real] = kept
+        query, key = by_token.permute(2, 0, 3, 1, 4).to(self.teacher.device)
+        if tiled:
+            return query, key
+        scores = torch.matmul(query, key.mT)
+        return scores.masked_fill(~span_mask(real.to(scores.device)), torch.finfo(scores.dtype).min)
+
+
+def fixed_target(
+    tagger: Tagger, sentences: Sequence[Sentence], types: tuple[str, ...], device: torch.device, tiled: bool
+) -> Target:
+    """The scores (B, H, L, L) of a tagger without dropout and without a gradient; its mode is then as it was.
+
+    In tiles its queries and keys, each (B, H, L, d). The H types are in the order of `types`.
+    """
+    order = slice(None) if types == tagger.types else [tagger.types.index(name) for name in types]
+    with unchanging(tagger):
+        batch = tagger.collate(sentences, labels=False).to(device)
+        if tiled:
+            query, key = tagger.project(batch)
+            return query[:, order], key[:, order]
+        scores: Tensor = tagger(batch)
+        return scores[:, order]
+
+
+@contextmanager
+def unchanging(tagger: Tagger) -> Iterator[None]:
+    """No dropout and no gradients; afterwards the tagger's mode is as it was."""
     training = tagger.training
     tagger.eval()
     try:
         with torch.no_grad():
-            scores: Tensor = tagger(tagger.collate(sentences, labels=False).to(device))
+            yield
     finally:
         tagger.train(training)
-    return scores

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,23 +16,31 @@ from gpkl_lib.training.methods import METHODS
 FILE = "history.jsonl"
 
 
+def rank(f1: float, dev_loss: float | None) -> tuple[float, float]:
+    """What the best epoch has the most of: F1, and at the same F1 the least loss; no loss at all is the worst."""
+    return f1, -math.inf if dev_loss is None else -dev_loss
+
+
 @dataclass
 class History:
-    """Rows of epoch (from 1), step, loss, task, divergence, alpha, precision, recall, f1 (on dev) and seconds.
+    """Rows of epoch (from 1), step, loss, task, divergence, alpha, precision, recall, f1, dev_loss and seconds.
 
     loss, task and divergence are means over the epoch's sentences; divergence is D before alpha/4, None where no second
-    view was made; alpha is the last step's; seconds are those of the epoch, its evaluation included.
+    view was made; alpha is the last step's; seconds are those of the epoch, its evaluation included. Precision, recall
+    and f1 are on dev, and so is dev_loss, the cross-entropy in nats of what those are decoded from: a mean over
+    sentences and types like task, without dropout; None if it is not finite. Spans of a type that the tagger does not
+    know have no part in it.
     """
 
     rows: list[Row] = field(default_factory=list)
 
     @property
     def best(self) -> Row:
-        """The row with the highest f1, the first of several. Raises ValueError if there is no row.
+        """The row with the highest f1, of several the one with the lowest dev_loss, of several still the first.
 
-        The dev loss does not decide among equals: it would cost a pass of its own, and records were made without it.
+        A row without a dev_loss comes after those that have one. Raises ValueError if there is no row.
         """
-        return max(self.rows, key=lambda row: row["f1"])
+        return max(self.rows, key=lambda row: rank(row["f1"], row.get("dev_loss")))
 
     def remarks(self, config: TrainingConfig) -> list[str]:
         """A sentence, with what to try, for each sign in the rows that training with `config` taught nothing."""
@@ -39,8 +48,8 @@ class History:
         if epochs and not any(row["f1"] for row in self.rows):
             weight = ", a smaller alpha or a longer alpha_warmup" if method.factor else ""
             said.append(
-                f"no span of dev was found in any of {epochs} epochs, so the weights are those of the first: try more "
-                f"epochs, a higher learning rate{weight}, and see whether train and dev are labelled alike"
+                f"no span of dev was found in any of {epochs} epochs, so the weights are those of the lowest dev_loss: "
+                f"try more epochs, a higher learning rate{weight}, and see whether train and dev are labelled alike"
             )
         idle = sum(row["divergence"] == 0 for row in self.rows) if method.needs == "unlabelled" else 0
         if idle:

@@ -8,24 +8,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-from torch import Tensor
-
 from gpkl_lib.consistency import ConsistencyLoss
-from gpkl_lib.corpora import Batch, Corpus, Sentence
-from gpkl_lib.spans import SpanScores, span_scores
+from gpkl_lib.corpora import Batch, Corpus
 from gpkl_lib.tagger import Tagger
 from gpkl_lib.training.batching import StepBatches
 from gpkl_lib.training.config import TrainingConfig
+from gpkl_lib.training.evaluation import evaluate_together
 from gpkl_lib.training.folder import RunFolder
 from gpkl_lib.training.history import History
 from gpkl_lib.training.methods import METHODS, Step
+from gpkl_lib.training.methods.method import Target
 from gpkl_lib.training.process import Process, accelerator
 from gpkl_lib.training.progress import Progress, ProgressBar
 from gpkl_lib.training.state import Run
 from gpkl_lib.training.tiles import check_tiled, takes_tiles
 
-__all__ = ["History", "LearningWarning", "TrainingConfig", "TrainingError", "evaluate", "fit", "training_loss"]
+__all__ = ["History", "LearningWarning", "TrainingConfig", "TrainingError", "fit", "training_loss"]
 
 
 class LearningWarning(UserWarning):
@@ -54,6 +52,8 @@ def fit(
 ) -> History:
     """Train `tagger` in place; it ends with the weights of the epoch that was best on `dev`, in evaluation mode.
 
+    The best is the one with the highest F1, and among equals the one with the lowest cross-entropy on `dev`.
+
     With `output`, that folder receives config.json, history.jsonl, history.png, scores.json, best/ (a saved tagger) and
     checkpoint/. A run that was killed goes on with resume=True and the same arguments; on a CPU it then ends bit for
     bit as one left alone. Several processes (torchrun, accelerate launch) share each batch and step as one would.
@@ -64,9 +64,10 @@ def fit(
         dev: at least one span; it chooses the best epoch.
         config: how to train; None for the defaults.
         unlabelled: for method "uda": sentences whose labels, if they have any, are not looked at.
-        teacher: for method "distillation": a tagger that knows the same types. It is moved to the device, no more.
+        teacher: for method "distillation": a tagger that knows the same types. It is moved to the device and asked once
+            for each sentence of `train`: a GiB of its queries and keys is kept, what goes beyond is asked each epoch.
         tiled: compute the loss in tiles, without ever holding all scores; "auto" where it is faster, which changes
-            the last digits alone. True is for the methods "none" and "sigmoid".
+            the last digits alone.
         output: a new or empty folder; None keeps nothing.
         resume: go on from the checkpoint in `output`; from the start if there is none yet.
         progress: show a bar, if standard error is a terminal.
@@ -82,8 +83,8 @@ def fit(
     Raises:
         ModuleNotFoundError: a package of the extra "train" is missing.
         ValueError: no training sentence, no span in dev, a type without a head, a device that is not there; tiled=True
-            with a method that has no tiled form; unlabelled or teacher missing where the method needs it, given where
-            it does not, or a teacher of other types.
+            with a method of your own that has no tiled form; unlabelled or teacher missing where the method needs it,
+            given where it does not, or a teacher of other types.
         TrainingError: a loss or a gradient is not finite; the last checkpoint is from before it.
         CheckpointError: the folder cannot be used, resumed or written, or another process is training in it.
 
@@ -114,7 +115,7 @@ def fit(
                 process.model.train()
                 for sentences in run.rest_of_epoch():
                     share, weight = process.share(steps.examples(sentences, run.at.step))  # all, unless others help
-                    batch, target = steps.collate(share, process.device)
+                    batch, target = steps.collate(share, process.device, tiled)
                     process.seed(config.seed, run.at.step)  # dropout follows from the step: nothing random to save
                     losses = training_loss(process, batch, config, run.done, target, tiled=tiled)
                     norm = process.backward(losses.loss * weight)
@@ -128,7 +129,7 @@ def fit(
                         run.stop()
                         break
                 else:
-                    run.end_epoch(_evaluate_together(tagger, dev, process))  # a row, the best weights, a checkpoint
+                    run.end_epoch(evaluate_together(tagger, dev, process))  # a row, the best weights, a checkpoint
                     if on_epoch is not None and process.is_main:
                         on_epoch(run.history)
             run.finish()
@@ -143,7 +144,7 @@ def training_loss(
     batch: Batch,
     config: TrainingConfig,
     done: float = 1.0,
-    target: Tensor | None = None,
+    target: Target | None = None,
     *,
     tiled: bool | Literal["auto"] = False,
 ) -> ConsistencyLoss:
@@ -155,21 +156,22 @@ def training_loss(
 
     Args:
         model: maps a Batch of B sentences to logits (B, H, L, L), as a `Tagger` does. For "vat" it also has
-            `embed(batch)` and reads `model(batch, embeddings)`; in tiles it has `tiled_loss`.
+            `embed(batch)` and reads `model(batch, embeddings)`; in tiles it has `tiled_loss` and `project`.
         batch: B labelled sentences; for "uda" U altered copies without labels stand after them.
         config: the method and its settings.
         done: share of all steps that is done, for the warm-up of alpha and for annealing.
         target: fixed scores. "uda": (U, H, l, l), of the unaltered sentences; "distillation": (B, H, L, L), the
-            teacher's. Nothing for the others.
-        tiled: compute it in tiles (methods "none" and "sigmoid"); "auto" where it is faster.
+            teacher's. In tiles the queries and keys in the place of scores, (U, H, l, d) or (B, H, L, d) each. Nothing
+            for the others.
+        tiled: compute it in tiles; "auto" where it is faster.
 
     Returns:
         ConsistencyLoss(loss, task, divergence), scalars in nats: loss = task + c * divergence, where c is alpha/4 for
         two views and vat, alpha for uda and distillation, and 0 for "none".
 
     Raises:
-        ValueError: the method needs a target and there is none, or tiled=True with a method that has no tiled form;
-            else as the losses say.
+        ValueError: the method needs a target and there is none of the form that it needs, or tiled=True with a method
+            (of your own) that has no tiled form; else as the losses say.
 
     Source: eq-rdrop for two views; the papers named in `virtual_adversarial_loss`, `uda_loss`, `distillation_loss`.
     """
@@ -177,24 +179,6 @@ def training_loss(
     if method.tiled is not None and takes_tiles(config, batch, tiled):
         return method.tiled(step)
     return method.loss(step)
-
-
-def evaluate(tagger: Tagger, corpus: Corpus | Sequence[Sentence], batch_size: int = 32) -> SpanScores:
-    """Exact precision, recall and F1 of the tagger on a corpus; see `span_scores`."""
-    sentences = list(corpus)
-    return span_scores(tagger.predict(sentences, batch_size=batch_size), [sentence.spans for sentence in sentences])
-
-
-def _evaluate_together(tagger: Tagger, dev: Corpus, process: Process) -> SpanScores:
-    """`evaluate`, each process on its share of the sentences, the counts added up: the same scores in all of them."""
-    names = sorted({*tagger.types, *dev.types})
-    share = dev.sentences[process.rank :: process.count]
-    own = span_scores(tagger.predict(share, warn=False), [sentence.spans for sentence in share])
-    found = [own.by_type.get(name, SpanScores()) for name in names]
-    counts = process.sum(torch.tensor([[s.correct, s.predicted, s.gold] for s in found]))
-    by_type = {name: SpanScores(*row) for name, row in zip(names, counts.tolist(), strict=True)}
-    correct, predicted, gold = counts.sum(0).tolist()
-    return SpanScores(correct, predicted, gold, by_type)
 
 
 def _check_corpora(tagger: Tagger, train: Corpus, dev: Corpus) -> None:

@@ -82,6 +82,13 @@ class Process:
             logits: Tensor = self.model(None, batch) if embeddings is None else self.tagger(batch, embeddings)
         return logits
 
+    def project(self, batch: Batch, embeddings: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The queries and keys of a training step, as above; see `Tagger.project`."""
+        with self._precision():
+            found: tuple[Tensor, Tensor]
+            found = self.model("project", batch) if embeddings is None else self.tagger.project(batch, embeddings)
+        return found
+
     def tiled_loss(self, batch: Batch, **options: Any) -> ConsistencyLoss:
         """The loss of a training step in tiles, through the wrapped tagger as well; see `Tagger.tiled_loss`."""
         with self._precision():

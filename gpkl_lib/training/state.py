@@ -13,10 +13,10 @@ from torch import Tensor
 
 from gpkl_lib._storage import Row
 from gpkl_lib.corpora import Corpus, Sentence, batches, contents
-from gpkl_lib.spans import SpanScores
 from gpkl_lib.training.config import TrainingConfig
+from gpkl_lib.training.evaluation import DevScores
 from gpkl_lib.training.folder import RunFolder
-from gpkl_lib.training.history import History
+from gpkl_lib.training.history import History, rank
 from gpkl_lib.training.methods import METHODS
 from gpkl_lib.training.process import Process
 from gpkl_lib.training.progress import Progress
@@ -32,7 +32,8 @@ class Position:
         epoch, batch, step: done so far; `batch` within the epoch.
         sentences, sums, alpha, seconds: what the epoch's row in the history will be made of.
         rows: the history.
-        best_f1, best_scores, stale: the best dev scores, and the epochs since.
+        best_f1, best_loss, best_scores: those of the best epoch on dev, whose loss is None if it is not finite.
+        stale: epochs since F1 last rose.
     """
 
     epoch: int = 0
@@ -44,6 +45,7 @@ class Position:
     seconds: float = 0.0
     rows: list[Row] = field(default_factory=list)
     best_f1: float = -1.0
+    best_loss: float | None = None
     best_scores: dict[str, Any] = field(default_factory=dict)
     stale: int = 0
 
@@ -157,18 +159,21 @@ class Run:
         if time.monotonic() - self._saved >= self.config.checkpoint_seconds:
             self.checkpoint()
 
-    def end_epoch(self, scores: SpanScores) -> None:
+    def end_epoch(self, dev: DevScores) -> None:
         """Write the epoch's row, keep the weights if it is the best so far, write a checkpoint."""
-        at, alone = self.at, METHODS[self.config.method].factor == 0
+        at, scores, alone = self.at, dev.spans, METHODS[self.config.method].factor == 0
         if scores.f1 > at.best_f1:
-            at.best_f1, at.best_scores, at.stale = scores.f1, _scores(scores), 0
+            at.stale = 0
+        elif at.best_f1 > 0:
+            at.stale += 1  # a lower loss at the same F1 makes a better epoch, and no patience
+        if rank(scores.f1, dev.loss) > rank(at.best_f1, at.best_loss):
+            at.best_f1, at.best_loss, at.best_scores = scores.f1, dev.loss, scores.record()
             self.best = {name: t.detach().to("cpu", copy=True) for name, t in self.tagger.state_dict().items()}
             self.folder.save_best(self.tagger)
-        elif at.best_f1 > 0:
-            at.stale += 1
         row: Row = {"epoch": at.epoch + 1, "step": at.step, **{name: at.mean(name) for name in PARTS}}
         row |= {"alpha": 0.0 if alone else at.alpha, "divergence": None if alone else row["divergence"]}
-        row |= {"precision": scores.precision, "recall": scores.recall, "f1": scores.f1, "seconds": self._seconds()}
+        row |= {"precision": scores.precision, "recall": scores.recall, "f1": scores.f1, "dev_loss": dev.loss}
+        row |= {"seconds": self._seconds()}
         self.folder.append(self.history, row)
         fresh = Position()
         at.epoch, at.batch, at.sentences, at.sums, at.seconds = at.epoch + 1, 0, 0, fresh.sums, 0.0
@@ -206,8 +211,3 @@ class Run:
 def _provenance(corpus: Corpus) -> dict[str, Any]:
     """Name and sha256 of the source, and a sha256 of the very sentences: a slice has its source's name and sum."""
     return {"name": corpus.name, "sha256": corpus.sha256, "sentences": len(corpus), "contents": contents(corpus)}
-
-
-def _scores(scores: SpanScores) -> dict[str, Any]:
-    flat = {name: getattr(scores, name) for name in ("precision", "recall", "f1", "correct", "predicted", "gold")}
-    return flat | ({"by_type": {k: _scores(v) for k, v in scores.by_type.items()}} if scores.by_type else {})

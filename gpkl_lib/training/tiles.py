@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from gpkl_lib.corpora import Batch
+from gpkl_lib.span_loss import TILED_FROM
 from gpkl_lib.training.config import TrainingConfig
 from gpkl_lib.training.methods import METHODS
-
-TILED_FROM = 32  # tokens; benchmarks/span_loss.py finds 25 about even and 32 ahead
 
 
 def check_tiled(config: TrainingConfig, wanted: bool | Literal["auto"]) -> None:
@@ -16,8 +15,10 @@ def check_tiled(config: TrainingConfig, wanted: bool | Literal["auto"]) -> None:
     if wanted not in (True, False, "auto"):
         raise ValueError(f'tiled must be True, False or "auto", got {wanted!r}')
     if wanted is True and METHODS[config.method].tiled is None:
-        able = " and ".join(method.name for method in METHODS.values() if method.tiled)
-        raise ValueError(f"tiled=True is for the methods {able}; {config.method} needs all scores at once")
+        *most, last = (method.name for method in METHODS.values() if method.tiled)
+        raise ValueError(
+            f"tiled=True is for the methods {', '.join(most)} and {last}; {config.method} needs all scores at once"
+        )
 
 
 def takes_tiles(config: TrainingConfig, batch: Batch, wanted: bool | Literal["auto"]) -> bool:

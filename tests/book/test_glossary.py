@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from pages import ROOT, pages_of_toc
+from pages import ROOT, Chapter, pages_of_toc, teaching_chapters
 
 REFERENCE = ROOT / "book" / "reference"
 ENTRY = re.compile(
@@ -75,12 +75,101 @@ def used(english: str, page: str) -> bool:
 
 
 GLOSSARY = (REFERENCE / "glossary.md").read_text("utf8")
+NOTATION = (REFERENCE / "notation.md").read_text("utf8")
+MEANT = "a word of every day, or of something else"
+AHEAD = "named ahead of its chapter"
+EARLIER = {  # terms that an earlier chapter has as well, and why the glossary names a later one
+    **dict.fromkeys(("head", "key", "miss", "negative", "positive", "precision", "query"), MEANT),
+    **dict.fromkeys(("calibration", "distillation", "GlobalPointer", "inner product", "R-Drop"), AHEAD),
+    **dict.fromkeys(("symmetric KL divergence", "threshold", "warm-up"), AHEAD),
+    **dict.fromkeys(("unsupervised data augmentation", "virtual adversarial training"), AHEAD),
+}
+
+
+def prose(page: Path) -> str:
+    """What stands in a page's sentences, headings and titles, without code, formulas and addresses, on one line."""
+    chapter = Chapter.read(page)
+    parts = [block.text for block in chapter.flat() if block.kind in ("prose", "heading", "table")]
+    parts += [block.title for block in chapter.flat()]
+    return " ".join(re.sub(r"\{[\w:-]+\}`[^`]*`|`[^`]*`|\$[^$]+\$|\]\([^)]*\)", " ", "\n".join(parts)).split())
+
+
+def stands(english: str, text: str) -> bool:
+    """Whether a term stands in prose word for word, in the singular or plural."""
+    *words, last = map(re.escape, english.split())
+    last = f"{last[:-1]}(?:y|ies)" if last.endswith("y") else f"{last}(?:s|es)?"
+    return bool(re.search(rf"(?<![\w-]){r'[ -]'.join([*words, last])}(?![\w-])", text, re.IGNORECASE))
+
+
+def too_late(found: list[Term], pages: dict[Path, str]) -> list[str]:
+    """Terms for which the glossary names a later chapter than the first one that has them."""
+    order = list(pages)
+    late = []
+    for term in found:
+        earlier = order[: order.index(term.page)]
+        first = next((page for page in earlier if stands(term.english, pages[page])), None)
+        late += [f"{term.english}: {term.page.stem}, first in {first.stem}"] if first else []
+    return late
 
 
 def test_every_term_is_whole_and_used_where_it_says() -> None:
     found = terms(GLOSSARY)
     assert 60 <= len(found) <= 130
     assert problems(found) == []
+
+
+@pytest.fixture(scope="module")
+def chapters() -> dict[Path, str]:
+    """The prose of each chapter, in reading order."""
+    return {page: prose(page) for page in teaching_chapters()}
+
+
+def test_the_first_chapter_of_a_term_is_named(chapters: dict[Path, str]) -> None:
+    late = too_late(terms(GLOSSARY), chapters)
+    assert [line for line in late if line.partition(":")[0] not in EARLIER] == []
+    assert {line.partition(":")[0] for line in late} == set(EARLIER), "no exception is left over"
+
+
+def test_a_term_that_comes_in_earlier_is_found(chapters: dict[Path, str]) -> None:
+    entry = re.search(r"^\*\*variance\*\*.*\n.*$", GLOSSARY, re.MULTILINE)
+    assert entry
+    later = re.sub(r"\[[^]]+\]\(.+\)", "[Symmetric KL](../divergence/symmetric-kl.md)", entry[0])
+    moved = GLOSSARY.replace(entry[0], later)
+    assert moved != GLOSSARY
+    assert "variance: symmetric-kl, first in kl-divergence" in too_late(terms(moved), chapters)
+    assert stands("class weight", "no class weights at all")
+    assert stands("entity", "two entities")
+    assert not stands("mask", "masked rows")
+    assert not stands("loss", "a glossary")
+    assert not stands("precision", "half-precision")
+
+
+def symbols_in(text: str) -> str:
+    """The formulas of a page, without words."""
+    found = re.findall(r"\$\$.*?\$\$|\$[^$]+\$|```\{math\}.*?```", text, re.DOTALL)
+    return re.sub(r"\\(?:mathrm|text|operatorname|label)\{[^}]*\}", " ", " ".join(found))
+
+
+def clashes(text: str) -> dict[str, list[Path]]:
+    """The symbols with several meanings, and the chapters in which they have them."""
+    rows = re.findall(r"^\| \$(\S+)\$ \| (.+) \|$", text.partition("## Symbols with several meanings")[2], re.M)
+    return {
+        symbol: [(REFERENCE / link).resolve() for link in re.findall(r"\]\(([^)]+)\)", cell)] for symbol, cell in rows
+    }
+
+
+def test_symbols_with_several_meanings_are_listed_where_they_have_them() -> None:
+    listed = clashes(NOTATION)
+    heads = re.findall(r"^(.+?) · .+\n: ", NOTATION, re.M)
+    names = Counter(x for head in heads for x in set(re.findall(r"\$\\?(\w+)(?:\(.*?\)|_\w+)?\$", head)))
+    twice = {name for name, count in names.items() if count > 1 and len(name) == 1}
+    assert twice - {symbol.lstrip("\\") for symbol in listed} == set()
+    assert {"m", "w", "L", "J", "G", "F"} <= set(listed)
+    for symbol, pages in listed.items():
+        assert len(pages) == len(set(pages)) >= 2, symbol
+        name = rf"(?<![a-zA-Z\\{{]){symbol}" if symbol.isalpha() else re.escape(symbol)
+        for page in pages:
+            assert re.search(rf"{name}(?![a-zA-Z])", symbols_in(page.read_text("utf8"))), f"{symbol} in {page.stem}"
 
 
 def test_terms_are_in_alphabetical_order_within_their_section() -> None:
@@ -115,7 +204,7 @@ def test_each_fault_is_found(old: str, new: str, message: str) -> None:
 
 
 def test_every_symbol_has_its_name_in_both_languages() -> None:
-    text = (REFERENCE / "notation.md").read_text("utf8")
+    text = NOTATION
     entries = re.findall(r"^(.+)\n: (.+)", text, re.MULTILINE)
     assert len(entries) >= 40
     for head, meaning in entries:

@@ -101,7 +101,7 @@ def test_unlabelled_sentences_of_a_file_and_of_the_rest_of_train(tmp_path: Path)
     [
         (["train", "--method", "uda"], "method uda learns from --unlabelled; give it"),
         (["train", "--method", "distillation"], "method distillation learns from --teacher; give it"),
-        (["train", "--unlabelled", "9"], "--unlabelled is for method uda, which is not asked for"),
+        (["train", "--unlabelled", "9"], "--unlabelled is for method uda or vat-unlabelled, which is not asked for"),
         (["compare", "--methods", "none", "--teacher", "t"], "--teacher is for method distillation"),
         (["compare", "--methods", "none", "uda"], "method uda learns from --unlabelled"),
         (["train", "--method", "uda", "--unlabelled", "0"], "--unlabelled 0: beyond what is learnt"),
@@ -109,7 +109,7 @@ def test_unlabelled_sentences_of_a_file_and_of_the_rest_of_train(tmp_path: Path)
         (["train", "--method", "uda", "--unlabelled", "no-file"], "no-file: no such file"),
         (["train", "--method", "distillation", "--teacher", "nowhere"], "nowhere"),
         (["compare", "--methods", "distillation", "--teacher", "x-{seed}"], "no teacher in x-0"),
-        (["train", "--method", "vat", "--epsilon", "0"], "--epsilon must be positive, got 0.0"),
+        (["train", "--method", "vat", "--epsilon", "0"], "--epsilon must be positive with vat, got 0.0"),
         (
             ["train", "--method", "uda", "--unlabelled", "9", "--temperature", "inf"],
             "--temperature must be positive and finite with uda",

@@ -10,11 +10,12 @@ import pytest
 import torch
 from commands import SMALL, fails
 
-from gpkl_lib.cli import commands, main
+from gpkl_lib.cli import main, train
 from gpkl_lib.corpora import toy_corpus
 from gpkl_lib.spans import SpanScores
 from gpkl_lib.tagger import Tagger
 from gpkl_lib.training import loop
+from gpkl_lib.training.evaluation import DevScores
 
 ENCODINGS = ("undefined", "hex", "no-such", "rot13")
 TOY = ["train", "--toy-size", "24", *SMALL]
@@ -65,7 +66,7 @@ def test_out_of_memory_says_what_to_try(
     def full(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(commands, "fit", full)
+    monkeypatch.setattr(train, "fit", full)
     said = fails(capsys, *TOY, "--output", str(tmp_path / "run"))
     assert "out of memory" in said
     assert said.endswith("; try a smaller --batch-size, fewer --jobs, shorter sentences")
@@ -76,7 +77,7 @@ def test_other_faults_are_not_called_out_of_memory(tmp_path: Path, monkeypatch: 
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
-    monkeypatch.setattr(commands, "fit", broken)
+    monkeypatch.setattr(train, "fit", broken)
     with pytest.raises(RuntimeError, match="mat1"):
         main([*TOY, "--output", str(tmp_path / "run")])
 
@@ -113,7 +114,7 @@ def test_a_run_resumed_without_some_of_its_arguments(tmp_path: Path, capsys: pyt
 def test_nothing_learnt_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "_evaluate_together", lambda *_: SpanScores(0, 3, 5))
+    monkeypatch.setattr(loop, "evaluate_together", lambda *_: DevScores(SpanScores(0, 3, 5), 1.0))
     words = ["--toy-size", "24", *SMALL]
     assert main(["train", *words, "--output", str(tmp_path / "run")]) == 0
     assert "warning: no span of dev was found in any of 2 epochs" in capsys.readouterr().err

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.overrides import TorchFunctionMode
 
+import gpkl_lib.corpora.vocabulary
 from gpkl_lib import span_mask, sparse_multilabel_cross_entropy
 from gpkl_lib.corpora import Sentence, Vocabulary, batches, positive_cells, toy_corpus, truncate, windows
 
@@ -90,6 +93,65 @@ def test_collate_of_little():
     assert vocabulary.collate([ANNA]).positives.shape == (0, 4)
     with pytest.raises(ValueError, match=r"\('place', 3, 4\) has a type without a head; types are person"):
         positive_cells([ANNA], ("person",))
+
+
+def plainly(vocabulary: Vocabulary, sentences: list[Sentence]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Words, characters and mask, written down number by number."""
+    length = max([1, *map(len, sentences)])
+    encoded = [vocabulary.encode(sentence.tokens) for sentence in sentences]
+    width = max([1, *(len(spelling) for _, spellings in encoded for spelling in spellings)])
+    words, mask = torch.zeros(len(sentences), length, dtype=torch.long), torch.zeros(len(sentences), length).bool()
+    characters = torch.zeros(len(sentences), length, width, dtype=torch.long)
+    for row, (numbers, spellings) in enumerate(encoded):
+        for place, (number, spelling) in enumerate(zip(numbers, spellings, strict=True)):
+            words[row, place], mask[row, place] = number, True
+            for at, character in enumerate(spelling):
+                characters[row, place, at] = character
+    return words, characters, mask
+
+
+TOKENS = st.lists(st.sampled_from(["", "a", "Rostow", "rostow", "ß", "\0", "x" * 23, "y" * 24, "z" * 60]), max_size=6)
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(TOKENS.map(tuple).map(Sentence), max_size=4), max_size=4), st.sampled_from([1, 3, 1000]))
+def test_a_batch_is_what_it_was_when_it_was_filled_token_by_token(groups: list[list[Sentence]], remembered: int):
+    vocabulary = Vocabulary.build([ANNA, BANK, Sentence(("\0", "zz", "yyy"))], min_count=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gpkl_lib.corpora.vocabulary, "REMEMBERED", remembered)
+        for group in groups:
+            batch = vocabulary.collate(group)
+            words, characters, mask = plainly(vocabulary, group)
+            for found, wanted in (
+                (batch.inputs["words"], words),
+                (batch.inputs["characters"], characters),
+                (batch.attention_mask, mask),
+            ):
+                assert found.dtype == wanted.dtype
+                assert found.is_contiguous()
+                assert torch.equal(found, wanted)
+
+
+class Counted(TorchFunctionMode):
+    """Counts what torch is asked to do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.calls += 1
+        return function(*args, **(kwargs or {}))
+
+
+def test_collating_more_tokens_asks_torch_for_no_more():
+    corpus, calls = toy_corpus(60), []
+    vocabulary = Vocabulary.build(corpus)
+    for size in (1, 60):
+        with Counted() as counted:
+            vocabulary.collate(corpus.sentences[:size], corpus.types)
+        calls.append(counted.calls)
+    assert 0 < calls[0] == calls[1] < 20
 
 
 # Order

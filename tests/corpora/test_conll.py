@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -257,16 +258,54 @@ def test_missing_files_and_unknown_formats(tmp_path: Path, monkeypatch: pytest.M
         read_corpus("germeval2014:dev")
 
 
-def test_a_large_file_takes_a_few_times_its_size(tmp_path: Path):
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng, lines = random.Random(0), []
     for number in range(200_000):
         word = f"w{int(rng.paretovariate(0.7)) % 100_000}"
         lines.append("" if number % 25 == 24 else f"{word}-of-some-length\t{rng.choice(['O'] * 9 + ['B-Chemical'])}")
-    file = tmp_path / "x.conll"
+    file = tmp_path_factory.mktemp("large") / "x.conll"
     file.write_text("\n".join(lines))
+    return file
+
+
+def test_a_large_file_takes_a_few_times_its_size(large: Path):
     tracemalloc.start()
-    corpus = read_corpus(file)
+    corpus = read_corpus(large)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert (len(corpus), sum(map(len, corpus))) == (8_000, 192_000)
-    assert peak < 8 * file.stat().st_size, f"{peak / file.stat().st_size:.1f} times; 36 before lines were shared"
+    assert peak < 8 * large.stat().st_size, f"{peak / large.stat().st_size:.1f} times; 36 before lines were shared"
+
+
+def line_by_line(file: Path) -> list[Sentence]:
+    """A plain correct reader of IOB2 in two columns, which checks nothing."""
+    sentences, tokens, tags = [], [], []
+    for line in [*file.read_text("utf-8").split("\n"), ""]:
+        if line.strip(" \t"):
+            token, tag = line.split("\t")
+            tokens.append(token)
+            tags.append(tag)
+        elif tokens:
+            spans, start = [], None
+            for position, tag in enumerate([*tags, "O"]):
+                if start is not None and tag != f"I-{tags[start][2:]}":
+                    spans.append((tags[start][2:], start, position))
+                    start = None
+                start = position if tag[0] == "B" else start
+            sentences.append(Sentence(tokens, spans))
+            tokens, tags = [], []
+    return sentences
+
+
+def test_a_large_file_is_read_nearly_as_fast_as_line_by_line(large: Path):
+    """At most twice the processor time."""
+    ratios = []
+    for _ in range(3):
+        start = time.process_time()
+        plain = line_by_line(large)
+        between = time.process_time()
+        corpus = read_corpus(large)
+        ratios.append((time.process_time() - between) / (between - start))
+    assert corpus.sentences == plain
+    assert min(ratios) < 2, ratios

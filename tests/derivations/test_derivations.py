@@ -10,9 +10,8 @@ from mpmath import mp, mpf
 
 from gpkl_lib.chapters.formulas import curvature
 from gpkl_lib.chapters.formulas import symmetric_kl as forms
-from gpkl_lib.derivations import Derivation, DerivationError, Step, equation, equations, latex, load_checks
+from gpkl_lib.derivations import Derivation, DerivationError, Step, equation, equations, latex, load_checks, status
 from gpkl_lib.derivations import derivation as derivation_module
-from gpkl_lib.derivations.finding import status
 from gpkl_lib.derivations.normal import NotProven
 from gpkl_lib.derivations.notation import AtEqual, Partial, T, Winner, c, epsilon, i, j, k, l, n, name, s, t, total
 from gpkl_lib.derivations.numeric import KINDS, Evaluator, Point, apart, points
@@ -64,7 +63,7 @@ def test_all_but_the_cold_limit_are_proven_for_every_n() -> None:
     others = {way for derivation in DERIVATIONS if derivation is not curvature.cold for way in derivation.check().ways}
     assert others == {"every n"}
     assert curvature.cold.check().ways == ("n = 2, 3, 4, 5", "every n", "every n")
-    assert status(curvature.cold.check()) == "proven in part"
+    assert status(curvature.cold.check()) == "proven in words"
     assert "(1 checked for n = 2, 3, 4, 5, 2 proven for every n)" in str(curvature.cold.check())
 
 
@@ -124,8 +123,10 @@ def test_sum_over_two_coupled_indices_is_checked_for_small_n_only() -> None:
     assert checked.ways == ("n = 2, 3, 4, 5",)
     assert "1 step (1 checked for n = 2, 3, 4, 5); equal to" in str(checked)
     assert "claim · checked for n = 2, 3, 4, 5" in checked._repr_html_()
-    assert status(checked) == "compared"
+    assert status(checked) == "numbers only"
     assert "proven" not in str(checked) + checked._repr_html_()
+    told = Derivation("In words", checked.derivation.steps, words="Exchange the sums")
+    assert status(told.check()) == status(told.with_step(0, one).check()) == "proven in words"
     with pytest.raises(NotProven):
         prove(one, total(total(exp(s[i] * t[i]), j), i), "=", ())
     with pytest.raises(NotProven):
@@ -230,7 +231,8 @@ def test_html_and_latex_carry_every_formula_and_reason() -> None:
     page, text = derivation.check()._repr_html_(), derivation._repr_latex_()
     assert "A &lt; B" in page
     assert "a &lt; b &amp; c" in page
-    assert "they commute · proven for every n" in page
+    assert "they commute</div>" in page
+    assert page.count("<details") == page.count(">proven</summary>") == 1
     assert text.startswith("$$")
     assert text.count(r"\text{") == 2
     for step in derivation.steps:

@@ -30,10 +30,10 @@ from gpkl_lib.derivations import (
     latex,
     matrix,
     partition,
+    status,
     subset,
     vector,
 )
-from gpkl_lib.derivations.finding import status
 from gpkl_lib.derivations.normal import NotProven
 from gpkl_lib.derivations.notation import Partial, T, c, i, j, k, l, n, name, s, t, total
 from gpkl_lib.derivations.numeric import Evaluator
@@ -155,7 +155,8 @@ def test_a_proof_can_be_demanded_or_left_out() -> None:
     assert Statement(*sides, proof=True).check().ways == ("every n",)
     left_out = Statement(*sides, proof=False).check()
     assert left_out.ways == ("",)
-    assert status(left_out) == "compared"
+    assert status(left_out) == "numbers only"
+    assert status(Statement(*sides, proof=False, words="Multiply out").check()) == "proven in words"
     with pytest.raises(StatementError, match="link 1 holds at every point tried but is not proven"):
         Statement(top, "=", -Over("min", -x[i], i), proof=True).check()
 
@@ -258,6 +259,31 @@ def test_another_side_or_relation_changes_nothing_else() -> None:
         old.with_relation(0, "=")
 
 
+GAUSS = exp(-((c - a) ** 2) / (2 * b**2)) / (sp.sqrt(2 * sp.pi) * b)
+L = sp.Symbol("L", integer=True, positive=True)
+FURTHER = {
+    "the mean of a Gaussian": (Integral(c * GAUSS, c, -sp.oo, sp.oo), a, -a),
+    "its variance": (Integral((c - a) ** 2 * GAUSS, c, -sp.oo, sp.oo), b**2, 2 * b**2),
+    "a mean over a circle": (Integral(a * sp.cos(c) ** 2, c, sp.S.Zero, 2 * sp.pi), sp.pi * a, 2 * sp.pi * a),
+    "a sum of numbers": (sp.Sum(L - i + 1, (i, 1, L)), L * (L + 1) / 2, L * (L - 1) / 2),
+    "e to a delta": (total(exp(a * KroneckerDelta(i, k))), exp(a) + n - 1, exp(a) + n),
+    "a length": (Norm(a * x), a * Norm(x), Norm(x)),
+}
+
+
+@pytest.mark.parametrize("key", FURTHER)
+def test_integrals_sums_of_numbers_deltas_and_lengths_are_proven(key: str) -> None:
+    one, right, wrong = FURTHER[key]
+    assert prove(one, right, "=", ()) == "every n"
+    with pytest.raises(NotProven):
+        prove(one, wrong, "=", ())
+
+
+def test_an_integral_that_may_take_for_ever_is_not_tried() -> None:
+    with pytest.raises(NotProven):
+        prove(Integral(log(c) * exp(-c), c, sp.S.Zero, sp.oo), -sp.EulerGamma, "=", ())
+
+
 def test_together() -> None:
     derivation = Derivation("Twice", [Step(2 * c, "start"), Step(c + c, "add")])
     both = Together(derivation.claim(), TRUE["shift"])
@@ -267,7 +293,7 @@ def test_together() -> None:
     assert " · " in str(found)
     assert status(found) == "proven"
     page = found._repr_html_()
-    assert page.count("<p ") == 2
+    assert page.count(">proven</summary>") == 1
     assert r"\begin{aligned}" in page
     with pytest.raises(StatementError):
         Together(derivation.claim(), FALSE["shift"][0]).check()

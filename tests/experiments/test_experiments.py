@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -18,10 +19,10 @@ from gpkl_lib._storage import locked, read_rows
 from gpkl_lib.cli import main
 from gpkl_lib.corpora import toy_corpus, write_jsonl
 from gpkl_lib.experiments.plots import comparison_figure
-from gpkl_lib.experiments.records import identity
+from gpkl_lib.experiments.records import identity, processor_name, read_counts, sentence_counts
 from gpkl_lib.experiments.runner import ModelConfig, Task, Trial, compare, grid
-from gpkl_lib.experiments.summary import groups, summarise
-from gpkl_lib.statistics import paired_difference
+from gpkl_lib.experiments.summary import by_method, groups, summarise
+from gpkl_lib.experiments.tables import in_words
 from gpkl_lib.training.history import History
 from gpkl_lib.training.loop import TrainingConfig
 
@@ -100,6 +101,19 @@ class TestIdentity:
 
 
 class TestRecords:
+    def test_counts_of_sentences(self):
+        found = [[("A", 0, 1), ("A", 0, 1), ("B", 0, 2)], [], [("A", 1, 2)]]
+        gold = [[("A", 0, 1)], [("A", 0, 1)], [("A", 1, 2), ("B", 1, 2)]]
+        row = {"key": "k", "test": {"sentences": sentence_counts(found, gold)}}
+        assert read_counts(row) == [[1, 0, 1], [2, 0, 1], [1, 1, 2]]
+        with pytest.raises(ValueError, match="row k has no counts of its test sentences"):
+            read_counts({"key": "k", "test": None})
+
+    def test_the_processor_is_named(self, tmp_path: Path):
+        (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel\t: 2\nmodel name\t: A B 7\nmodel name\t: C\n")
+        assert processor_name(tmp_path / "cpuinfo") == "A B 7"
+        assert processor_name(tmp_path / "none") != ""
+
     def test_a_broken_line_elsewhere_is_named_and_nothing_is_touched(self, task: Task, tmp_path: Path):
         path = tmp_path / "rows.jsonl"
         path.write_text('{"key": 1}\n{"key": \n{"key": 2}\n')
@@ -130,15 +144,21 @@ class TestCompare:
         assert max(row["history"]["f1"]) == pytest.approx(row["dev"]["f1"], rel=1e-5)
         assert row["test"]["gold"] == sum(len(s.spans) for s in toy_corpus(8, split="test"))
         assert set(row["test"]["types"]) == set(task.types)
+        correct, predicted, gold = read_counts(row)
+        assert gold == [len(s.spans) for s in toy_corpus(8, split="test")]
+        assert [sum(correct), sum(predicted)] == [row["test"]["correct"], row["test"]["predicted"]]
+        assert row["parameters"] == MODEL.build(task, 5).num_parameters
         origin = row["provenance"]
         assert origin["command"] == "gpkl compare ..."
         assert origin["versions"] == {
             "gpkl_lib": origin["versions"]["gpkl_lib"],
             "torch": torch.__version__,
+            "numpy": np.__version__,
             "python": sys.version.split()[0],
         }
         assert origin["threads"] == 1
         assert origin["device"].startswith("cpu: ")
+        assert origin["processor"] == processor_name() != ""
         git = subprocess.run(["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True)
         if git.returncode == 0:
             assert origin["commit"] == git.stdout.strip()
@@ -211,34 +231,6 @@ def test_killed_at_any_moment_two_processes_end_with_the_rows_of_one(tmp_path: P
 
 
 class TestStatistics:
-    def test_interval_agrees_with_scipys_paired_test(self):
-        from scipy.stats import ttest_rel
-
-        a = dict(enumerate([0.71, 0.69, 0.74, 0.70, 0.735]))
-        b = dict(enumerate([0.70, 0.68, 0.70, 0.705, 0.71]))
-        for confidence in (0.9, 0.95, 0.99):
-            found = paired_difference(a, b, confidence=confidence)
-            truth = ttest_rel(list(a.values()), list(b.values())).confidence_interval(confidence)
-            assert (found.low, found.high) == pytest.approx((truth.low, truth.high), abs=1e-12)
-            assert found.mean == pytest.approx(0.016)
-            assert found.pairs == 5
-
-    def test_interval_in_closed_form_for_two_pairs(self):
-        # One degree of freedom is Cauchy: its quantile at 0.975 is tan(0.475 pi); s_d / sqrt(2) is half the distance.
-        found = paired_difference({0: 1.0, 1: 3.0}, {0: 0.0, 1: 0.0})
-        assert found.high == pytest.approx(2 + math.tan(0.475 * math.pi))
-        assert found.low == pytest.approx(2 - math.tan(0.475 * math.pi))
-
-    def test_pairs_are_seeds_that_both_have(self):
-        assert paired_difference({1: 5.0, 2: 6.0, 9: 0.0}, {2: 2.0, 1: 2.0}).mean == 3.5
-        alone = paired_difference({1: 5.0}, {1: 2.0})
-        assert alone.mean == 3.0
-        assert math.isnan(alone.low)
-        with pytest.raises(ValueError, match="no seed in common"):
-            paired_difference({1: 1.0}, {2: 1.0})
-        with pytest.raises(ValueError, match="confidence"):
-            paired_difference({1: 1.0}, {1: 1.0}, confidence=95)
-
     @staticmethod
     def row(method: str, alpha: float, seed: int, dev: float, test: float | None, **other: Any) -> dict[str, Any]:
         config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed, "epochs": 2, **other}
@@ -285,6 +277,33 @@ class TestStatistics:
             self.row("none", 0, 0, 1, 1, epochs=4),
         ]
         assert [len(group) for group in groups(rows)] == [2, 1]
+
+    def test_what_is_asked_for_is_one_comparison(self):
+        rows = [self.row(m, 0, seed, 0.5, 0.4 + seed / 100) for m in ("none", "sigmoid") for seed in range(3)]
+        assert by_method(rows)["two views"].verdict is not None
+        with pytest.raises(ValueError, match="got 2 comparisons: 6 rows on c, 1 rows on c"):
+            by_method([*rows, self.row("none", 0, 0, 0.5, 0.4, epochs=4)])
+        with pytest.raises(ValueError, match="got 0 comparisons: no row"):
+            by_method([])
+
+    def test_a_verdict_counts_the_comparisons_of_its_table(self):
+        noise = [0.01, -0.01, 0.02, -0.02, 0.0]
+        rows = [self.row("none", 0, seed, 0.5, 0.4) for seed in range(5)]
+        rows += [self.row("sigmoid", 1, seed, 0.5, 0.42 + noise[seed]) for seed in range(5)]
+        alone = by_method(rows)["sigmoid"]
+        rows += [self.row(m, 1, seed, 0.5, 0.4 + noise[seed] / 2) for m in ("softmax", "squared") for seed in range(5)]
+        among = by_method(rows)["sigmoid"]
+        assert alone.verdict is not None
+        assert among.verdict is not None
+        assert alone.difference == among.difference
+        assert among.verdict.p == pytest.approx(3 * alone.verdict.p)
+        assert in_words(alone.verdict) == "better (p = 0.047)"
+        assert in_words(among.verdict) == "undecided (0.027 is seen)"
+        rows = [self.row("none", 0, seed, 0.5, 0.4) for seed in range(5)]
+        rows += [self.row("sigmoid", 1, seed, 0.5, 0.4 + noise[seed] / 20) for seed in range(5)]
+        verdict = by_method(rows)["sigmoid"].verdict
+        assert verdict is not None
+        assert in_words(verdict) == "equivalent within 0.005"
 
     def test_the_figure_draws_every_seed(self):
         rows = [self.row("none", 0, seed, 0.5, 0.4 + seed / 100) for seed in range(5)]

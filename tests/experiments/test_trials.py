@@ -17,8 +17,8 @@ from gpkl_lib.experiments.records import identity
 from gpkl_lib.experiments.runner import ModelConfig, Task, Trial, best_on_dev, compare, grid
 from gpkl_lib.experiments.summary import groups, label, summarise, variants
 from gpkl_lib.experiments.teachers import Teacher
-from gpkl_lib.tagger.tagger import Tagger
-from gpkl_lib.training.loop import TrainingConfig, evaluate
+from gpkl_lib.tagger import Tagger, tagger_folder
+from gpkl_lib.training import TrainingConfig, evaluate, fit
 from gpkl_lib.training.methods import METHODS, own_settings
 
 BASE = TrainingConfig(epochs=2, batch_size=8, learning_rate=0.01, device="cpu")
@@ -60,6 +60,7 @@ class TestNames:
     def test_what_a_method_does_not_use_names_no_run(self, task: Task, teachers: Path):
         changed: dict[str, Any] = {"epsilon": 0.7, "power_iterations": 3, "temperature": 2.0, "threshold": 0.5}
         changed |= {"divide": "confident", "annealing": "log", "unlabelled_ratio": 2, "hide": 0.3, "exchange": 0.3}
+        changed |= {"top": 3, "open_above": -2.0}
         assert {*changed} == {*own_settings()}
         for method in METHODS:
             trial = Trial(task, MODEL, replace(BASE, method=method), teachers / "teacher-0")
@@ -67,9 +68,29 @@ class TestNames:
                 other = replace(trial, config=replace(trial.config, **{name: value}))
                 assert (key(other) == key(trial)) == (METHODS[method].setting(name) is None), (method, name)
             without = replace(trial, task=replace(task, unlabelled=None))
-            assert (key(without) == key(trial)) == (method != "uda")
+            assert (key(without) == key(trial)) == (METHODS[method].needs != "unlabelled")
             other = replace(trial, teacher=teachers / "teacher-1")
-            assert (key(other) == key(trial)) == (method != "distillation")
+            assert (key(other) == key(trial)) == (METHODS[method].needs != "teacher")
+
+    def test_a_teacher_trained_again_is_the_same_teacher(self, task: Task, tmp_path: Path):
+        """Its weights may have moved by rounding; other settings make another one."""
+        names, weights = [], []
+        for folder, changes in (("one", {}), ("again", {"device": "auto"}), ("other", {"epochs": 2})):
+            tagger = ModelConfig(hidden_size=8).build(task, 0)
+            fit(
+                tagger, task.train, task.dev, config=replace(BASE, **{"epochs": 1, **changes}), output=tmp_path / folder
+            )
+            teacher = Teacher(tmp_path / folder)
+            if folder == "again":
+                moved = teacher.load()
+                moved.head.projection.weight.data.mul_(1 + 1e-6)
+                moved.save(tagger_folder(teacher.folder))
+            names.append(teacher.name)
+            weights.append(teacher.weights)
+        assert names[0] == names[1] != names[2]
+        assert len(set(weights)) == 3
+        students = [Trial(task, MODEL, replace(BASE, method="distillation"), tmp_path / f) for f in ("one", "again")]
+        assert key(students[0]) == key(students[1])
 
     def test_the_labels_of_unlabelled_sentences_name_no_run(self, task: Task):
         trial = Trial(task, MODEL, replace(BASE, method="uda"))
@@ -97,15 +118,8 @@ class TestGrid:
             divide=["all", "confident"],
         )
         counts = {method: sum(c.method == method for c in configs) for method in METHODS}
-        assert counts == {
-            "none": 1,
-            "sigmoid": 2,
-            "softmax": 0,
-            "squared": 0,
-            "vat": 4,
-            "uda": 16,
-            "distillation": 4,
-        }
+        given = {"none": 1, "sigmoid": 2, "vat": 4, "uda": 16, "distillation": 4}
+        assert counts == dict.fromkeys(METHODS, 0) | given
         assert len({identity(config.settings()) for config in configs}) == len(configs)
         assert {(c.alpha, c.epsilon) for c in configs if c.method == "vat"} == {
             (a, e) for a in (0.1, 1) for e in (0.1, 0.3)

@@ -47,6 +47,7 @@ def test_the_plane_is_searched_as_the_library_searches(steps):
         plane.scores,
         torch.tensor([x], dtype=torch.float64),
         epsilon=0.5,
+        activation="sigmoid",
         xi=0.1,
         steps=steps,
         generator=torch.Generator().manual_seed(3),

@@ -23,9 +23,9 @@ def test_what_is_not_wanted_is_not_looked_for(tagger, monkeypatch):
     found, decode = [0], gpkl_lib.spans.cells_above
 
     def counted(*args, **kwargs):
-        cells = decode(*args, **kwargs)
+        cells, scores = decode(*args, **kwargs)
         found[0] += len(cells)
-        return cells
+        return cells, scores
 
     monkeypatch.setattr(gpkl_lib.spans, "cells_above", counted)
     (spans,) = tagger.predict([long])

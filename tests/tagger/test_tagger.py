@@ -131,6 +131,8 @@ def test_virtual_adversarial_training_of_a_tagger():
             lambda x: tagger(batch, x),
             embeddings,
             epsilon=epsilon,
+            activation="sigmoid",
+            class_dims=2,
             mask=spans,
             embedding_mask=mask,
             generator=torch.Generator().manual_seed(0),

@@ -31,7 +31,7 @@ def test_the_band_is_the_dense_way_without_what_is_longer(
     dense = decode_spans(query @ key.mT, ["a", "b", "c"], real)
     wanted = [[span for span in spans if span[2] - span[1] <= longest] for spans in dense]
     assert decode_projection(query, key, ["a", "b", "c"], real, max_length=longest) == wanted
-    cells = cells_above(query, key, attention_mask=real, max_length=longest, block=block)
+    cells, _ = cells_above(query, key, attention_mask=real, max_length=longest, block=block)
     found = {(b, "abc"[h], i, j + 1) for b, h, i, j in cells.tolist()}
     assert len(found) == len(cells)
     assert found == {(b, *span) for b, spans in enumerate(wanted) for span in spans}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from tiled_cases import drawn
@@ -27,8 +28,9 @@ def test_decoding_without_the_scores(seed: int, length: int, mask: str, block: i
     query, key, real = case["query"], case["key"], case["real"]
     wanted = decode_spans(query @ key.mT, ["a", "b", "c"], real, threshold=threshold)
     assert decode_projection(query, key, ["a", "b", "c"], real, threshold=threshold) == wanted
-    cells = cells_above(query, key, attention_mask=real, threshold=threshold, block=block)
-    assert len(cells) == sum(map(len, wanted))
+    cells, scores = cells_above(query, key, attention_mask=real, threshold=threshold, block=block)
+    assert len(cells) == len(scores) == sum(map(len, wanted))
+    torch.testing.assert_close(scores, (query @ key.mT)[tuple(cells.unbind(1))])
 
 
 def test_decoding_refuses_nan_and_wrong_types() -> None:

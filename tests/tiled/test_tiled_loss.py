@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ import torch
 from tiled_cases import drawn
 from torch import Tensor
 
-from gpkl_lib.tiled import tiled_span_loss
+from gpkl_lib import GlobalPointer
+from gpkl_lib.tiled import tiled_head_loss, tiled_span_loss, tiled_symmetric_kl
 
 
 def test_gradients_accumulate_scale_and_come_twice() -> None:
@@ -46,13 +48,88 @@ def test_only_what_wants_gradient_gets_it() -> None:
         ).loss.requires_grad
 
 
-def test_second_derivatives_are_refused() -> None:
-    case = drawn(10)
-    query = case["query"].requires_grad_()
-    loss = tiled_span_loss(query, case["key"], case["positives"], attention_mask=case["real"], views=2).loss
-    (gradient,) = torch.autograd.grad(loss, query, create_graph=True)
-    with pytest.raises(RuntimeError, match="no second derivatives"):
-        gradient.square().sum().backward()
+CASE, HEAD = drawn(10, length=6), GlobalPointer(4, 2, 4).double()
+
+
+def by_span(x: Tensor) -> Tensor:
+    return tiled_span_loss(x, CASE["key"], CASE["positives"], attention_mask=CASE["real"], views=2).loss
+
+
+def by_head(x: Tensor) -> Tensor:
+    return tiled_head_loss(HEAD, x.flatten(0, 1), torch.tensor([[0, 0, 1, 2]]), views=2, alpha=1.0).loss
+
+
+def by_target(x: Tensor) -> Tensor:
+    return tiled_symmetric_kl(x, x.detach() + 1, x.detach(), x.detach())
+
+
+WAYS = pytest.mark.parametrize("way", [by_span, by_head, by_target])
+Loss = Callable[[Tensor], Tensor]
+
+
+def penalty(way: Loss, x: Tensor) -> None:
+    x = x.clone().requires_grad_()
+    loss = way(x)
+    (gradient,) = torch.autograd.grad(loss, x, create_graph=True)
+    (loss + gradient.square().sum()).backward()
+
+
+def twice(way: Loss, x: Tensor) -> None:
+    x = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(way(x), x, create_graph=True)
+    torch.autograd.grad(gradient.sum(), x, allow_unused=True)
+
+
+@WAYS
+@pytest.mark.parametrize(
+    "second",
+    [
+        penalty,
+        twice,
+        torch.autograd.functional.hessian,
+        lambda way, x: torch.autograd.functional.hvp(way, x, x),
+        lambda way, x: torch.autograd.functional.jvp(way, x, x),
+    ],
+    ids=["penalty", "twice", "hessian", "hvp", "jvp"],
+)
+def test_second_derivatives_are_refused(second: Callable[[Loss, Tensor], object], way: Loss) -> None:
+    """They would silently be 0: the gradient is not recorded."""
+    with pytest.raises(RuntimeError, match=r"the tiled loss has no second derivatives: .* take the scores of the head"):
+        second(way, CASE["query"])
+
+
+def forward_mode(way: Loss, x: Tensor) -> None:
+    with torch.autograd.forward_ad.dual_level():
+        way(torch.autograd.forward_ad.make_dual(x, x))
+
+
+@WAYS
+@pytest.mark.parametrize(
+    "transform",
+    [
+        forward_mode,
+        lambda way, x: torch.func.grad(way)(x),
+        lambda way, x: torch.func.vjp(way, x),
+        lambda way, x: torch.func.jvp(way, (x,), (x,)),
+        lambda way, x: torch.func.hessian(way)(x),
+        lambda way, x: torch.func.vmap(way)(torch.stack([x, x])),
+    ],
+    ids=["forward_mode", "grad", "vjp", "jvp", "hessian", "vmap"],
+)
+def test_transforms_are_refused(transform: Callable[[Loss, Tensor], object], way: Loss) -> None:
+    with pytest.raises(
+        RuntimeError, match=r"the tiled loss takes no transform of torch\.func .* Use loss\.backward\(\)"
+    ):
+        transform(way, CASE["query"])
+
+
+@WAYS
+def test_a_batch_of_gradients(way: Loss) -> None:
+    x = CASE["query"].clone().requires_grad_()
+    factors = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+    (found,) = torch.autograd.grad(way(x), x, factors, is_grads_batched=True)
+    (once,) = torch.autograd.grad(way(x), x)
+    torch.testing.assert_close(found, factors.view(3, 1, 1, 1, 1) * once)
 
 
 def test_autocast_changes_nothing_inside() -> None:

@@ -12,12 +12,21 @@ from torch import Tensor
 
 from gpkl_lib import rdrop_loss, span_mask, sparse_multilabel_cross_entropy
 from gpkl_lib.consistency import ConsistencyLoss, two_views
+from gpkl_lib.divergence import Activation
 from gpkl_lib.tiled import BLOCK, HOLD, tiled_head_loss, tiled_span_loss
 
 Case = dict[str, Any]
 
 
-def dense(query: Tensor, key: Tensor, positives: Tensor, real: Tensor, views: int, alpha: float) -> ConsistencyLoss:
+def dense(
+    query: Tensor,
+    key: Tensor,
+    positives: Tensor,
+    real: Tensor,
+    views: int,
+    alpha: float,
+    activation: Activation = "sigmoid",
+) -> ConsistencyLoss:
     """The same from all scores at once, by the library's own losses."""
     scores, mask = query @ key.mT, span_mask(real)
     scores = scores.masked_fill(~span_mask(real.repeat(views, 1)), torch.finfo(scores.dtype).min)
@@ -29,13 +38,7 @@ def dense(query: Tensor, key: Tensor, positives: Tensor, real: Tensor, views: in
         task = cross_entropy(scores)
         return ConsistencyLoss(task, task, torch.zeros_like(task))
     s, t = two_views(scores)
-    return rdrop_loss(
-        s.flatten(0, 1).flatten(1),
-        t.flatten(0, 1).flatten(1),
-        lambda rows: cross_entropy(rows.view(s.shape)),
-        alpha=alpha,
-        mask=mask.expand(s.shape).flatten(0, 1).flatten(1),
-    )
+    return rdrop_loss(s, t, cross_entropy, alpha=alpha, activation=activation, class_dims=2, mask=mask)
 
 
 def drawn(
@@ -77,16 +80,28 @@ def waiting(hold: int) -> Iterator[None]:
 
 
 def both(
-    case: Case, alpha: float, dtype: torch.dtype, block: int = BLOCK, hold: int = HOLD
+    case: Case,
+    alpha: float,
+    dtype: torch.dtype,
+    block: int = BLOCK,
+    hold: int = HOLD,
+    activation: Activation = "sigmoid",
 ) -> tuple[list[Tensor], list[Tensor]]:
     """(loss, task, divergence, gradients of query and key): tiled in `dtype`, dense in float64 at the same inputs."""
     query, key = (case[name].to(dtype).requires_grad_() for name in ("query", "key"))
     exact_query, exact_key = (x.detach().double().requires_grad_() for x in (query, key))
     with waiting(hold):
         found = tiled_span_loss(
-            query, key, case["positives"], attention_mask=case["real"], views=case["views"], alpha=alpha, block=block
+            query,
+            key,
+            case["positives"],
+            attention_mask=case["real"],
+            views=case["views"],
+            alpha=alpha,
+            activation=activation,
+            block=block,
         )
-    wanted = dense(exact_query, exact_key, case["positives"], case["real"], case["views"], alpha)
+    wanted = dense(exact_query, exact_key, case["positives"], case["real"], case["views"], alpha, activation)
     gradients = torch.autograd.grad(found.loss, (query, key))
     exact = torch.autograd.grad(wanted.loss, (exact_query, exact_key))
     assert all(gradient.dtype == dtype for gradient in gradients)

@@ -8,8 +8,8 @@ from runs import DEV, QUICK, TRAIN, assert_resumes_like, same, scripted, train, 
 
 from gpkl_lib._storage import CheckpointError
 from gpkl_lib.corpora import toy_corpus
+from gpkl_lib.training import evaluate
 from gpkl_lib.training.history import History
-from gpkl_lib.training.loop import evaluate
 
 
 def test_a_run_leaves_everything_in_its_folder(tmp_path):
@@ -25,7 +25,8 @@ def test_a_run_leaves_everything_in_its_folder(tmp_path):
     }
     folder = tmp_path / "runs" / "one"
     assert History.load(folder).rows == history.rows
-    keys = ["epoch", "step", "loss", "task", "divergence", "alpha", "precision", "recall", "f1", "seconds"]
+    keys = ["epoch", "step", "loss", "task", "divergence", "alpha", "precision", "recall", "f1", "dev_loss"]
+    keys += ["seconds"]
     assert list(history.rows[0]) == keys
     assert [row["step"] for row in history.rows] == [3, 6]
     assert (folder / "history.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"

@@ -14,7 +14,7 @@ import gpkl_lib.training.loop
 import gpkl_lib.training.process
 from gpkl_lib.corpora import Corpus, Sentence, toy_corpus
 from gpkl_lib.tagger.tagger import Tagger
-from gpkl_lib.training.loop import TrainingConfig, evaluate, fit
+from gpkl_lib.training import TrainingConfig, evaluate, fit
 
 
 def test_it_learns_by_heart_what_it_is_shown():

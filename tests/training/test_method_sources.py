@@ -10,7 +10,7 @@ from method_cases import CONFIGS, CPU, MORE, SMALL, TRAIN, batches_for, small_ta
 
 from gpkl_lib.corpora import Corpus, Sentence
 from gpkl_lib.tagger.tagger import Tagger
-from gpkl_lib.training.batching import StepBatches, fixed_scores
+from gpkl_lib.training.batching import StepBatches, fixed_target
 from gpkl_lib.training.loop import TrainingConfig, training_loss
 
 
@@ -60,7 +60,7 @@ def test_a_teacher_speaks_of_the_student_s_types_in_their_order_and_in_its_own_w
     batch, target = steps.collate(steps.examples(TRAIN.sentences[:3], 0), CPU)
     own = backwards.eval()(backwards.collate(TRAIN.sentences[:3], labels=False))
     assert target is not None
-    assert torch.equal(target, own.flip(1))
+    torch.testing.assert_close(target, own.flip(1))
     assert not target.requires_grad
     loss = training_loss(student, batch, CONFIGS["distillation"], 1.0, target).loss
     loss.backward()
@@ -69,8 +69,11 @@ def test_a_teacher_speaks_of_the_student_s_types_in_their_order_and_in_its_own_w
 
 def test_a_teacher_that_was_training_goes_on_training_undisturbed():
     teacher = small_tagger(dropout=0.5).train()
-    first, second = (fixed_scores(teacher, TRAIN.sentences, CPU) for _ in range(2))
+    first, second = (fixed_target(teacher, TRAIN.sentences, teacher.types, CPU, tiled=False) for _ in range(2))
     assert torch.equal(first, second)
+    query, key = fixed_target(teacher, TRAIN.sentences, teacher.types, CPU, tiled=True)
+    span = first > torch.finfo(first.dtype).min
+    assert torch.equal((query @ key.mT)[span], first[span])
     assert teacher.training
 
 
@@ -86,7 +89,12 @@ def test_sources_that_do_not_fit_the_method_are_refused():
     for config, unlabelled, other, message in (
         (CONFIGS["uda"], None, None, "method 'uda' needs unlabelled"),
         (CONFIGS["distillation"], None, None, "method 'distillation' needs teacher"),
-        (CONFIGS["sigmoid"], MORE, None, "method 'sigmoid' has no use for unlabelled, which method 'uda' learns from"),
+        (
+            CONFIGS["sigmoid"],
+            MORE,
+            None,
+            "no use for unlabelled, which method 'uda' or 'vat-unlabelled' learns",
+        ),
         (CONFIGS["uda"], MORE, teacher, "method 'uda' has no use for teacher"),
         (CONFIGS["uda"], Corpus("empty", []), None, "unlabelled has no sentence"),
         (

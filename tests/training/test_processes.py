@@ -20,7 +20,7 @@ import os, signal, sys, torch
 sys.path.insert(0, {tests!r})
 import gpkl_lib._storage as checkpoints, gpkl_lib.training.process as process
 from dataclasses import replace
-from runs import QUICK, train
+from runs import DEV, QUICK, train
 
 moment, output = sys.argv[1], sys.argv[2]
 def kill(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
@@ -39,7 +39,7 @@ if moment == "write":
 if moment == "together":
     loaded = [name for name in ("transformers", "matplotlib", "rich", "sympy") if name in sys.modules]
     assert not loaded, loaded
-    tagger, history = train(output, replace(QUICK, batch_size=7), dropout=0.0, word_dropout=0.0)
+    tagger, history = train(output, replace(QUICK, batch_size=7), dev=DEV[:7], dropout=0.0, word_dropout=0.0)
     rank = torch.distributed.get_rank()
     torch.save(tagger.state_dict(), f"{{output}}/rank{{rank}}.pt")
     torch.distributed.destroy_process_group()
@@ -69,12 +69,12 @@ def test_killed_for_real_and_resumed(tmp_path, alone):
 
 @pytest.mark.slow
 def test_two_processes_train_what_one_does(tmp_path):
-    """Batches of 7 and a last one of 6: shares of unequal size, weighted; dev is shared as well."""
+    """Batches of 7 and a last one of 6: shares of unequal size, weighted; dev is shared as well, in 4 and 3."""
     torchrun = ("-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "0", "--standalone")
     child = start(tmp_path, "together", tmp_path / "run", *torchrun)
     error = child.communicate(timeout=HUNG)[1]
     assert child.returncode == 0, error
-    tagger, history = train(config=replace(QUICK, batch_size=7), dropout=0.0, word_dropout=0.0)
+    tagger, history = train(config=replace(QUICK, batch_size=7), dev=DEV[:7], dropout=0.0, word_dropout=0.0)
     ranks = [torch.load(tmp_path / "run" / f"rank{rank}.pt", weights_only=True) for rank in (0, 1)]
     assert same(*ranks)
     for name, tensor in weights(tagger).items():
@@ -84,5 +84,6 @@ def test_two_processes_train_what_one_does(tmp_path):
     for row, expected in zip(together, history.rows, strict=True):
         assert row["loss"] == pytest.approx(expected["loss"], rel=1e-4)
         assert row["f1"] == pytest.approx(expected["f1"], abs=0.02)
+        assert row["dev_loss"] == pytest.approx(expected["dev_loss"], rel=1e-4)
     gold = json.loads((tmp_path / "run" / "scores.json").read_text())["dev"]["gold"]
-    assert gold == sum(len(sentence.spans) for sentence in DEV)
+    assert gold == sum(len(sentence.spans) for sentence in DEV[:7])

@@ -1,28 +1,27 @@
 """Derivations and statements of the chapter "Controlling smoothness".
 
-n logits x, a scale s (or lambda, where the number of logits is a length); C classes of unit features and unit weights.
+n logits x, a scale s; C classes of unit features and unit weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import sympy as sp
 from mpmath import mp, mpf
 from sympy import KroneckerDelta, exp, log
 
 from gpkl_lib.derivations import Derivation, Norm, Numeric, Over, Statement, Step, interval, matrix
-from gpkl_lib.derivations.notation import Partial, T, c, i, j, k, l, n, name, total
+from gpkl_lib.derivations.notation import Partial, T, i, j, k, l, n, name, total
 from gpkl_lib.derivations.vocabulary import logsumexp, softmax
 
 x, w, f = (sp.IndexedBase(letter, real=True) for letter in "xwf")
 v, p = sp.IndexedBase("v", real=True), sp.IndexedBase("p", positive=True)
 W, features = sp.IndexedBase("W", real=True), sp.IndexedBase("f", real=True)
-s, m, a, C, R, eta, lam, kappa, eps = sp.symbols(r"s m a C R \eta \lambda \kappa \varepsilon", positive=True)
-loss, L, H = name("L"), name("L"), name("H")
-lowest, top, average = name(r"x_{\min}"), name(r"x_{\max}"), name(r"\bar{x}")
-EXTREMES = ((top, Over("max", x[i], i)), (lowest, Over("min", x[i], i)), (average, total(x[i]) / n))
+s, m, a, C, R, eta, eps = sp.symbols(r"s m a C R \eta \varepsilon", positive=True)
+loss, L = name("L"), name("L")
+lowest, top = name(r"x_{\min}"), name(r"x_{\max}")
+EXTREMES = ((top, Over("max", x[i], i)), (lowest, Over("min", x[i], i)))
 
 Rows = list[list[mpf]]
 
@@ -88,13 +87,14 @@ with sp.evaluate(False):
         m, "=", log((n - 1) / (exp(eps) - 1)) / s,
         given=[(eps, log(1 + (n - 1) * exp(-s * m)))],
         where={s: interval(0.1, 30, log=True), m: interval(0.01, 3, log=True)},
-        proof=False,
+        proof=True,
     )  # fmt: skip
 
     small = Statement(
         logsumexp(s * x) - s * top, ">=", log(1 + (n - 1) * exp(-s * R)),
         given=[*EXTREMES, (R, top - lowest)],
         tight={1: [(x[i], m * KroneckerDelta(i, 1))]},
+        words="No rival is more than $R$ below the winner",
     )  # fmt: skip
 
     # ------------------------------------------------------------------ a temperature that is absorbed
@@ -117,7 +117,7 @@ with sp.evaluate(False):
 
     follows = Statement(
         softmax(a * x / Norm(a * x)), "=", softmax(x / Norm(x)),
-        proof=False,
+        proof=True,
     )  # fmt: skip
 
     penalty = name(r"\Omega")
@@ -152,70 +152,13 @@ with sp.evaluate(False):
             1: [(L, _of_simplex(mean_loss, s)), (Delta, _of_simplex(mean_lead))],
             2: [(Delta, _of_simplex(mean_lead))],
         },
+        words="The sum of $C - 1$ exponentials is at least",
     )  # fmt: skip
 
     needed = Statement(
         s, "=", (C - 1) / C * log((C - 1) / (exp(eps) - 1)),
         given=[(eps, log(1 + (C - 1) * exp(-(s * (C / (C - 1)))))), (C, n)],
-        proof=False,
+        proof=True,
     )  # fmt: skip
 
-    # ------------------------------------------------------------------ entropy against length
-
-    ENTROPY = (
-        (p[i], exp(lam * x[i]) / total(exp(lam * x[j]), j)),
-        (H, -total(p[i] * log(p[i]))),
-    )
-    J, G = name("J"), name("G")
-    entropy_split = Derivation(
-        "Entropy, the mean and the maximum",
-        [
-            Step(H, "entropy of softmax at the scale lambda"),
-            Step(log(total(exp(lam * x[i]))) - lam * total(p[i] * x[i]), "log p is lambda x less log Z"),
-            Step(
-                log(n) + log(total(exp(lam * x[i])) / n) - lam * total(p[i] * x[i]),
-                "the mean of the exponentials in the place of their sum",
-            ),
-            Step(
-                sp.Add(log(n), lam * (average - top), J, lam * G, evaluate=False),
-                "mean and maximum put in and taken out again",
-            ),
-        ],
-        [
-            *ENTROPY,
-            (average, total(x[i]) / n),
-            (J, log(total(exp(lam * x[i])) / n) - lam * average),
-            (G, top - total(p[i] * x[i])),
-        ],
-    )  # fmt: skip
-
-    estimate = Statement(
-        H, ">=", log(n) - lam * (top - average),
-        given=[*ENTROPY, *EXTREMES],
-        tight={1: [(x[i], c)]},
-    )  # fmt: skip
-
-    balanced = Statement(
-        H, ">=", (1 - kappa * (top - average)) * log(n),
-        given=[(lam, kappa * log(n)), *ENTROPY, *EXTREMES],
-        tight={1: [(x[i], c)]},
-    )  # fmt: skip
-
-    M, many = name(r"M(\lambda)"), name(r"H_{\lambda}")
-    normal_scores = Derivation(
-        "Many normal scores",
-        [
-            Step(many, "sums over the scores become n times a mean"),
-            Step(log(n) + log(M) - lam * Partial(log(M), lam), "log Z, and lambda times its slope"),
-            Step(log(n) + lam**2 / 2 - lam * Partial(lam**2 / 2, lam), "M of a normal score of variance 1"),
-            Step(log(n) - lam**2 / 2, "the slope is lambda"),
-        ],
-        [(many, log(n) + log(M) - lam * Partial(log(M), lam)), (M, exp(lam**2 / 2))],
-    )
-
-DERIVATIONS = (lead, absorbed, incay, pairing, entropy_split, normal_scores)
-
-
-def moment(scale: float) -> Any:
-    """The mean of e^(scale x) over a normal density, by quadrature."""
-    return mp.quad(lambda y: mp.exp(scale * y - y * y / 2), [-mp.inf, 0, scale, mp.inf]) / mp.sqrt(2 * mp.pi)
+DERIVATIONS = (lead, absorbed, incay, pairing)

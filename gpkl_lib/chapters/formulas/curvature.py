@@ -15,7 +15,7 @@ from gpkl_lib.derivations.notation import AtEqual, Partial, T, Winner, epsilon, 
 with sp.evaluate(False):
     mean_p = total(p[i] * (s[i] - t[i]))
     gradient = Derivation(
-        "The gradient by one logit",
+        "The gradient in one logit",
         [
             Step(Partial(D, s[k]), "change one logit of s"),
             Step(total(Partial(p[i], s[k]) * (s[i] - t[i])) + (p[k] - q[k]), "product rule; t and q stay"),
@@ -114,6 +114,7 @@ with sp.evaluate(False):
             Step((s[a] - s[b]) + (t[b] - t[a]), "how far each winner leads the other's, in its own view"),
         ],
         [TEMPERED, (a, Winner(s)), (b, Winner(t))],
+        words="Since $T D_T$ is the inner product of",
     )
 
 DERIVATIONS = (gradient, hessian, fisher, nearby, hot, cold)

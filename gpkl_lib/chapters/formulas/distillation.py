@@ -149,6 +149,7 @@ with sp.evaluate(False):
     rise = Statement(
         (s[k] - t[k]) * Partial(T * (sigma(s[k] / T) - sigma(t[k] / T)), T), ">=", sp.S.Zero,
         tight={1: [(t[i], s[i])]},
+        words="The reason is one line",
     )  # fmt: skip
     ONE = function(
         r"\ell_{#1}(#2, #3)", (T, c, epsilon), T**2 * (softplus(c / T) - softplus(epsilon / T))

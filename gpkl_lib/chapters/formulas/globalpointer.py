@@ -75,7 +75,13 @@ with sp.evaluate(False):
     )
 
     V = name(r"\operatorname{Var} \langle q, k \rangle")
-    variance = Statement(V, "=", total(a[i] ** 2 * b[i] ** 2), given=[(V, Numeric(_variance, [a, b]))])
+    variance = Statement(
+        V,
+        "=",
+        total(a[i] ** 2 * b[i] ** 2),
+        given=[(V, Numeric(_variance, [a, b]))],
+        words="since the products $q_i k_i$ are uncorrelated",
+    )
 
     N, N_E = name(r"N_{\mathrm{GP}}"), name(r"N_{\mathrm{E}}")
     parameters = Derivation(

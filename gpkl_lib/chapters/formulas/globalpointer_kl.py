@@ -92,7 +92,7 @@ with sp.evaluate(False):
     )
 
     gradient = Derivation(
-        "The gradient by one logit: two forces",
+        "The gradient in one logit: two forces",
         [
             Step(Partial(D, s[k]), "change one logit of s"),
             Step((u[k] - v[k]) + Partial(u[k], s[k]) * (s[k] - t[k]), "product rule; every other term stays"),
@@ -102,7 +102,7 @@ with sp.evaluate(False):
     )
 
     curvature = Derivation(
-        "The curvature by one logit",
+        "The curvature in one logit",
         [
             Step(Partial(D, s[k], s[k]), "change the same logit twice"),
             Step(Partial((u[k] - v[k]) + u[k] * not_u[k] * (s[k] - t[k]), s[k]), "the gradient found above"),
@@ -177,6 +177,7 @@ with sp.evaluate(False):
         "<=",
         Norm(s - t) ** 2 / 4,
         tight={1: [(t[i], s[i])], 2: [(t[i], s[i])]},
+        words="Along the straight way from $t$ to $s$ the sigmoid climbs",
     )
     pull = Statement(
         (s[k] - t[k]) * Partial(D_of(s, t), s[k]),
@@ -185,6 +186,7 @@ with sp.evaluate(False):
         ">=",
         sp.S.Zero,
         tight={1: [(t[i], s[i])], 2: [(t[i], s[i])]},
+        words="Both forces have the sign of $s - t$",
     )
 
 DERIVATIONS = (pair, binary, shift, hyperbolic, gradient, curvature, net, hot, digits)

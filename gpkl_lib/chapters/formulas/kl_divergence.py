@@ -46,6 +46,7 @@ with sp.evaluate(False):
         0, "<=", H(p), "=", -total(p[i] * log(p[i])), "<=", log(n),
         where={p: distribution(zeros=True)},
         tight={1: [(p[i], ONE)], 3: [(p[i], 1 / n)]},
+        words="the lower end is plain",
     )  # fmt: skip
 
     split = Derivation(
@@ -70,12 +71,19 @@ with sp.evaluate(False):
         [*COSTS, *DISTRIBUTIONS],
     )
 
-    tangent = Statement(log(r), "<=", r - 1, tight={1: [(r, sp.S.One)]})
+    tangent = Statement(
+        log(r),
+        "<=",
+        r - 1,
+        tight={1: [(r, sp.S.One)]},
+        words=r"the difference $r - 1 - \log r$ has the slope",
+    )
 
     gibbs = Statement(
         KL(p, q), ">=", 0,
         where={p: distribution(zeros=True), q: distribution()},
         tight={1: [(p[i], q[i])]},
+        words="Put $r = q_i / p_i$, multiply by $p_i$",
     )  # fmt: skip
 
     S, P_S = IndexSet("S"), sp.Symbol("P", positive=True)
@@ -125,6 +133,7 @@ with sp.evaluate(False):
         log(B(s, t) / B(a, b)) + (a - s) * psi(a) + (b - t) * psi(b) + (s - a + t - b) * psi(a + b),
         where={symbol: interval(1, 6) for symbol in (a, b, s, t)},
         kinds=MILD,
+        words=r"Differentiate $\int_0^1 x^{a-1} (1-x)^{b-1} dx",
     )  # fmt: skip
 
     # ------------------------------------------------------------------ fitting
@@ -139,6 +148,7 @@ with sp.evaluate(False):
     binomial_slope = Statement(
         Partial(KL_binomial(theta), theta), "=", (N * theta - total(p[i] * heads[i])) / (theta * (1 - theta)),
         where={p: distribution(), theta: interval(0, 1), ways: vector(1, 20), heads: vector(0, 10)},
+        words=r"Only $k \log \theta + (N - k) \log(1 - \theta)$ depends on",
     )  # fmt: skip
 
     mean, spread = sp.Symbol("m", real=True), sp.Symbol("v", positive=True)
@@ -151,6 +161,7 @@ with sp.evaluate(False):
         given=[(mean, total(p[i] * x[i])), (spread, sp.sqrt(total(p[i] * (x[i] - mean) ** 2)))],
         where={p: distribution(), x: vector(-5, 5), mu: interval(-3, 3), sigma: interval(0.3, 3)},
         tight={2: [(mu, mean), (sigma, spread)]},
+        words="The log density of a Gaussian is a quadratic",
     )  # fmt: skip
 
     # ------------------------------------------------------------------ symmetric ones
@@ -166,6 +177,7 @@ with sp.evaluate(False):
         given=[(middle[i], (p[i] + q[i]) / 2)],
         where={p: distribution(zeros=True), q: distribution(zeros=True)},
         tight={1: [(p[i], q[i])], 3: [(p[i], ONE), (q[i], TWO)]},
+        words=r"The bound is a line: $m_i \ge p_i / 2$",
     )  # fmt: skip
 
 DERIVATIONS = (split, terms)

@@ -63,8 +63,10 @@ with sp.evaluate(False):
         (z_new, total(exp(x[i] - m_new)) + exp(y - m_new)),
     )
     online = Together(
-        Statement(m_new, "=", sp.Max(m, y), given=[*SO_FAR, *ALL]),
-        Statement(z_new, "=", z * exp(m - m_new) + exp(y - m_new), given=[*SO_FAR, *ALL]),
+        Statement(m_new, "=", sp.Max(m, y), given=[*SO_FAR, *ALL], words="The third line holds for"),
+        Statement(
+            z_new, "=", z * exp(m - m_new) + exp(y - m_new), given=[*SO_FAR, *ALL], words="The third line holds for"
+        ),
     )
 
     one_more = Derivation(
@@ -95,14 +97,22 @@ with sp.evaluate(False):
         (z_1, of(A, exp(x[i] - m_1))),
         (z_2, of(B, exp(x[i] - m_2))),
     )
+    NUMBER = "is nothing but a notation for the number"
     merge = Together(
-        Statement(m, "=", sp.Max(m_1, m_2), given=[*WHOLE, *BLOCKS], where=BOTH),
-        Statement(z, "=", z_1 * exp(m_1 - m) + z_2 * exp(m_2 - m), given=[*WHOLE, *BLOCKS], where=BOTH),
+        Statement(m, "=", sp.Max(m_1, m_2), given=[*WHOLE, *BLOCKS], where=BOTH, words=NUMBER),
+        Statement(z, "=", z_1 * exp(m_1 - m) + z_2 * exp(m_2 - m), given=[*WHOLE, *BLOCKS], where=BOTH, words=NUMBER),
     )
 
     plus = function(r"\left(#1 \oplus #2\right)", (a, b), sp.Max(a, b) + log(1 + exp(-sp.Abs(a - b))))
     last = function(r"#1 \oplus #2", (a, b), sp.Max(a, b) + log(1 + exp(-sp.Abs(a - b))))
-    order = Statement(last(plus(a, b), c), "=", last(a, plus(b, c)), "=", log(exp(a) + exp(b) + exp(c)))
+    order = Statement(
+        last(plus(a, b), c),
+        "=",
+        last(a, plus(b, c)),
+        "=",
+        log(exp(a) + exp(b) + exp(c)),
+        words="it inherits what addition has",
+    )
 
     E = sp.Symbol("E", positive=True)
     gradient = Derivation(
@@ -135,6 +145,7 @@ with sp.evaluate(False):
             (g_2, of(B, exp(x[i] - m_2) * key[i])),
         ],
         where=BOTH,
+        words="it is rescaled by the same factor",
     )  # fmt: skip
 
     cancellation = Statement(
@@ -143,7 +154,12 @@ with sp.evaluate(False):
     )  # fmt: skip
 
     memory = Statement(
-        M, "=", sp.Mul(4, 2 * batch * heads * length**2), given=[(M, BYTES)], where=dict.fromkeys(BYTES.needs, SIZES)
+        M,
+        "=",
+        sp.Mul(4, 2 * batch * heads * length**2),
+        given=[(M, BYTES)],
+        where=dict.fromkeys(BYTES.needs, SIZES),
+        words="scores every cell in two views",
     )
 
     products = Derivation(

@@ -96,6 +96,7 @@ with sp.evaluate(False):
         "=",
         sp.Max(0, Over("max", s[i], i, neg)) + sp.Max(0, Over("max", -s[j], j, pos)),
         where=SOME_OF_EACH,
+        words="As $T$ falls, the right side closes in on 0",
     )
 
     bounds = Statement(
@@ -106,6 +107,7 @@ with sp.evaluate(False):
         T * log(1 + count(neg)) + T * log(1 + count(pos)),
         where=SOME_OF_EACH,
         tight={1: far_and_right, 2: [(s[k], sp.S.Zero)]},
+        words="how much more is known from the bounds of logsumexp",
     )
 
     gradient = Derivation(
@@ -133,6 +135,7 @@ with sp.evaluate(False):
         given=SUMS,
         where=SOME_OF_EACH,
         tight={2: [(s[k], sp.Integer(1000))]},
+        words="shares of a softmax of which the threshold keeps one",
     )
 
     binary_gradient = Statement(Partial(B(s), s[k]), "=", sigma(s[k]) - y[k], given=LABELS, proof=True)
@@ -143,7 +146,8 @@ with sp.evaluate(False):
         "<=",
         binary_sum,
         where={pos: with_1_without_2},
-        tight={1: [(s[k], others * (-1000 + 2000 * positives(KroneckerDelta(k, j))))]},  # one class at 0 on each side
+        tight={1: [(s[k], others * (-1000 + 2000 * positives(KroneckerDelta(k, j))))]},  # one class at 0 on each side,
+        words="because a product of brackets $(1 + x)$, multiplied out",
     )
 
     errors = Statement(
@@ -154,7 +158,8 @@ with sp.evaluate(False):
             (fp, negatives(sp.Piecewise((1, s[i] > 0), (0, True)))),
             (fn, positives(sp.Piecewise((1, s[j] <= 0), (0, True)))),
         ],
-        tight={1: [(s[k], (1 - positives(KroneckerDelta(k, j))) / sp.Integer(10) ** 60)]},  # all wrong, but by a hair
+        tight={1: [(s[k], (1 - positives(KroneckerDelta(k, j))) / sp.Integer(10) ** 60)]},  # all wrong, but by a hair,
+        words="Each of them puts a term of at least 1 into its sum",
     )
 
     sparse = Statement(

@@ -71,7 +71,8 @@ with sp.evaluate(False):
     plateau = Together(
         Statement(
             log(1 + (N - P) * exp(c)) + log(1 + P * exp(-c)), ">=", 2 * log(1 + sp.sqrt(P * (N - P))),
-            where=SPANS, tight={1: [(c, log(P / (N - P)) / 2)]},
+            where=SPANS, tight={1: [(c, log(P / (N - P)) / 2)]}, words="Setting the derivative to zero gives",
         ),
-        Statement(best, "=", log(P / (N - P)) / 2, given=[(best, Numeric(_lowest, [N, P]))], where=SPANS),
+        Statement(best, "=", log(P / (N - P)) / 2, given=[(best, Numeric(_lowest, [N, P]))], where=SPANS,
+                  words="Setting the derivative to zero gives"),
     )  # fmt: skip

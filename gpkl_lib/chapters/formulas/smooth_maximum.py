@@ -111,26 +111,47 @@ with sp.evaluate(False):
     bounds = Statement(
         top(x), "<", LSE(T, x), "<=", top(x) + T * log(n),
         tight={1: [(x[i], c - 1000 * T * (1 - ONE))], 2: ALL_EQUAL},
+        words="the term $e^{m/T}$ and something positive besides",
     )  # fmt: skip
-    mean_bound = Statement(LSE(T, x), ">=", mean(x) + T * log(n), tight={1: ALL_EQUAL})
-    entropy_bound = Statement(LSE(T, x), ">=", Inner(p, x) + T * entropy(p), where=PROBABILITIES, tight={1: AT_SOFTMAX})
+    mean_bound = Statement(
+        LSE(T, x),
+        ">=",
+        mean(x) + T * log(n),
+        tight={1: ALL_EQUAL},
+        words="The arithmetic mean of the $e^{x_i/T}$ is at least",
+    )
+    entropy_bound = Statement(
+        LSE(T, x),
+        ">=",
+        Inner(p, x) + T * entropy(p),
+        where=PROBABILITIES,
+        tight={1: AT_SOFTMAX},
+        words="The proof is a subtraction.",
+    )
     slack = Statement(
         LSE(T, x) - Inner(p, x) - T * entropy(p),
         "=", T * total(p[i] * log(p[i] / q[i])),
         "=", T * divergence(p, q),
         ">=", 0,
         given=[(q[i], softmax(x / T)[i])], where=PROBABILITIES, tight={3: AT_SOFTMAX},
+        words="never negative is Gibbs' inequality",
     )  # fmt: skip
     squares_bound = Statement(
         LSE(T, x), ">=", Inner(p, x) - T * log(total(p[i] ** 2)),
         where=PROBABILITIES, tight={1: [(p[i], 1 / n), *ALL_EQUAL]},
+        words="Cauchy-Schwarz inequality for the vectors with entries",
     )  # fmt: skip
     convex = Statement(
         LSE(T, theta * x + (1 - theta) * y), "<=", theta * LSE(T, x) + (1 - theta) * LSE(T, y),
         where={theta: interval(0, 1)}, tight={1: [(y[i], x[i] + c)]},
+        words="Hölder's inequality needs no more than the concave logarithm",
     )  # fmt: skip
     lipschitz = Statement(
-        sp.Abs(LSE(T, x) - LSE(T, y)), "<=", Over("max", sp.Abs(x[i] - y[i]), i), tight={1: [(y[i], x[i] + c)]}
+        sp.Abs(LSE(T, x) - LSE(T, y)),
+        "<=",
+        Over("max", sp.Abs(x[i] - y[i]), i),
+        tight={1: [(y[i], x[i] + c)]},
+        words=r"Then $x_i \le y_i + d$ for every $i$",
     )
     curvature = Together(
         hessian.claim(0, -1),
@@ -139,4 +160,5 @@ with sp.evaluate(False):
     curvature_bound = Statement(
         0, "<=", bend(T, x, v), "<=", 1 / (2 * T) * Norm(v) ** 2,
         tight={1: [(v[i], c)], 2: [(x[i], -1000 * T * (1 - ONE - TWO)), (v[i], c * (ONE - TWO))]},
+        words=r"A variable between $\min v$ and $\max v$",
     )  # fmt: skip

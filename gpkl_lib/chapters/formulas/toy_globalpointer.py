@@ -25,4 +25,5 @@ with sp.evaluate(False):
         sp.Piecewise((u / w, u < w), ((1 - u) / (1 - w), True)),
         given=[(r, sp.Min(1, u / w, (1 - u) / (1 - w)))],
         where={u: interval(0, 1), w: interval(0, 1)},
+        words="the two lines meet at $u = w$",
     )

@@ -126,6 +126,7 @@ with sp.evaluate(False):
         Statement(
             tan(after), "=", (two / one) ** steps * tan(theta),
             given=[(after, Numeric(lambda value: _iterate(value)[0], NEEDS))], where=EIGENVALUES, proof=False,
+            words="every step multiplies each component",
         ),
         Statement(
             one - quotient, "=", (one - two) * sp.sin(after) ** 2,
@@ -133,7 +134,7 @@ with sp.evaluate(False):
                 (after, Numeric(lambda value: _iterate(value)[0], NEEDS)),
                 (quotient, Numeric(lambda value: _iterate(value)[1], NEEDS)),
             ],
-            where=EIGENVALUES, proof=False,
+            where=EIGENVALUES, proof=False, words="every step multiplies each component",
         ),
     )  # fmt: skip
     noise = Statement(

@@ -1,20 +1,26 @@
 """What makes the records that chapters read, each from the recipe beside it."""
 
+from gpkl_lib.chapters.recorders.arms import ARMS, needs, record_arms, standing, unit_weight
 from gpkl_lib.chapters.recorders.boards import board, board_rows
 from gpkl_lib.chapters.recorders.corpora import corpus_rows
+from gpkl_lib.chapters.recorders.costs import cost_rows
 from gpkl_lib.chapters.recorders.normface import clusters, fit_normalized, normface_rows
 from gpkl_lib.chapters.recorders.recorder import Entry, Recorder, record
 from gpkl_lib.chapters.recorders.replays import replay_rows
+from gpkl_lib.chapters.recorders.rounding import rounding_rows
 
 RECORDERS: dict[str, Recorder] = {
     "boards": board_rows,
     "corpora": corpus_rows,
+    "costs": cost_rows,
     "normface": normface_rows,
     "replays": replay_rows,
+    "rounding": rounding_rows,
 }
 """What a recipe may name as its `recorder`."""
 
 __all__ = [
+    "ARMS",
     "RECORDERS",
     "Entry",
     "Recorder",
@@ -22,8 +28,14 @@ __all__ = [
     "board_rows",
     "clusters",
     "corpus_rows",
+    "cost_rows",
     "fit_normalized",
+    "needs",
     "normface_rows",
     "record",
+    "record_arms",
     "replay_rows",
+    "rounding_rows",
+    "standing",
+    "unit_weight",
 ]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gpkl_lib import cli
 from gpkl_lib._storage import CheckpointError
-from gpkl_lib.chapters.recorders import RECORDERS, Entry, record
+from gpkl_lib.chapters.recorders import ARMS, RECORDERS, Entry, needs, record, record_arms
 from gpkl_lib.training import TrainingError
 
 
@@ -28,15 +28,21 @@ def main(words: Sequence[str]) -> int:
         recipe = cli.read_recipe(Path(file))
         if recipe.recorder == cli.COMPARE:
             return cli.main(["compare", "--recipe", file, *more])
-        if recipe.recorder in RECORDERS:
-            command = f"python -m gpkl_lib.chapters.recorders {file}"
+        command = f"python -m gpkl_lib.chapters.recorders {file}"
+        prepare(recipe)
+        if recipe.recorder == ARMS:
+            for needed in needs(recipe):
+                if main([str(needed), *more]):
+                    return 2
+            record_arms(recipe, more, command)
+        elif recipe.recorder in RECORDERS:
             record(entries(recipe), recipe.record, command)
         elif recipe.recorder.endswith(".py"):
             for run in recipe.runs:
                 output = ["--output", str(recipe.record)]
                 subprocess.run([sys.executable, recipe.recorder, *output, *cli.flags(run), *more], check=True)
         else:
-            known = ", ".join([cli.COMPARE, *RECORDERS])
+            known = ", ".join([cli.COMPARE, ARMS, *RECORDERS])
             raise cli.UsageError(f"{file}: recorder must be one of {known}, or a script, got {recipe.recorder!r}")
     except (cli.UsageError, CheckpointError, TrainingError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
@@ -44,6 +50,12 @@ def main(words: Sequence[str]) -> int:
     except subprocess.CalledProcessError as error:
         return error.returncode
     return 0
+
+
+def prepare(recipe: cli.Recipe) -> None:
+    """Make the links of a recipe, and train those of its teachers that are not there."""
+    for arguments, words in cli.first(recipe):
+        cli.RUN["train"](arguments, words)
 
 
 def entries(recipe: cli.Recipe) -> Iterator[Entry]:

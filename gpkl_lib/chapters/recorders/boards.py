@@ -18,7 +18,6 @@ from gpkl_lib.chapters.recorders.recorder import Entry
 from gpkl_lib.corpora import Corpus, Sentence
 from gpkl_lib.experiments import Trial, run_trial
 from gpkl_lib.tagger import Tagger
-from gpkl_lib.training import BEST
 
 DIGITS = 2  # of a score after the point; one nearer to 0 keeps two digits that are not 0, and with them its sign
 KEPT = (
@@ -97,7 +96,7 @@ def _made(trial: Trial, test: Corpus, sentences: Sequence[int], types: list[str]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "run")
         row = run_trial(trial, folder)
-        tagger = Tagger.load(folder / BEST)
+        tagger = Tagger.load(folder)
     return {
         **{name: row[name] for name in KEPT},
         "types": types,

@@ -16,24 +16,27 @@ if TYPE_CHECKING:
     from gpkl_lib.training.config import TrainingConfig
 
 
+Target = Tensor | tuple[Tensor, Tensor]
+
+
 @dataclass(frozen=True)
 class Step:
     """What the loss of one training step is computed from.
 
     Attributes:
         model: maps a Batch of B sentences to logits (B, H, L, L), as a `Tagger` does; what else a method asks of it
-            (`embed`, `tiled_loss`) is a `Tagger`'s too.
+            (`embed`, `project`, `tiled_loss`) is a `Tagger`'s too.
         batch: B labelled sentences; where the method learns from unlabelled ones, U altered copies stand after them.
         config: the settings of the run.
         done: share of all steps that is done, for the warm-up of alpha and for annealing.
-        target: fixed scores that the method asked for; see `Method.needs`.
+        target: fixed scores that the method asked for, in tiles the queries and keys; see `Method.needs`.
     """
 
     model: Any
     batch: Batch
     config: TrainingConfig
     done: float = 1.0
-    target: Tensor | None = None
+    target: Target | None = None
 
     @property
     def alpha(self) -> float:
@@ -42,10 +45,23 @@ class Step:
 
     @property
     def given(self) -> Tensor:
-        """The target. Raises ValueError where there is none."""
-        if self.target is None:
-            raise ValueError(f"target must hold what method {self.config.method!r} learns from, got None")
-        return self.target
+        """The target's scores. Raises ValueError where there are none."""
+        if isinstance(self.target, Tensor):
+            return self.target
+        raise ValueError(f"target must hold the scores that {self._learns_from}")
+
+    @property
+    def given_projection(self) -> tuple[Tensor, Tensor]:
+        """The target's queries and keys. Raises ValueError where there are none."""
+        if isinstance(self.target, tuple):
+            return self.target
+        raise ValueError(
+            f"in tiles target must hold the queries and keys, one after the other, that {self._learns_from}"
+        )
+
+    @property
+    def _learns_from(self) -> str:
+        return f"method {self.config.method!r} learns from, got {type(self.target).__name__}"
 
 
 @dataclass(frozen=True)
@@ -101,7 +117,8 @@ class Method:
         factor: how often the divergence counts beside alpha: 1/4 for two views (the paper's alpha), 0 without any.
         settings: those of the method's own.
         needs: "unlabelled" sentences, of which `target` then has the scores (U, H, l, l) before they were altered; a
-            "teacher", whose scores (B, H, L, L) then are the target; "" for neither.
+            "teacher", whose scores (B, H, L, L) then are the target; "" for neither. In tiles the target is a pair of
+            queries and keys, (U, H, l, d) or (B, H, L, d), with d that of who made them.
         views: of each sentence; with two, a weight of 0 is the control that tells what the second view alone does.
         tiled: the same loss in tiles, without ever holding all scores; None where there is no such form.
         label: what a run is called in tables; settings in braces split the method in several.

@@ -51,9 +51,10 @@ def one_view_tiled(step: Step) -> ConsistencyLoss:
     return loss
 
 
-def r_drop_tiled(step: Step) -> ConsistencyLoss:
-    """`r_drop` with sigmoid in tiles."""
-    loss: ConsistencyLoss = step.model.tiled_loss(doubled_batch(step.batch), views=2, alpha=step.alpha)
+def r_drop_tiled(step: Step, *, activation: Activation) -> ConsistencyLoss:
+    """`r_drop` in tiles."""
+    options = {"views": 2, "alpha": step.alpha, "activation": activation}
+    loss: ConsistencyLoss = step.model.tiled_loss(doubled_batch(step.batch), **options)
     return loss
 
 
@@ -75,7 +76,7 @@ METHODS = (
         partial(r_drop, activation="sigmoid"),
         factor=1 / 4,
         views=2,
-        tiled=r_drop_tiled,
+        tiled=partial(r_drop_tiled, activation="sigmoid"),
         marker="s",
         tone="blue",
     ),
@@ -85,6 +86,7 @@ METHODS = (
         partial(r_drop, activation="softmax"),
         factor=1 / 4,
         views=2,
+        tiled=partial(r_drop_tiled, activation="softmax"),
         marker="^",
         tone="vermilion",
     ),
@@ -94,6 +96,7 @@ METHODS = (
         partial(r_drop, activation=_identity),
         factor=1 / 4,
         views=2,
+        tiled=partial(r_drop_tiled, activation=_identity),
         marker="D",
         tone="green",
     ),

@@ -11,6 +11,7 @@ from torch import Tensor
 from gpkl_lib.consistency import ConsistencyLoss, annealing_threshold, uda_loss
 from gpkl_lib.corpora import Batch
 from gpkl_lib.global_pointer import span_mask
+from gpkl_lib.tiled import tiled_span_loss, tiled_uda_loss
 from gpkl_lib.training.methods.method import Method, Setting, Step
 from gpkl_lib.training.methods.two_views import cross_entropy, rows
 
@@ -37,12 +38,40 @@ def augmentation(step: Step) -> ConsistencyLoss:
     found = uda_loss(
         rows(copies),
         rows(target),
+        activation="sigmoid",
         mask=of,
         temperature=config.temperature,
         threshold=config.threshold,
-        reduction={"all": "mean", "confident": "mean_confident"}[config.divide],
+        reduction="mean" if config.divide == "all" else "mean_confident",
     )
     divergence = found.loss * (of.sum() / len(of))
+    return ConsistencyLoss(task + step.alpha * divergence, task, divergence)
+
+
+def augmentation_tiled(step: Step) -> ConsistencyLoss:
+    """`augmentation` in tiles: the target has queries and keys, and nothing the scores."""
+    batch, config, target = step.batch, step.config, step.given_projection
+    query, key = step.model.project(batch)
+    labelled, size = len(batch) - len(target[0]), target[0].shape[2]
+    released = 1.0 if config.annealing == "none" else annealing_threshold(step.done, schedule=config.annealing)
+    task = tiled_span_loss(
+        query[:labelled],
+        key[:labelled],
+        batch.positives,
+        attention_mask=batch.attention_mask[:labelled],
+        annealing_threshold=released,
+    ).loss
+    found = tiled_uda_loss(
+        query[labelled:, :, :size],
+        key[labelled:, :, :size],
+        *target,
+        attention_mask=batch.attention_mask[labelled:, :size],
+        temperature=config.temperature,
+        threshold=config.threshold,
+    )
+    nothing_sure = found.confident == 0  # and no loss
+    share = found.confident.masked_fill(nothing_sure, 1) if config.divide == "confident" else 1
+    divergence = found.loss / share
     return ConsistencyLoss(task + step.alpha * divergence, task, divergence)
 
 
@@ -53,6 +82,31 @@ def _unsure(logits: Tensor, positives: Tensor, threshold: float) -> Tensor:
     right = torch.where(gold, logits, -logits).detach()
     return torch.sigmoid(right.float()) <= threshold
 
+
+UNLABELLED_RATIO = Setting(
+    "unlabelled_ratio",
+    1,
+    "positive",
+    lambda c: c.unlabelled_ratio >= 1,
+    "unlabelled sentences of a step for each labelled one",
+    "N",
+)
+HIDE = Setting(
+    "hide",
+    0.1,
+    "between 0 and 1",
+    lambda c: 0 <= c.hide <= 1,
+    "share of the words of a sentence that its copy hides",
+    "SHARE",
+)
+EXCHANGE = Setting(
+    "exchange",
+    0.1,
+    "between 0 and 1 - hide",
+    lambda c: 0 <= c.exchange <= 1 - c.hide,
+    "share of the words of a sentence that its copy exchanges for others",
+    "SHARE",
+)
 
 METHODS = (
     Method(
@@ -85,32 +139,12 @@ METHODS = (
                 varied=True,
             ),
             Setting.choice("annealing", ("none", "log", "linear", "exp"), "how labelled spans are released"),
-            Setting(
-                "unlabelled_ratio",
-                1,
-                "positive",
-                lambda c: c.unlabelled_ratio >= 1,
-                "unlabelled sentences of a step for each labelled one",
-                "N",
-            ),
-            Setting(
-                "hide",
-                0.1,
-                "between 0 and 1",
-                lambda c: 0 <= c.hide <= 1,
-                "share of the words of a sentence that its copy hides",
-                "SHARE",
-            ),
-            Setting(
-                "exchange",
-                0.1,
-                "between 0 and 1 - hide",
-                lambda c: 0 <= c.exchange <= 1 - c.hide,
-                "share of the words of a sentence that its copy exchanges for others",
-                "SHARE",
-            ),
+            UNLABELLED_RATIO,
+            HIDE,
+            EXCHANGE,
         ),
         needs="unlabelled",
+        tiled=augmentation_tiled,
         label="uda, by {divide}",
         marker="X",
         tone="ink",

@@ -9,7 +9,8 @@ from specimen import Specimen
 from gpkl_lib import decode_spans, span_mask, span_scores
 from gpkl_lib.explore import SpanBoard
 from gpkl_lib.explore.recorded.boards import Board, fold, load_boards, unfold
-from gpkl_lib.explore.span_board import VERDICTS, span_lines, verdict_of
+from gpkl_lib.explore.span_board import VERDICTS, verdict_of
+from gpkl_lib.spans import span_lines
 
 BOARDS = load_boards(Path(__file__).parents[3] / "book/_results/span-boards.jsonl")
 ONE = unfold([[0.0], [1e3]], 1)

@@ -56,11 +56,12 @@ def golden():
     module = "maths/teacher"
     for s, t, T in itertools.product(SCORES, SCORES, HEATS):
         a, b = (torch.tensor([x], dtype=torch.float64) for x in (s, t))
-        loss = distillation_loss(a.requires_grad_(), b, temperature=T, reduction="sum")
+        options = {"activation": "sigmoid", "reduction": "sum"}
+        loss = distillation_loss(a.requires_grad_(), b, temperature=T, **options)
         (pull,) = torch.autograd.grad(loss, a)
         yield module, "softLoss", [[s], [t], T], loss.item(), 1e-28 * T * T
         yield module, "pullOn", [s, t, T], pull.item(), 1e-15 * T
-        limit = distillation_loss(a, b, temperature=torch.inf, reduction="sum")
+        limit = distillation_loss(a, b, temperature=torch.inf, **options)
         yield module, "squaredLimit", [[s], [t]], limit.item()
         yield module, "hotPull", [s, t], torch.autograd.grad(limit, a)[0].item()
     at_border = TemperatureOfATeacher(["a", "b"], ["x"], [[-9, -9, BORDER]], [[BORDER, BORDER + 1e-9, -9]], [[]])

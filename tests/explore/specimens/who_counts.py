@@ -39,14 +39,14 @@ def golden():
     for s, t in boards:
         yield module, "confidence", [t.tolist()], torch.sigmoid(t.abs()).tolist()
         for temperature, who in itertools.product((0.05, 0.4, 1.0, 20.0), (False, True)):
-            terms = uda_loss(s, t, temperature=temperature, reduction="none").loss
+            terms = uda_loss(s, t, activation="sigmoid", temperature=temperature, reduction="none").loss
             yield module, "targetTerms", [s.tolist(), t.tolist(), temperature], terms.tolist(), 1e-24
             wanted = []
             for threshold in (0.5, 0.8, 0.999, 0.9999):
                 options = {"temperature": temperature, "threshold": threshold, "mask": t > 0 if who else None}
-                kept = uda_loss(s, t, reduction="none", **options).loss
+                kept = uda_loss(s, t, activation="sigmoid", reduction="none", **options).loss
                 counted = (torch.sigmoid(t.abs()) > threshold) & ((t > 0) | (not who))
-                sure = uda_loss(s, t, reduction="mean_confident", **options)
+                sure = uda_loss(s, t, activation="sigmoid", reduction="mean_confident", **options)
                 wanted.append({"all": kept.sum().item() / len(t), "sure": sure.loss.item()})
                 some = [terms.tolist(), counted.tolist()]
                 yield module, "countedSpans", [t.tolist(), threshold, who], counted.tolist()

@@ -1,0 +1,20 @@
+"""Where a tagger is kept: the one rule for what may be named where a tagger is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+DESCRIPTION, WEIGHTS = "tagger.json", "model.safetensors"
+BEST = "best"
+"""The folder of a training run in which its tagger lies."""
+
+
+def tagger_folder(place: str | Path) -> Path:
+    """The folder of a saved tagger: `place` itself, or the `best/` of the run that lies there.
+
+    >>> tagger_folder("runs/mine").as_posix()  # without a runs/mine/best
+    'runs/mine'
+    """
+    folder = Path(place)
+    best = folder / BEST
+    return best if (best / DESCRIPTION).exists() else folder

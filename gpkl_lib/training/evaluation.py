@@ -1,0 +1,74 @@
+"""What a tagger scores on sentences whose spans are known: for who asks, and after every epoch of a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+
+from gpkl_lib.corpora import Corpus, Sentence, batches
+from gpkl_lib.spans import SpanScores, decode_projection, span_scores
+from gpkl_lib.tagger import Tagger
+from gpkl_lib.tiled import tiled_span_loss
+from gpkl_lib.training.batching import unchanging
+from gpkl_lib.training.process import Process
+
+BATCH = 32  # sentences
+
+
+class DevScores(NamedTuple):
+    """What an epoch is judged by.
+
+    Attributes:
+        spans: precision, recall and F1 on dev.
+        loss: the cross-entropy there, a mean over sentences and types like a step's `task`; None if it is not finite.
+    """
+
+    spans: SpanScores
+    loss: float | None
+
+
+def evaluate(tagger: Tagger, corpus: Corpus | Sequence[Sentence], batch_size: int = BATCH) -> SpanScores:
+    """Exact precision, recall and F1 of the tagger on a corpus; see `span_scores`."""
+    sentences = list(corpus)
+    return span_scores(tagger.predict(sentences, batch_size=batch_size), [sentence.spans for sentence in sentences])
+
+
+def evaluate_together(tagger: Tagger, dev: Corpus, process: Process) -> DevScores:
+    """`evaluate`, and the cross-entropy of the same queries and keys: the same scores in every process.
+
+    Each process takes its share of the sentences; counts and losses are added up. A span of a type that the tagger does
+    not know counts as missed, and has no loss.
+    """
+    share = sorted(dev.sentences[process.rank :: process.count], key=len)
+    own, loss = _evaluated(tagger, share)
+    names = sorted({*tagger.types, *dev.types})
+    found = [own.by_type.get(name, SpanScores()) for name in names]
+    counts = process.sum(torch.tensor([[s.correct, s.predicted, s.gold] for s in found]))
+    by_type = {name: SpanScores(*row) for name, row in zip(names, counts.tolist(), strict=True)}
+    correct, predicted, gold = counts.sum(0).tolist()
+    (mean,) = process.mean([torch.tensor(loss * process.count / len(dev), device=process.device)])
+    return DevScores(SpanScores(correct, predicted, gold, by_type), mean if math.isfinite(mean) else None)
+
+
+def _evaluated(tagger: Tagger, sentences: Sequence[Sentence]) -> tuple[SpanScores, float]:
+    """Scores, and the sum of the sentences' losses."""
+    loss, predicted = 0.0, []
+    with unchanging(tagger):
+        for group in batches(sentences, BATCH, shuffle=False):
+            batch = tagger.collate([_known(sentence, tagger.types) for sentence in group]).to(tagger.device)
+            query, key = tagger.project(batch)
+            mask = batch.attention_mask
+            loss += float(tiled_span_loss(query, key, batch.positives, attention_mask=mask).task) * len(group)
+            predicted += decode_projection(query, key, tagger.types, mask, max_length=tagger.max_span_length)
+    return span_scores(predicted, [sentence.spans for sentence in sentences]), loss
+
+
+def _known(sentence: Sentence, types: Sequence[str]) -> Sentence:
+    """The sentence without spans of other types."""
+    if all(kind in types for kind, _, _ in sentence.spans):
+        return sentence
+    return replace(sentence, spans=tuple(span for span in sentence.spans if span[0] in types))
