@@ -139,7 +139,13 @@ class Tagger(Predictor):
         return query, key
 
     def tiled_loss(
-        self, batch: Batch, *, views: int = 1, alpha: float = 0.0, activation: Activation = "sigmoid"
+        self,
+        batch: Batch,
+        *,
+        views: int = 1,
+        alpha: float = 0.0,
+        activation: Activation = "sigmoid",
+        top: int | None = None,
     ) -> ConsistencyLoss:
         """The loss of the batch's gold spans in tiles, by `tiled_head_loss`: the logits are never all there.
 
@@ -148,10 +154,11 @@ class Tagger(Predictor):
             views: 1 or 2.
             alpha: weight of the divergence of two views, which counts alpha/4 times.
             activation: what their divergence compares, as `rdrop_loss` has it.
+            top: how many spans of a board count in it, the highest ones; None for all.
         """
         states = self.encoder(batch.inputs, batch.attention_mask)
         mask = batch.attention_mask[: len(batch) // views]
-        options: dict[str, Any] = {"views": views, "alpha": alpha, "activation": activation}
+        options: dict[str, Any] = {"views": views, "alpha": alpha, "activation": activation, "top": top}
         return tiled_head_loss(self.head, states, batch.positives, attention_mask=mask, **options)
 
     @property
