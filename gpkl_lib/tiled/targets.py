@@ -30,6 +30,7 @@ def tiled_distillation_loss(
     alpha: float,
     attention_mask: Tensor | None = None,
     temperature: float = 1.0,
+    above: float = -math.inf,
     block: int = BLOCK,
 ) -> ConsistencyLoss:
     """Cross-entropy of all spans, and alpha times T^2 KL(sigmoid(t/T) || sigmoid(s/T)) from a teacher's scores t.
@@ -42,6 +43,7 @@ def tiled_distillation_loss(
         teacher_query, teacher_key: (B, H, L, d) of the teacher, its types in the order of `query`'s; detached.
         alpha: weight >= 0 of the divergence.
         temperature: T of both sides; math.inf for the limit, a squared error on the scores.
+        above: spans count in the divergence that the teacher scores above it; by default all.
 
     Returns:
         ConsistencyLoss(loss, task, divergence), scalars in nats; `loss` carries gradient to `query` and `key`.
@@ -55,7 +57,7 @@ def tiled_distillation_loss(
     check_positives(positives, (len(real), *query.shape[1:3]), real)
     if temperature != math.inf:
         check_temperature(temperature)
-    what = Loss(positives, partial(Distillation, temperature=temperature), alpha)
+    what = Loss(positives, partial(Distillation, temperature=temperature, above=above), alpha)
     loss, sums = loss_of_projections(query, key, real, what, block, (teacher_query.detach(), teacher_key.detach()))
     return ConsistencyLoss(loss, sums.task, sums.divergence)
 

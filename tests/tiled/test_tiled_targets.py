@@ -155,6 +155,23 @@ def test_close_scores_keep_what_they_have(kind: Any) -> None:
         assert float(found[at]) == pytest.approx(float(wanted[at]), rel=1e-6 / size)
 
 
+@pytest.mark.parametrize("temperature", [0.7, math.inf])
+def test_the_spans_that_a_teacher_scores_high_alone(temperature: float) -> None:
+    case = with_target(drawn(4, 1, batch=3, length=20, mask="holes") | {"scale": 9.0, "temperature": temperature})
+    query, key = (case[name].requires_grad_() for name in ("query", "key"))
+    teacher, s = case["target_query"] @ case["target_key"].mT, query @ key.mT
+    mask = span_mask(case["real"]).expand(s.shape)
+    for above in (-1.0, 0.5, 1e9):
+        found = distillation(query, key, case, above=above)
+        how: dict[str, Any] = {"temperature": temperature, "activation": "sigmoid", "class_dims": 2}
+        wanted = distillation_loss(s, teacher, mask=mask & (teacher > above), reduction="rowmean", **how)
+        torch.testing.assert_close(found[2], wanted.detach(), rtol=1e-11, atol=1e-14)
+        task = sparse_multilabel_cross_entropy(s, case["positives"], class_dims=2, mask=mask)
+        gradients = (torch.autograd.grad(x, (query, key), retain_graph=True) for x in (found[0], task + ALPHA * wanted))
+        for a, b in zip(*gradients, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
+
+
 def test_the_limit_of_a_large_temperature() -> None:
     case = drawn(2, 1, length=30) | {"scale": 1.0, "temperature": math.inf}
     close(distillation, with_target(case), torch.float64, 1e-12)
