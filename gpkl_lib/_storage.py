@@ -34,9 +34,14 @@ class CheckpointError(RuntimeError):
 
 def write_text(path: Path, text: str) -> None:
     """Replace `path` by `text` (UTF-8) in one step. If the disk refuses: CheckpointError, and `path` is as before."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace `path` by a file of these bytes, as `write_text` does."""
     partial = _partial(path)
     try:
-        partial.write_bytes(text.encode())
+        partial.write_bytes(content)
         _publish(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)

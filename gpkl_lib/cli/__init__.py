@@ -11,13 +11,26 @@ from collections.abc import Sequence
 from gpkl_lib._storage import CheckpointError
 from gpkl_lib.cli import compare, evaluate, files, predict, train
 from gpkl_lib.cli.configuration import with_config
+from gpkl_lib.cli.inputs import tasks
 from gpkl_lib.cli.parser import build_parser
 from gpkl_lib.cli.recipes import COMPARE, Recipe, first, flags, options, read_recipe, steps
 from gpkl_lib.cli.said import UsageError
 from gpkl_lib.corpora import CorpusError, visible
 from gpkl_lib.training import LearningWarning, TrainingError
 
-__all__ = ["COMPARE", "RUN", "Recipe", "UsageError", "build_parser", "first", "flags", "main", "options", "read_recipe"]
+__all__ = [
+    "COMPARE",
+    "RUN",
+    "Recipe",
+    "UsageError",
+    "build_parser",
+    "first",
+    "flags",
+    "main",
+    "options",
+    "read_recipe",
+    "tasks",
+]
 
 RUN = {
     "train": train.train,

@@ -39,7 +39,7 @@ from gpkl_lib.training import SCORES
 
 Settings = dict[str, Any]
 COMPARE = "compare"
-TYPED = {"jobs", "output"}  # what may be typed beside --recipe
+TYPED = {"jobs", "dask", "output"}  # what may be typed beside --recipe
 NO_SETTINGS = {"help", "output", "recipe", "resume", "config"}
 
 
@@ -147,7 +147,9 @@ def steps(arguments: argparse.Namespace, words: Sequence[str]) -> Iterator[tuple
         raise UsageError(f"{file} is for {recipe.recorder}: python -m gpkl_lib.chapters.recorders {file}")
     typed = given(words)
     if more := sorted(typed.keys() - TYPED - {"command", "recipe"}):
-        raise UsageError(f"--recipe has all settings, only --jobs and --output go with it; leave out {', '.join(more)}")
+        raise UsageError(
+            f"--recipe has all settings, only --jobs, --dask and --output go with it; leave out {', '.join(more)}"
+        )
     beside = {"output": str(recipe.record)} | {name: typed[name] for name in TYPED if name in typed}
     for settings in recipe.runs:
         recipe.check(settings, options(COMPARE), COMPARE)

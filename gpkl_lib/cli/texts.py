@@ -73,7 +73,10 @@ Every method is run at every alpha, warm-up and setting of its own with every se
 mean F1 on dev chooses among them for each method (the ways to divide in uda and the
 temperatures of distillation are compared, each with its own choice), and the table
 gives F1 on test at that choice, with the mean difference from `none` over paired seeds
-and its 95 % t interval. With --tuning-seeds the whole grid is run with these seeds only,
+and its 95 % t interval. The verdict on it is "better" or "worse" (a t test, its p-value
+adjusted by Holm for the rows of the table), "equivalent" within half a point (two
+one-sided tests), or "undecided", with the smallest difference that so many seeds would
+have seen with 80 % power. With --tuning-seeds the whole grid is run with these seeds only,
 and what dev chooses for each method then with all --seeds.
 Every run of a corpus takes equally many optimiser steps (there is no early stopping).
 Each finished run is a row of --output, which is JSONL, with what it came from: command,

@@ -1,6 +1,8 @@
 """Experiments: methods x weights x seeds x corpora, recorded row by row, compared in pairs."""
 
 from gpkl_lib._storage import read_rows
+from gpkl_lib.experiments.contrasts import Contrast, bootstrapped, contrasts
+from gpkl_lib.experiments.engines import dask_client
 from gpkl_lib.experiments.plots import comparison_figure
 from gpkl_lib.experiments.records import identity, provenance, read_counts
 from gpkl_lib.experiments.runner import compare, run_trial, score_record
@@ -22,18 +24,22 @@ from gpkl_lib.experiments.trials import ModelConfig, Task, Trial, best_on_dev, g
 
 __all__ = [
     "MARGIN",
+    "Contrast",
     "MethodSummary",
     "ModelConfig",
     "Task",
     "Teacher",
     "Trial",
     "best_on_dev",
+    "bootstrapped",
     "by_method",
     "compare",
     "comparison_figure",
     "comparison_table",
     "confusion_rows",
     "confusion_table",
+    "contrasts",
+    "dask_client",
     "error_rows",
     "errors_table",
     "grid",

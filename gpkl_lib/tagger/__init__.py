@@ -2,6 +2,7 @@
 
 from gpkl_lib.tagger.calibration import DECODING, Calibration, Threshold
 from gpkl_lib.tagger.entities import Entity, Prediction
+from gpkl_lib.tagger.export import export_onnx, export_program
 from gpkl_lib.tagger.places import BEST, DESCRIPTION, WEIGHTS, tagger_folder
 from gpkl_lib.tagger.pretrained import PretrainedEncoder
 from gpkl_lib.tagger.tagger import Tagger
@@ -19,5 +20,7 @@ __all__ = [
     "Tagger",
     "Threshold",
     "WordEncoder",
+    "export_onnx",
+    "export_program",
     "tagger_folder",
 ]

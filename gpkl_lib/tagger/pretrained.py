@@ -144,7 +144,7 @@ class PretrainedEncoder(nn.Module):
         states = self.model(**given, attention_mask=piece_mask[used].long()).last_hidden_state
         spread = states.new_zeros(*pieces.shape, self.hidden_size)
         spread[used] = states
-        words = spread.flatten(1, 2).take_along_dim(first[..., None], 1)  # (B, L, D)
+        words = spread.flatten(1, 2).gather(1, first[..., None].expand(-1, -1, self.hidden_size))  # (B, L, D)
         hidden_states: Tensor = self.dropout(words)
         return hidden_states
 

@@ -20,6 +20,7 @@ from gpkl_lib.corpora import Batch, Sentence, Vocabulary
 from gpkl_lib.divergence import Activation
 from gpkl_lib.global_pointer import EfficientGlobalPointer, GlobalPointer
 from gpkl_lib.tagger.calibration import DECODING, decoding_text, read_decoding
+from gpkl_lib.tagger.hub import OnHub, fetched
 from gpkl_lib.tagger.places import DESCRIPTION, WEIGHTS, tagger_folder
 from gpkl_lib.tagger.predictor import Predictor
 from gpkl_lib.tagger.pretrained import PretrainedEncoder
@@ -29,7 +30,7 @@ from gpkl_lib.tiled import tiled_head_loss
 HEADS = {"global_pointer": GlobalPointer, "efficient": EfficientGlobalPointer}
 
 
-class Tagger(Predictor):
+class Tagger(Predictor, OnHub):
     """Sentences in, one score for every (type, start, end) out. Build it with `from_scratch` or `from_encoder`.
 
     Args:
@@ -215,18 +216,20 @@ class Tagger(Predictor):
 
     @classmethod
     def load(cls, place: str | Path) -> Tagger:
-        """What `save` wrote, on the CPU, in evaluation mode. Needs no network and no other folder.
+        """What `save` wrote, on the CPU, in evaluation mode. A folder needs no network and no other folder.
 
         The folder may be a stranger's: no code in it runs, and a description that asks for other weights than lie
         beside it is refused before it costs memory.
 
         Args:
-            place: the folder of a saved tagger, or of a training run, whose best epoch it then is.
+            place: the folder of a saved tagger, or of a training run, whose best epoch it then is; or, where there is
+                no such folder, a name on the hub, "someone/names" (`from_pretrained` has more to say of it).
 
         Raises:
+            ModuleNotFoundError: a hub name without huggingface_hub; the message names the extra.
             CheckpointError: the folder is missing, damaged, or holds something else; the message says which file.
         """
-        folder = tagger_folder(place)
+        folder = tagger_folder(fetched(place))
         value, fingerprint = _read_description(folder)
         tensors, metadata = read_tensors(folder / WEIGHTS)
         if metadata.get("tagger") != fingerprint:

@@ -17,7 +17,7 @@ from gpkl_lib.experiments.records import identity
 from gpkl_lib.experiments.runner import ModelConfig, Task, Trial, best_on_dev, compare, grid
 from gpkl_lib.experiments.summary import groups, label, summarise, variants
 from gpkl_lib.experiments.teachers import Teacher
-from gpkl_lib.tagger.tagger import Tagger
+from gpkl_lib.tagger import Tagger, tagger_folder
 from gpkl_lib.training import TrainingConfig, evaluate, fit
 from gpkl_lib.training.methods import METHODS, own_settings
 
@@ -84,7 +84,7 @@ class TestNames:
             if folder == "again":
                 moved = teacher.load()
                 moved.head.projection.weight.data.mul_(1 + 1e-6)
-                moved.save(teacher.place)
+                moved.save(tagger_folder(teacher.folder))
             names.append(teacher.name)
             weights.append(teacher.weights)
         assert names[0] == names[1] != names[2]

@@ -27,7 +27,6 @@ from gpkl_lib._storage import Row, read_rows
 from gpkl_lib.chapters.recorders import ARMS, RECORDERS
 from gpkl_lib.chapters.recorders.__main__ import entries, prepare
 from gpkl_lib.chapters.recorders.arms import trial_of_row
-from gpkl_lib.cli import inputs
 from gpkl_lib.experiments import ModelConfig, Trial, identity, run_trial
 from gpkl_lib.training import TrainingConfig
 
@@ -83,7 +82,7 @@ def _compared(recipe: cli.Recipe, row: Row) -> Trial:
         config["temperature"] = math.inf
     teacher = Path(row["teacher"]["folder"]) if "teacher" in row else None
     for run in recipe.runs:
-        for task in inputs.tasks(recipe.arguments(cli.COMPARE, run)[0]):
+        for task in cli.tasks(recipe.arguments(cli.COMPARE, run)[0]):
             trial = Trial(task, ModelConfig(**row["model"]), TrainingConfig(**config, device="cpu"), teacher)
             if task.record() == row["corpus"] and identity(trial.settings()) == row["key"]:
                 return trial

@@ -1,0 +1,70 @@
+"""Differences between the methods of a comparison, judged as a family; and the interval that a headline tells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from gpkl_lib._storage import Row
+from gpkl_lib.experiments.records import read_counts
+from gpkl_lib.experiments.summary import MARGIN, MethodSummary, groups, label, variants
+from gpkl_lib.statistics import PairedDifference, Verdict, hierarchical_bootstrap, judge, paired_difference, sign_flips
+
+
+class Contrast(NamedTuple):
+    """A method minus another, in F1 on test (on dev where there is no test).
+
+    Attributes:
+        difference: with its t interval.
+        verdict: on it, as one of its family.
+        flips: p-value of sign flips, which asks for no normal distribution; not adjusted.
+    """
+
+    difference: PairedDifference
+    verdict: Verdict
+    flips: float
+
+
+def contrasts(
+    summaries: Mapping[str, MethodSummary], *pairs: tuple[str, str], margin: float = MARGIN
+) -> dict[tuple[str, str], Contrast]:
+    """The contrasts that make up one family of comparisons, as (method, rival) -> Contrast.
+
+    Args:
+        summaries: as `by_method` gives them.
+        pairs: all that are compared, stated beforehand.
+        margin: of F1; within it two methods are equivalent.
+
+    Raises:
+        KeyError: a method that is not among the summaries.
+    """
+    scores = {name: summary.test or summary.dev for name, summary in summaries.items()}
+    differences = {(a, b): paired_difference(scores[a], scores[b]) for a, b in pairs}
+    verdicts = judge(differences, margin)
+    return {
+        (a, b): Contrast(difference, verdicts[a, b], sign_flips(scores[a], scores[b]))
+        for (a, b), difference in differences.items()
+    }
+
+
+def bootstrapped(rows: Sequence[Row], method: str, rival: str, *, resamples: int = 2000) -> tuple[float, float]:
+    """The 95 % interval of method - rival in test F1 if seeds and test sentences were drawn anew.
+
+    Args:
+        rows: of one comparison, each with the counts of its test sentences.
+        method, rival: by their `label`; each at one variant.
+        resamples: how often the whole is drawn anew.
+
+    Raises:
+        ValueError: rows of several comparisons, several variants of a method, rows without counts.
+    """
+    if len(groups(rows)) != 1:
+        raise ValueError(f"rows of one comparison are wanted, got {len(groups(rows))} comparisons")
+    counts = []
+    for name in (method, rival):
+        found = list(variants([row for row in rows if label(row) == name]).values())
+        if len(found) != 1:
+            raise ValueError(f"{name} must have one variant, got {len(found)}")
+        counts.append({seed: read_counts(row) for seed, row in found[0].items()})
+    same = len({row["corpus"]["test"]["sha256"] for row in rows}) == 1
+    return hierarchical_bootstrap(*counts, same_sentences=same, resamples=resamples)
