@@ -85,6 +85,8 @@ def _tune(tagger: Tagger, corpus: Corpus, arguments: argparse.Namespace) -> None
     if not (arguments.tune_threshold or arguments.calibrate):
         return
     folder = tagger_folder(arguments.model)
+    if not folder.is_dir():
+        raise UsageError(f"what is chosen is kept beside the weights, but there is no folder {folder}; save one first")
     if arguments.tune_threshold:
         say(str(tagger.tune_threshold(corpus)))
     if arguments.calibrate:

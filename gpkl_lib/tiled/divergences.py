@@ -79,6 +79,27 @@ class Sigmoid(Divergence):
         return derivatives
 
 
+class TopSigmoid(Sigmoid):
+    """The same over the spans of each board alone that score highest in the mean of both sides, which are surveyed."""
+
+    surveys = 1
+
+    def __init__(self, boards: Boards, differentiate: bool, workspace: Workspace, *, top: int) -> None:
+        super().__init__(boards, differentiate, workspace)
+        self.top = top
+        self.highest = boards.query.new_empty(boards.count, 0)  # of each board, sums of both sides
+
+    def survey(self, number: int, scores: Tensor) -> None:
+        """Keep the highest so far."""
+        sums = torch.cat([self.highest, (scores[0] + scores[1]).flatten(1)], 1)
+        self.highest = sums.topk(min(self.top, sums.shape[1]), dim=1).values
+
+    def add(self, scores: Tensor) -> Tensor | None:
+        """The other spans are made equal, as what is no span."""
+        lowest = self.highest[:, -1, None, None]
+        return super().add(scores.masked_fill_(scores[0] + scores[1] < lowest, NEGATIVE_FILL[scores.dtype]))
+
+
 class Softmax(Divergence):
     """D = sum (p - q) u of the softmaxes over all spans of a board, which have to be surveyed first: for both
     normalisers, then for the means of log(p / q) under p and q.
@@ -171,15 +192,19 @@ class Elementwise(Divergence):
 
 
 class Distillation(Divergence):
-    """T^2 KL(sigmoid(t / T) || sigmoid(s / T)), t being fixed; T may be infinite."""
+    """T^2 KL(sigmoid(t / T) || sigmoid(s / T)) where t > above, t being fixed; T may be infinite."""
 
-    def __init__(self, boards: Boards, differentiate: bool, workspace: Workspace, *, temperature: float) -> None:
+    def __init__(
+        self, boards: Boards, differentiate: bool, workspace: Workspace, *, temperature: float, above: float
+    ) -> None:
         super().__init__(boards, differentiate, workspace)
-        self.temperature = temperature
+        self.temperature, self.above = temperature, above
 
     def add(self, scores: Tensor) -> Tensor | None:
         """Its derivative by s is T (p - q), and u / 4 in the limit of a large T."""
         temperature, (s, t) = self.temperature, _nats(scores).unbind()
+        if self.above > -math.inf:
+            s = torch.where(t > self.above, s, t)
         u = s - t
         if temperature == math.inf:
             self.total += u.square().sum() / 8
@@ -210,12 +235,16 @@ class Augmentation(Divergence):
         return difference.masked_fill_(unsure, 0)[None]
 
 
-def divergence_of(activation: Activation) -> Callable[[Boards, bool, Workspace], Divergence]:
+def divergence_of(activation: Activation, top: int | None) -> Callable[[Boards, bool, Workspace], Divergence]:
     """The class of R-Drop's divergence by the name of its decision, or for a function of a tensor.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: an unknown name, a `top` below 1 or of another decision than "sigmoid".
     """
+    if top is not None:
+        if activation != "sigmoid" or top < 1:
+            raise ValueError(f'top must be at least 1, with activation "sigmoid", got {top} with {activation!r}')
+        return partial(TopSigmoid, top=top)
     known = {"sigmoid": Sigmoid, "softmax": Softmax}
     if isinstance(activation, str) and activation in known:
         return known[activation]

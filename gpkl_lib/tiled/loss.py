@@ -36,6 +36,7 @@ def tiled_span_loss(
     views: int = 1,
     alpha: float = 0.0,
     activation: Activation = "sigmoid",
+    top: int | None = None,
     annealing_threshold: float = 1.0,
     block: int = BLOCK,
 ) -> ConsistencyLoss:
@@ -56,6 +57,8 @@ def tiled_span_loss(
         alpha: the paper's R-Drop weight >= 0: the divergence counts alpha/4 times; not used for one view.
         activation: of two views: "sigmoid", "softmax" over the spans of a row, or an elementwise function of a tensor,
             which is differentiated by autograd (parameters of its own get no gradient).
+        top: with "sigmoid", so many spans of a row count in the divergence: those that score highest in the mean of
+            both views (more where some score alike); None for all.
         annealing_threshold: a labelled cell whose right decision has a higher probability takes no part in the
             cross-entropy, as `gpkl_lib.consistency.annealing_threshold` gives it for UDA; in (0, 1], 1 keeps all.
         block: largest number of scores to compute at a time (at least one row of one type is); of those that wait for
@@ -68,9 +71,16 @@ def tiled_span_loss(
 
     Raises:
         TypeError: query or key not floating point, or of two dtypes; positives not int64.
-        ValueError: shapes that do not fit; views, alpha, activation, annealing_threshold or block out of range; and
-            with its place a positive out of range, with its end before its start, on padding or given twice.
+        ValueError: shapes that do not fit; views, alpha, activation, top, annealing_threshold or block out of range;
+            and with its place a positive out of range, with its end before its start, on padding or given twice.
         RuntimeError: on a second derivative, and in a transform of torch.func, which this loss does not have.
+
+    Example:
+        >>> query, key = torch.randn(2, 1, 3, 50, 8)  # one sentence of 50 tokens, three types
+        >>> cells = gold_cells([[("PER", 4, 6)]], ["PER", "LOC", "ORG"])
+        >>> dense = global_pointer_loss(query @ key.mT, cells, torch.ones(1, 50).bool())
+        >>> torch.allclose(tiled_span_loss(query, key, cells).loss, dense)
+        True
 
     Source: eq-rdrop; the running maximum is that of Milakov and Gimelshein 2018, "Online normalizer calculation".
     """
@@ -79,7 +89,7 @@ def tiled_span_loss(
         raise ValueError(f"annealing_threshold must lie in (0, 1], got {annealing_threshold}")
     real = token_mask(attention_mask, (batch, query.shape[2]), query.device)
     check_positives(positives, (batch, *query.shape[1:3]), real)
-    what = _rdrop(positives, views, alpha, activation)._replace(released=annealing_threshold)
+    what = _rdrop(positives, views, alpha, activation, top)._replace(released=annealing_threshold)
     loss, sums = loss_of_projections(query, key, real, what, block)
     return ConsistencyLoss(loss, sums.task, sums.divergence)
 
@@ -93,6 +103,7 @@ def tiled_head_loss(
     views: int = 1,
     alpha: float = 0.0,
     activation: Activation = "sigmoid",
+    top: int | None = None,
     block: int = BLOCK,
 ) -> ConsistencyLoss:
     """`tiled_span_loss` of a head, from hidden states: the queries and keys are never there all at once either.
@@ -103,13 +114,22 @@ def tiled_head_loss(
     Args:
         head: `GlobalPointer`, or a module whose `project(hidden_states, attention_mask)` gives query and key.
         hidden_states: (V * B, L, hidden_size), view after view. Under autocast they are projected in its dtype.
-        positives, attention_mask, views, alpha, activation, block: those of `tiled_span_loss`.
+        positives, attention_mask, views, alpha, activation, top, block: those of `tiled_span_loss`.
 
     Returns:
         ConsistencyLoss(loss, task, divergence), as `tiled_span_loss`; `loss` carries gradient.
 
     Raises:
         TypeError, ValueError, RuntimeError: as `tiled_span_loss` and the `forward` of the head.
+
+    Example:
+        >>> head = GlobalPointer(hidden_size=16, num_types=2)
+        >>> states = torch.nn.functional.dropout(doubled(torch.randn(1, 50, 16)), 0.1)
+        >>> cells = gold_cells([[("PER", 4, 6)]], ["PER", "LOC"])
+        >>> loss, task, divergence = tiled_head_loss(head, states, cells, views=2, alpha=0.4)
+        >>> loss.backward()
+        >>> head.projection.weight.grad.shape
+        torch.Size([256, 16])
 
     Source: eq-rdrop.
     """
@@ -119,8 +139,8 @@ def tiled_head_loss(
     real = token_mask(attention_mask, (len(hidden_states) // views, hidden_states.shape[1]), hidden_states.device)
     if not isinstance(head, GlobalPointer):
         query, key = head.project(hidden_states, real.repeat(views, 1))
-        options: dict[str, Any] = {"views": views, "alpha": alpha, "activation": activation, "block": block}
-        return tiled_span_loss(query, key, positives, attention_mask=real, **options)
+        options: dict[str, Any] = {"views": views, "alpha": alpha, "activation": activation, "top": top}
+        return tiled_span_loss(query, key, positives, attention_mask=real, block=block, **options)
     head.check_hidden(hidden_states)
     check_positives(positives, (len(real), head.num_types, real.shape[1]), real)
     dtype, device = hidden_states.dtype, hidden_states.device
@@ -134,12 +154,12 @@ def tiled_head_loss(
         rotation = torch.polar(rotation, rotary_angles(real.shape[1], head.head_size, exact, device))
     rotation = torch.stack([rotation * head.head_size**-0.5, rotation])  # the query's factor scales the scores
     weight, bias = head.projection.weight, head.projection.bias
-    what = _rdrop(positives, views, alpha, activation)
+    what = _rdrop(positives, views, alpha, activation, top)
     loss, sums = loss_of_states(hidden_states, weight, bias, rotation, head.num_types, dtype, real, what, block)
     return ConsistencyLoss(loss, sums.task, sums.divergence)
 
 
-def _rdrop(positives: Tensor, views: int, alpha: float, activation: Activation) -> Loss:
+def _rdrop(positives: Tensor, views: int, alpha: float, activation: Activation, top: int | None) -> Loss:
     """What R-Drop sums; of one view the cross-entropy alone."""
-    divergence = divergence_of(activation)
+    divergence = divergence_of(activation, top)
     return Loss(positives, divergence if views == 2 else None, alpha / 4)

@@ -30,6 +30,7 @@ def tiled_distillation_loss(
     alpha: float,
     attention_mask: Tensor | None = None,
     temperature: float = 1.0,
+    above: float = -math.inf,
     block: int = BLOCK,
 ) -> ConsistencyLoss:
     """Cross-entropy of all spans, and alpha times T^2 KL(sigmoid(t/T) || sigmoid(s/T)) from a teacher's scores t.
@@ -42,6 +43,7 @@ def tiled_distillation_loss(
         teacher_query, teacher_key: (B, H, L, d) of the teacher, its types in the order of `query`'s; detached.
         alpha: weight >= 0 of the divergence.
         temperature: T of both sides; math.inf for the limit, a squared error on the scores.
+        above: spans count in the divergence that the teacher scores above it; by default all.
 
     Returns:
         ConsistencyLoss(loss, task, divergence), scalars in nats; `loss` carries gradient to `query` and `key`.
@@ -49,13 +51,22 @@ def tiled_distillation_loss(
     Raises:
         As `tiled_span_loss`; ValueError: a target of another shape, a temperature out of range.
 
+    Example:
+        >>> query, key, teacher_query, teacher_key = torch.randn(4, 1, 3, 50, 8, requires_grad=True)
+        >>> cells = gold_cells([[("PER", 4, 6)]], ["PER", "LOC", "ORG"])
+        >>> found = tiled_distillation_loss(query, key, teacher_query, teacher_key, cells, alpha=1.0, temperature=2.0)
+        >>> options = {"activation": "sigmoid", "class_dims": 2, "mask": span_mask(torch.ones(1, 50))}
+        >>> dense = distillation_loss(query @ key.mT, teacher_query @ teacher_key.mT, temperature=2.0, **options)
+        >>> torch.allclose(found.divergence, dense)
+        True
+
     Source: Hinton et al. 2015, as `distillation_loss`.
     """
     real = _check(query, key, (teacher_query, teacher_key), "teacher", alpha, attention_mask, block)
     check_positives(positives, (len(real), *query.shape[1:3]), real)
     if temperature != math.inf:
         check_temperature(temperature)
-    what = Loss(positives, partial(Distillation, temperature=temperature), alpha)
+    what = Loss(positives, partial(Distillation, temperature=temperature, above=above), alpha)
     loss, sums = loss_of_projections(query, key, real, what, block, (teacher_query.detach(), teacher_key.detach()))
     return ConsistencyLoss(loss, sums.task, sums.divergence)
 
@@ -88,6 +99,12 @@ def tiled_uda_loss(
 
     Raises:
         As `tiled_span_loss`; ValueError: a target of another shape, temperature or threshold out of range.
+
+    Example:
+        >>> query, key, target_query, target_key = torch.randn(4, 1, 3, 50, 8, requires_grad=True)
+        >>> found = tiled_uda_loss(query, key, target_query, target_key, temperature=0.4, threshold=0.9)
+        >>> bool(0 < found.confident < 1)
+        True
 
     Source: Xie et al. 2020, as `uda_loss`.
     """
@@ -125,6 +142,14 @@ def tiled_symmetric_kl(
 
     Raises:
         As `tiled_span_loss`; ValueError: a target of another shape.
+
+    Example:
+        >>> query, key, other_query, other_key = torch.randn(4, 1, 3, 50, 8)
+        >>> found = tiled_symmetric_kl(query, key, other_query, other_key)
+        >>> options = {"class_dims": 2, "mask": span_mask(torch.ones(1, 50)), "reduction": "rowmean"}
+        >>> dense = symmetric_kl(query @ key.mT, other_query @ other_key.mT, activation="sigmoid", **options)
+        >>> torch.allclose(found, dense)
+        True
 
     Source: eq-symmetric-kl-sigmoid.
     """

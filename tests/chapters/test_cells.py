@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gpkl_lib.chapters.cells import recipe, source, table, verdict
+from gpkl_lib.chapters.cells import badges, recipe, source, table, verdict
 from gpkl_lib.losses import log_1_plus_sum_exp, multilabel_cross_entropy
 
 
@@ -24,6 +24,17 @@ def test_source_is_the_library_s_without_docstrings():
     assert '"""' not in text
     assert text.endswith("return cross_entropy(input, positive, class_dims, mask, reduction)\n```")
     assert "    return" not in source(torch.nn.Linear.forward).data.split("\n")[1]
+
+
+def test_badges_say_how_certain_each_formula_is():
+    from gpkl_lib.chapters.formulas import kl_divergence as proofs
+
+    one = badges(proofs.tangent).data
+    assert one.count(">proven in words</summary>") == one.count("<details") == 1
+    assert "compared at 16 points" in one
+    assert "\\log" not in one
+    both = badges(proofs.tangent, proofs.split).data
+    assert both.index(r"\log r \le r - 1") < both.index(">proven in words<") < both.index(">proven<")
 
 
 def test_recipes_stand_below_their_commands(tmp_path):

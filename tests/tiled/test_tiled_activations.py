@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as some
 from tiled_cases import both, check, dense, drawn, waiting
 from torch import Tensor
 
+from gpkl_lib import span_mask, symmetric_kl
 from gpkl_lib.tiled import BLOCK, HOLD, tiled_span_loss
 from gpkl_lib.tiled.groups import ROWS
 
@@ -110,6 +112,44 @@ def test_the_value_alone_is_that_with_gradients(activation: Any) -> None:
             found = tiled_span_loss(case["query"], case["key"], case["positives"], **how)
         for a, b in zip(found, wanted, strict=True):
             assert torch.equal(a, b.detach())
+
+
+def test_a_function_that_overflows_off_the_spans() -> None:
+    def cube(x: Tensor) -> Tensor:
+        return x**3
+
+    for mask in ("ragged", "holes"):
+        check(*both(drawn(7, mask=mask), 1.0, torch.float32, activation=cube), 4e-6)
+
+
+@pytest.mark.parametrize("top", [1, 4, 10**6])
+@pytest.mark.parametrize("hold", [0, HOLD])
+def test_the_highest_spans_alone(hold: int, top: int) -> None:
+    """As the method "top-spans" chooses them in the dense way."""
+    for mask, length, block in product(("ragged", "holes"), (7, 40), (50, BLOCK)):
+        case = drawn(5, batch=3, length=length, mask=mask)
+        query, key = (case[name].requires_grad_() for name in ("query", "key"))
+        options = {"attention_mask": case["real"], "views": 2, "alpha": 3.0, "block": block}
+        with waiting(hold):
+            found = tiled_span_loss(query, key, case["positives"], top=top, **options)
+        first, second = (query @ key.mT).chunk(2)
+        spans = span_mask(case["real"]).expand(first.shape)
+        sums = (first + second).masked_fill(~spans, -math.inf).flatten(2)
+        lowest = sums.topk(min(top, sums.shape[2]), -1).values[..., -1:, None]
+        chosen = spans & (first + second >= lowest)
+        divergence = symmetric_kl(first, second, activation="sigmoid", class_dims=2, mask=chosen, reduction="rowmean")
+        wanted = dense(query, key, case["positives"], case["real"], 2, 0.0).task + 3 / 4 * divergence
+        torch.testing.assert_close(found.divergence, divergence.detach(), rtol=1e-11, atol=0)
+        gradients = (torch.autograd.grad(loss, (query, key)) for loss in (found.loss, wanted))
+        for a, b in zip(*gradients, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_a_top_that_cannot_be_is_refused() -> None:
+    case = drawn(1)
+    for how in ({"top": 0}, {"top": 3, "activation": "softmax"}):
+        with pytest.raises(ValueError, match=r"top must be at least 1, with activation .sigmoid., got"):
+            tiled_span_loss(case["query"], case["key"], case["positives"], views=2, **how)
 
 
 def test_an_unknown_activation_is_refused() -> None:

@@ -13,7 +13,14 @@ from hypothesis import strategies as some
 from tiled_cases import Case, check, drawn, waiting
 from torch import Tensor
 
-from gpkl_lib import distillation_loss, span_mask, sparse_multilabel_cross_entropy, symmetric_kl, uda_loss
+from gpkl_lib import (
+    distillation_loss,
+    kl_divergence,
+    span_mask,
+    sparse_multilabel_cross_entropy,
+    symmetric_kl,
+    uda_loss,
+)
 from gpkl_lib.tiled import (
     BLOCK,
     HOLD,
@@ -22,6 +29,7 @@ from gpkl_lib.tiled import (
     tiled_symmetric_kl,
     tiled_uda_loss,
 )
+from gpkl_lib.tiled.divergences import binary_kl
 
 ALPHA = 2.0
 
@@ -153,6 +161,39 @@ def test_close_scores_keep_what_they_have(kind: Any) -> None:
         at = 2 if kind is distillation else 0
         assert float(wanted[at]) > 0
         assert float(found[at]) == pytest.approx(float(wanted[at]), rel=1e-6 / size)
+
+
+@pytest.mark.parametrize("temperature", [0.7, math.inf])
+def test_the_spans_that_a_teacher_scores_high_alone(temperature: float) -> None:
+    case = with_target(drawn(4, 1, batch=3, length=20, mask="holes") | {"scale": 9.0, "temperature": temperature})
+    query, key = (case[name].requires_grad_() for name in ("query", "key"))
+    teacher, s = case["target_query"] @ case["target_key"].mT, query @ key.mT
+    mask = span_mask(case["real"]).expand(s.shape)
+    for above in (-1.0, 0.5, 1e9):
+        found = distillation(query, key, case, above=above)
+        how: dict[str, Any] = {"temperature": temperature, "activation": "sigmoid", "class_dims": 2}
+        wanted = distillation_loss(s, teacher, mask=mask & (teacher > above), reduction="rowmean", **how)
+        torch.testing.assert_close(found[2], wanted.detach(), rtol=1e-11, atol=1e-14)
+        task = sparse_multilabel_cross_entropy(s, case["positives"], class_dims=2, mask=mask)
+        gradients = (torch.autograd.grad(x, (query, key), retain_graph=True) for x in (found[0], task + ALPHA * wanted))
+        for a, b in zip(*gradients, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_the_binary_kl_keeps_its_digits_near_and_far() -> None:
+    """Logits up to 80 either way, from a millionth to a hundred apart, against the same floats in float64."""
+    t = torch.linspace(-80, 80, 65)[:, None]
+    apart = torch.logspace(-6, 2, 33)
+    s = t + torch.cat([-apart, apart])
+    terms, difference = binary_kl(t.expand(s.shape), s, s - t)
+    exact_s, exact_t = s.double(), t.double().expand(s.shape)
+    wanted = kl_divergence(exact_t, exact_s, activation="sigmoid", reduction="none", class_dims=1)
+    p, q = exact_s.sigmoid(), exact_t.sigmoid()
+    gap = (p * (-exact_t).sigmoid() + (-exact_s).sigmoid() * q) * torch.tanh((exact_s - exact_t) / 2)
+    ordinary = wanted > 1e-30
+    assert ordinary.sum() > 3000
+    torch.testing.assert_close(terms[ordinary].double(), wanted[ordinary], rtol=1e-5, atol=0)
+    torch.testing.assert_close(difference[ordinary].double(), gap[ordinary], rtol=1e-5, atol=0)
 
 
 def test_the_limit_of_a_large_temperature() -> None:

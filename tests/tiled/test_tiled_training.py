@@ -26,6 +26,10 @@ SETTINGS: list[dict[str, Any]] = [
     {"method": "uda", "annealing": "linear"},
     {"method": "distillation", "temperature": 4.0},
     {"method": "distillation", "temperature": math.inf},
+    {"method": "top-spans", "top": 3},
+    {"method": "vat-unlabelled", "unlabelled_ratio": 2},
+    {"method": "open-distillation", "open_above": 0.0},
+    {"method": "copies"},
 ]
 CORPUS, MORE = toy_corpus(12), toy_corpus(40)[12:]
 
@@ -69,7 +73,7 @@ def test_a_step_of_training_is_the_same_in_tiles(settings: dict[str, Any], head:
         torch.testing.assert_close(a, b, rtol=rtol, atol=1e-9, check_dtype=False)
 
 
-@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if method.tiled and method.factor])
+@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if method.factor])
 def test_fit_trains_in_tiles_as_without(method: str) -> None:
     losses = []
     config = TrainingConfig(method=method, epochs=2, batch_size=6, device="cpu", alpha_warmup=0.0)
@@ -96,7 +100,7 @@ def test_auto_takes_tiles_for_long_sentences(monkeypatch: pytest.MonkeyPatch) ->
     def batch(length: int) -> Batch:
         return Batch({}, torch.ones(2, length, dtype=torch.bool), torch.empty(0, 4, dtype=torch.long))
 
-    for method in ("none", "sigmoid", "softmax", "squared", "distillation", "uda", "vat"):
+    for method in METHODS:
         assert takes_tiles(TrainingConfig(method=method), batch(TILED_FROM), "auto")
         assert not takes_tiles(TrainingConfig(method=method), batch(TILED_FROM - 1), "auto")
     assert takes_tiles(TrainingConfig(method="none"), batch(1), True)
@@ -106,5 +110,7 @@ def test_auto_takes_tiles_for_long_sentences(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(METHODS, "own", Method("own", "help", METHODS["none"].loss))
     config = TrainingConfig(method="own")
     assert not takes_tiles(config, batch(TILED_FROM), "auto")
-    with pytest.raises(ValueError, match=r"tiled=True is for the methods none, .* and vat; own needs all scores at"):
+    with pytest.raises(
+        ValueError, match=r"tiled=True is for the methods none, .* and vat-unlabelled; own needs all scores at"
+    ):
         fit(tagger_of(), CORPUS, CORPUS, config=config, tiled=True, progress=False)

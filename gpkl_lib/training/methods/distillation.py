@@ -38,6 +38,15 @@ def _taught(step: Step, mask: Tensor) -> ConsistencyLoss:
 
 def distillation_tiled(step: Step) -> ConsistencyLoss:
     """`distillation` in tiles, from the queries and keys of both."""
+    return _taught_tiled(step, -math.inf)
+
+
+def open_distillation_tiled(step: Step) -> ConsistencyLoss:
+    """`open_distillation` in tiles."""
+    return _taught_tiled(step, step.config.open_above)
+
+
+def _taught_tiled(step: Step, above: float) -> ConsistencyLoss:
     query, key = step.model.project(step.batch)
     return tiled_distillation_loss(
         query,
@@ -47,6 +56,7 @@ def distillation_tiled(step: Step) -> ConsistencyLoss:
         attention_mask=step.batch.attention_mask,
         alpha=step.alpha,
         temperature=step.config.temperature,
+        above=above,
     )
 
 
@@ -89,6 +99,7 @@ METHODS = (
             ),
         ),
         needs="teacher",
+        tiled=open_distillation_tiled,
         label="open-distillation, T = {temperature:g}",
         marker="p",
         tone="purple",

@@ -29,6 +29,13 @@ def top_spans(step: Step) -> ConsistencyLoss:
     )
 
 
+def top_spans_tiled(step: Step) -> ConsistencyLoss:
+    """`top_spans` in tiles."""
+    options = {"views": 2, "alpha": step.alpha, "top": step.config.top}
+    loss: ConsistencyLoss = step.model.tiled_loss(doubled_batch(step.batch), **options)
+    return loss
+
+
 def highest(scores: Tensor, mask: Tensor, count: int) -> Tensor:
     """Where the `count` highest valid scores of each row stand, or all of them where there are fewer."""
     scores = scores.masked_fill(~mask, float("-inf"))
@@ -44,6 +51,7 @@ METHODS = (
         factor=1 / 4,
         settings=(Setting("top", 5, "positive", lambda c: c.top >= 1, "spans of a board that count", "N"),),
         views=2,
+        tiled=top_spans_tiled,
         marker="<",
         tone="vermilion",
     ),

@@ -11,7 +11,7 @@ from gpkl_lib.adversarial import adversarial_divergence, virtual_adversarial_los
 from gpkl_lib.consistency import ConsistencyLoss
 from gpkl_lib.corpora import Batch
 from gpkl_lib.global_pointer import span_mask
-from gpkl_lib.tiled import tiled_symmetric_kl
+from gpkl_lib.tiled import tiled_span_loss, tiled_symmetric_kl
 from gpkl_lib.training.methods.method import Method, Setting, Step
 from gpkl_lib.training.methods.two_views import cross_entropy, rows
 from gpkl_lib.training.methods.uda import UNLABELLED_RATIO
@@ -58,8 +58,21 @@ def _moved(step: Step, logits: Tensor, task: Tensor) -> ConsistencyLoss:
 
 def adversarial_tiled(step: Step) -> ConsistencyLoss:
     """`adversarial` in tiles: the views are compared by their queries and keys."""
+    return _moved_tiled(step, step.model.tiled_loss(step.batch).loss)
+
+
+def adversarial_unlabelled_tiled(step: Step) -> ConsistencyLoss:
+    """`adversarial_unlabelled` in tiles."""
+    batch, (query, key) = step.batch, step.model.project(step.batch)
+    labelled = len(batch) // (1 + step.config.unlabelled_ratio)
+    mask = batch.attention_mask[:labelled]
+    return _moved_tiled(
+        step, tiled_span_loss(query[:labelled], key[:labelled], batch.positives, attention_mask=mask).loss
+    )
+
+
+def _moved_tiled(step: Step, task: Tensor) -> ConsistencyLoss:
     model, batch, config = step.model, step.batch, step.config
-    task = model.tiled_loss(batch).loss
     embeddings, length, valid = _in_lengths(step)
 
     def compare(clean: tuple[Tensor, Tensor], moved: tuple[Tensor, Tensor]) -> Tensor:
@@ -119,6 +132,7 @@ METHODS = (
         "the same, over unlabelled sentences as well",
         adversarial_unlabelled,
         factor=1 / 4,
+        tiled=adversarial_unlabelled_tiled,
         settings=(EPSILON, POWER_ITERATIONS, UNLABELLED_RATIO),
         needs="unlabelled",
         marker="h",
