@@ -18,10 +18,9 @@ from gpkl_lib.corpora import (
     batches,
     contents,
     drawn,
-    length_mask,
     words_by_shape,
 )
-from gpkl_lib.global_pointer import span_mask
+from gpkl_lib.span_loss import TILED_FROM
 from gpkl_lib.tagger import Tagger
 from gpkl_lib.training.config import TrainingConfig
 from gpkl_lib.training.methods import METHODS
@@ -29,7 +28,7 @@ from gpkl_lib.training.methods.method import Target
 from gpkl_lib.training.tiles import takes_tiles
 
 GROUP = 32  # sentences that a teacher is asked of together
-KEPT = 1 << 28  # numbers of a teacher's queries and keys, in float32 a GiB: of 5 types some 400,000 tokens
+KEPT = 1 << 28  # numbers of a teacher's, in float32 a GiB: of 5 types and queries of 64 some 370,000 tokens
 
 
 class Example(NamedTuple):
@@ -131,9 +130,10 @@ class StepBatches:
 class Taught:
     """What a teacher says of sentences: it is asked once for each, as what it says depends on nothing but the sentence.
 
-    Its queries and keys are kept in main memory, those of the shortest sentences first, about `KEPT` numbers at most;
-    of a batch with other sentences it is asked again each time. It is asked in groups that follow from the sentences
-    alone, so that a run that goes on from a checkpoint learns from the same digits as one left alone.
+    Its queries and keys are kept in main memory, and the scores of sentences that are too short for tiles, those of the
+    shortest first, about `KEPT` numbers at most; of a batch with other sentences it is asked again each time. It is
+    asked in groups that follow from the sentences alone, so that a run that goes on from a checkpoint learns from the
+    same digits as one left alone.
 
     Args:
         teacher: on the device where it is to work, and where the targets go.
@@ -143,30 +143,50 @@ class Taught:
 
     def __init__(self, teacher: Tagger, sentences: Iterable[Sentence], types: tuple[str, ...]) -> None:
         self.teacher, self.types, room = teacher, types, KEPT
-        self.kept: dict[tuple[str, ...], Tensor] = {}
+        self.projections: dict[tuple[str, ...], Tensor] = {}  # (2, H, l, d) of l tokens, query and key
+        self.scores: dict[tuple[str, ...], Tensor] = {}  # (H, l, l)
         different = {sentence.tokens: sentence for sentence in sentences}
         for group in batches(sorted(different.values(), key=len), GROUP, shuffle=False):
-            query_and_key = fixed_target(teacher, group, types, teacher.device, tiled=True)
-            by_token = torch.stack(tuple(query_and_key)).permute(1, 3, 0, 2, 4).cpu()  # (B, L, 2, H, d)
-            room -= sum(map(len, group)) * by_token[0, 0].numel()
-            if room < 0:
-                break
-            for sentence, own in zip(group, by_token, strict=True):
-                self.kept[sentence.tokens] = own[: len(sentence)].clone()  # a view would keep the whole group
+            asked = torch.stack(tuple(fixed_target(teacher, group, types, teacher.device, tiled=True)), 1).cpu()
+            for sentence, own in zip(group, asked, strict=True):
+                projection = own[:, :, : len(sentence)].clone()  # a view would keep the whole group
+                scores = _scores(projection) if len(sentence) < TILED_FROM else None
+                room -= projection.numel() + (0 if scores is None else scores.numel())
+                if room < 0:
+                    return
+                self.projections[sentence.tokens] = projection
+                if scores is not None:
+                    self.scores[sentence.tokens] = scores
 
     def target(self, sentences: Sequence[Sentence], tiled: bool) -> Target:
         """What `fixed_target` gives, but for rounding."""
-        if not all(sentence.tokens in self.kept for sentence in sentences):
-            return fixed_target(self.teacher, sentences, self.types, self.teacher.device, tiled)
-        real = length_mask(sentences)
-        kept = torch.cat([self.kept[sentence.tokens] for sentence in sentences])  # (N, 2, H, d)
-        by_token = kept.new_zeros(*real.shape, *kept.shape[1:])
-        by_token[real] = kept
-        query, key = by_token.permute(2, 0, 3, 1, 4).to(self.teacher.device)
+        tokens, device = [sentence.tokens for sentence in sentences], self.teacher.device
+        if not all(one in self.projections for one in tokens):
+            return fixed_target(self.teacher, sentences, self.types, device, tiled)
+        longest = max(1, *map(len, sentences), 1)
         if tiled:
+            kept = [self.projections[one] for one in tokens]
+            both = kept[0].new_zeros(len(kept), *kept[0].shape[:2], longest, kept[0].shape[-1])
+            for row, own in zip(both, kept, strict=True):
+                row[:, :, : own.shape[2]] = own
+            query, key = both.to(device).unbind(1)
             return query, key
-        scores = torch.matmul(query, key.mT)
-        return scores.masked_fill(~span_mask(real.to(scores.device)), torch.finfo(scores.dtype).min)
+        boards = [self.scores[one] if one in self.scores else _scores(self.projections[one]) for one in tokens]
+        scores = boards[0].new_full((len(boards), len(self.types), longest, longest), _lowest(boards[0]))
+        for row, own in zip(scores, boards, strict=True):
+            row[:, : own.shape[-1], : own.shape[-1]] = own
+        return scores.to(device)
+
+
+def _scores(projection: Tensor) -> Tensor:
+    """(2, H, L, d) -> (H, L, L), of a sentence without padding, as the heads fill them."""
+    query, key = projection
+    scores = torch.matmul(query, key.mT)
+    return scores.masked_fill(~torch.ones(scores.shape[1:], dtype=torch.bool).triu(), _lowest(scores))
+
+
+def _lowest(scores: Tensor) -> float:
+    return torch.finfo(scores.dtype).min
 
 
 def fixed_target(

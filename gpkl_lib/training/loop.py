@@ -87,7 +87,7 @@ def fit(
         config: how to train; None for the defaults.
         unlabelled: for method "uda": sentences whose labels, if they have any, are not looked at.
         teacher: for method "distillation": a tagger that knows the same types. It is moved to the device and asked once
-            for each sentence of `train`: a GiB of its queries and keys is kept, what goes beyond is asked each epoch.
+            for each sentence of `train`: a GiB of what it says is kept, what goes beyond is asked each epoch.
         tiled: compute the loss in tiles, without ever holding all scores; "auto" where it is faster, which changes
             the last digits alone.
         output: a new or empty folder; None keeps nothing.

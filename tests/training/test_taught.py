@@ -16,6 +16,7 @@ from gpkl_lib.training.batching import Taught, fixed_target
 
 CPU = torch.device("cpu")
 MANY = toy_corpus(70)  # three groups
+LONG = Sentence(tuple(token for sentence in MANY.sentences[:3] for token in sentence.tokens))
 
 
 def teacher_of(**settings: Any) -> Tagger:
@@ -46,12 +47,10 @@ def asked_again(teacher: Tagger, group: list[Sentence], tiled: bool) -> Any:
 def test_what_was_kept_is_what_would_be_said(head: str, monkeypatch: pytest.MonkeyPatch):
     """In any batch: beside longer sentences, in another order, twice; padding moves no more than the last digits."""
     teacher = teacher_of(head=head)
-    taught, asked, none = (
-        Taught(teacher, MANY, TRAIN.types),
-        counted(teacher, monkeypatch),
-        torch.finfo(torch.float32).min,
-    )
-    for group in (MANY.sentences[:7], MANY.sentences[60:], [MANY[0], MANY[5], MANY[0]], [MANY[3]]):
+    taught, none = Taught(teacher, [*MANY, LONG], TRAIN.types), torch.finfo(torch.float32).min
+    asked = counted(teacher, monkeypatch)
+    assert len(LONG) >= batching.TILED_FROM
+    for group in (MANY.sentences[:7], MANY.sentences[60:], [MANY[0], MANY[5], MANY[0]], [MANY[3]], [MANY[1], LONG]):
         scores, projection = (asked_again(teacher, group, tiled) for tiled in (False, True))
         asked.clear()
         said = taught.target(group, tiled=False)
@@ -70,6 +69,7 @@ def test_sentences_without_a_token_are_scored_as_nothing():
     taught = Taught(teacher, [empty, MANY[0]], TRAIN.types)
     for group in ([empty], [empty, MANY[0]]):
         torch.testing.assert_close(taught.target(group, tiled=False), asked_again(teacher, group, tiled=False))
+        assert taught.target(group, tiled=True)[0].shape == asked_again(teacher, group, tiled=True)[0].shape
 
 
 def test_what_is_kept_follows_from_the_sentences_alone():
@@ -82,11 +82,13 @@ def test_what_is_kept_follows_from_the_sentences_alone():
 
 def test_no_more_is_kept_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch):
     teacher, lengths = teacher_of(), sorted(map(len, MANY))
-    token = 2 * len(TRAIN.types) * teacher.head.head_size  # numbers
-    monkeypatch.setattr(batching, "KEPT", token * sum(lengths[:64]))  # two groups
+    types, head = len(TRAIN.types), teacher.head.head_size
+    room = sum(types * n * (2 * head + n) for n in lengths[:40])
+    monkeypatch.setattr(batching, "KEPT", room)
     taught = Taught(teacher, MANY, TRAIN.types)
-    assert len(taught.kept) == 64
-    assert sum(own.untyped_storage().nbytes() for own in taught.kept.values()) == 4 * token * sum(lengths[:64])
+    kept = [*taught.projections.values(), *taught.scores.values()]
+    assert len(taught.projections) == len(taught.scores) == 40
+    assert sum(own.untyped_storage().nbytes() for own in kept) == 4 * room
     short, long = min(MANY, key=len), max(MANY, key=len)
     asked = counted(teacher, monkeypatch)
     taught.target([short], tiled=False)
