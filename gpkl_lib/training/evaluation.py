@@ -8,12 +8,15 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
-from gpkl_lib.corpora import Corpus, Sentence, batches
+from gpkl_lib.corpora import Batch, Corpus, Sentence, batches
+from gpkl_lib.span_loss import TILED_FROM
 from gpkl_lib.spans import SpanScores, decode_projection, span_scores
 from gpkl_lib.tagger import Tagger
 from gpkl_lib.tiled import tiled_span_loss
 from gpkl_lib.training.batching import unchanging
+from gpkl_lib.training.methods.two_views import cross_entropy
 from gpkl_lib.training.process import Process
 
 BATCH = 32  # sentences
@@ -69,10 +72,17 @@ def _evaluated(tagger: Tagger, sentences: Sequence[Sentence]) -> tuple[SpanScore
         for group in batches(sentences, BATCH, shuffle=False):
             batch = tagger.collate([_known(sentence, tagger.types) for sentence in group]).to(tagger.device)
             query, key = tagger.project(batch)
-            mask = batch.attention_mask
-            loss += float(tiled_span_loss(query, key, batch.positives, attention_mask=mask).task) * len(group)
-            predicted += decode_projection(query, key, tagger.types, mask, max_length=tagger.max_span_length)
+            loss += float(_loss(query, key, batch)) * len(group)
+            limit, mask = tagger.max_span_length, batch.attention_mask
+            predicted += decode_projection(query, key, tagger.types, mask, max_length=limit)
     return span_scores(predicted, [sentence.spans for sentence in sentences]), loss
+
+
+def _loss(query: Tensor, key: Tensor, batch: Batch) -> Tensor:
+    """The cross-entropy of the gold spans, in tiles where that is faster."""
+    if batch.attention_mask.shape[1] >= TILED_FROM:
+        return tiled_span_loss(query, key, batch.positives, attention_mask=batch.attention_mask).task
+    return cross_entropy(torch.matmul(query, key.mT), batch)
 
 
 def _known(sentence: Sentence, types: Sequence[str]) -> Sentence:
