@@ -71,8 +71,8 @@ def tiled_span_loss(
 
     Raises:
         TypeError: query or key not floating point, or of two dtypes; positives not int64.
-        ValueError: shapes that do not fit; views, alpha, activation, top, annealing_threshold or block out of range; and
-            with its place a positive out of range, with its end before its start, on padding or given twice.
+        ValueError: shapes that do not fit; views, alpha, activation, top, annealing_threshold or block out of range;
+            and with its place a positive out of range, with its end before its start, on padding or given twice.
         RuntimeError: on a second derivative, and in a transform of torch.func, which this loss does not have.
 
     Example:
