@@ -125,7 +125,7 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
         return body if exp is None else rf"{body}^{{{exp}}}"
 
     def _print_Indexed(self, expr: sp.Indexed) -> str:
-        return f"{self._print(expr.base)}_{{{self._print(expr.indices[0])}}}"
+        return f"{self._print(expr.base)}_{{{' '.join(map(self._print, expr.indices))}}}"
 
     def _print_ExpBase(self, expr: sp.Expr, exp: str | None = None) -> str:
         power = _Printer({"order": "none", "fold_short_frac": True}).doprint(expr.args[0])

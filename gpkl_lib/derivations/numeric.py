@@ -43,6 +43,7 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     sp.sinh: mp.sinh,
     sp.sin: mp.sin,
     sp.cos: mp.cos,
+    sp.atan: mp.atan,
     sp.erf: mp.erf,
     sp.Abs: abs,
     sp.sign: mp.sign,
