@@ -34,9 +34,14 @@ class CheckpointError(RuntimeError):
 
 def write_text(path: Path, text: str) -> None:
     """Replace `path` by `text` (UTF-8) in one step. If the disk refuses: CheckpointError, and `path` is as before."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace `path` by a file of these bytes, as `write_text` does."""
     partial = _partial(path)
     try:
-        partial.write_bytes(text.encode())
+        partial.write_bytes(content)
         _publish(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)
@@ -157,7 +162,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_rows(path: Path, *, unfinished: bool = False) -> list[Row]:
-    """Every row of a JSONL file.
+    r"""Every row of a JSONL file.
 
     Args:
         path: the file.
@@ -166,6 +171,14 @@ def read_rows(path: Path, *, unfinished: bool = False) -> list[Row]:
     Raises:
         FileNotFoundError: no such file.
         ValueError: "file:line: ..." on a line that is not a JSON object.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> file = Path(tempfile.mkdtemp(), "rows.jsonl")
+        >>> _ = file.write_text('{"seed": 0}\n{"seed": 1}\n', "utf-8")
+        >>> read_rows(file)
+        [{'seed': 0}, {'seed': 1}]
     """
     lines = path.read_bytes().split(b"\n")  # no splitlines: JSON may hold U+2028, which is a line to it
     if unfinished or not lines[-1]:

@@ -35,7 +35,7 @@ def rotary_embedding(x: Tensor, position: int = -2, scale: Tensor | float = 1.0)
     dtype = torch.promote_types(x.dtype, torch.float32)
     angle = rotary_angles(length, d, dtype, x.device)
     cos, sin = (turn.view(length, *[1] * len(between), d // 2) * scale for turn in (angle.cos(), angle.sin()))
-    if x.dtype == dtype:  # a pair is a complex number, and turning it one multiplication
+    if x.dtype == dtype and not torch.compiler.is_compiling():  # a pair is a complex number, turned by one product
         turn = torch.complex(cos, sin).expand(length, *between, d // 2).contiguous()  # long rows multiply faster
         pairs = torch.view_as_complex(x.contiguous().view(*x.shape[:-1], d // 2, 2))
         return torch.view_as_real(pairs * turn).flatten(-2)

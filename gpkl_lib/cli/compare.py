@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from gpkl_lib.experiments import (
     best_on_dev,
     comparison_figure,
     comparison_table,
+    dask_client,
     grid,
     groups,
     remarks,
@@ -33,6 +35,8 @@ def compare(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     """Run a grid of trials, show its tables and draw its figure: `gpkl compare`."""
     if arguments.jobs < 1:
         raise UsageError(f"--jobs must be positive, got {arguments.jobs}")
+    if arguments.dask and arguments.jobs > 1:
+        raise UsageError("--jobs counts processes of this machine; with --dask the workers are as many as there are")
     model, output = settings.model(arguments), Path(arguments.output)
     settings.check_sources(arguments.methods, arguments)
     tuning, seeds = arguments.tuning_seeds, arguments.seeds
@@ -52,15 +56,16 @@ def compare(arguments: argparse.Namespace, words: Sequence[str]) -> None:
         trials = [
             Trial(task, model, config, settings.teacher(arguments, config.seed)) for task in tasks for config in configs
         ]
-        run = partial(run_trials, jobs=arguments.jobs, command=shlex.join(["gpkl", *words]), report=say)
-        rows = run(trials, output)
-        if tuning:
-            chosen = best_on_dev(trials, rows)
-            say(f"tuned on seeds {', '.join(map(str, tuning))}; with every seed:")
-            for trial in chosen:
-                say(f"  {str(trial).rpartition(' ')[0]}")
-            trials = [_with_seed(trial, seed, arguments) for trial in chosen for seed in seeds]
-            run(trials, output)
+        command = shlex.join(["gpkl", *words])
+        with dask_client(arguments.dask, say) if arguments.dask else nullcontext() as client:
+            run = partial(run_trials, jobs=arguments.jobs, client=client, command=command, report=say)
+            rows = run(trials, output)
+            if tuning:
+                chosen = best_on_dev(trials, rows)
+                say(f"tuned on seeds {', '.join(map(str, tuning))}; with every seed:")
+                for trial in chosen:
+                    say(f"  {str(trial).rpartition(' ')[0]}")
+                run([_with_seed(trial, seed, arguments) for trial in chosen for seed in seeds], output)
     except BlockingIOError:
         raise UsageError(
             f"another gpkl compare is writing to {output}; wait for it or choose another --output"

@@ -64,7 +64,7 @@ def parsers() -> tuple[argparse.ArgumentParser, list[argparse.ArgumentParser]]:
     return parser, commands
 
 
-MODEL = "folder of a run, or of a saved tagger"
+MODEL = "folder of a run or of a saved tagger, or a hub name, someone/names"
 THRESHOLD = "spans scored above it are found; else the tagger's own, 0 unless it was tuned"
 DEVICES = ("auto", "cpu", "cuda", "mps")
 WARMUP = "share of all steps (0 to 1) over which alpha rises from 0"
@@ -163,6 +163,11 @@ def _compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", metavar="FILE", help="TOML with all settings; the rows go to FILE with .jsonl")
     parser.add_argument(
         "--jobs", metavar="N", type=int, default=1, help="runs at a time, each a process with one thread"
+    )
+    parser.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="of a Dask scheduler, tcp://host:8786; its workers (dask worker --nthreads 1) do the runs",
     )
     parser.add_argument(
         "--output",

@@ -34,12 +34,12 @@ from typing import Any, NoReturn
 from gpkl_lib.cli import train
 from gpkl_lib.cli.parser import given, parsers
 from gpkl_lib.cli.said import UsageError
-from gpkl_lib.experiments import Trial
+from gpkl_lib.experiments import Task, Trial
 from gpkl_lib.training import SCORES
 
 Settings = dict[str, Any]
 COMPARE = "compare"
-TYPED = {"jobs", "output"}  # what may be typed beside --recipe
+TYPED = {"jobs", "dask", "output"}  # what may be typed beside --recipe
 NO_SETTINGS = {"help", "output", "recipe", "resume", "config"}
 
 
@@ -75,10 +75,10 @@ class Recipe:
         words = [command, *flags(settings)]
         return parsed(words, self.path), words
 
-    def trial(self, settings: Mapping[str, Any]) -> Trial:
-        """The one run that settings of `gpkl train` describe."""
+    def trial(self, settings: Mapping[str, Any], task: Task | None = None) -> Trial:
+        """The one run that settings of `gpkl train` describe; on `task`, if what they say of it was read before."""
         self.check(settings, options("train"), "train")
-        return train.trial(self.arguments("train", settings)[0])
+        return train.trial(self.arguments("train", settings)[0], task)
 
     def check(self, settings: Mapping[str, Any], known: set[str], what: str) -> None:
         """Raise UsageError, which names file and key, unless every key is a known setting of `what`."""
@@ -147,7 +147,9 @@ def steps(arguments: argparse.Namespace, words: Sequence[str]) -> Iterator[tuple
         raise UsageError(f"{file} is for {recipe.recorder}: python -m gpkl_lib.chapters.recorders {file}")
     typed = given(words)
     if more := sorted(typed.keys() - TYPED - {"command", "recipe"}):
-        raise UsageError(f"--recipe has all settings, only --jobs and --output go with it; leave out {', '.join(more)}")
+        raise UsageError(
+            f"--recipe has all settings, only --jobs, --dask and --output go with it; leave out {', '.join(more)}"
+        )
     beside = {"output": str(recipe.record)} | {name: typed[name] for name in TYPED if name in typed}
     for settings in recipe.runs:
         recipe.check(settings, options(COMPARE), COMPARE)

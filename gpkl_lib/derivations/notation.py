@@ -141,6 +141,13 @@ def terms(expr: sp.Expr) -> list[str]:
 
 
 def latex(expr: Any) -> str:
-    """LaTeX of a SymPy expression, or of anything with a `latex` method of its own (a claim)."""
+    r"""LaTeX of a SymPy expression, or of anything with a `latex` method of its own (a claim).
+
+    Example:
+        >>> import sympy as sp
+        >>> from gpkl_lib.derivations.notation import i, s, total
+        >>> print(latex(sp.log(total(sp.exp(s[i])))))
+        \log \sum_{i=1}^{n} e^{s_{i}}
+    """
     own = getattr(expr, "latex", None)
     return str(own() if callable(own) else _Printer(dict(_SETTINGS)).doprint(expr))

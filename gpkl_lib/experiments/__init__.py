@@ -2,6 +2,7 @@
 
 from gpkl_lib._storage import read_rows
 from gpkl_lib.experiments.contrasts import Contrast, bootstrapped, contrasts
+from gpkl_lib.experiments.engines import dask_client
 from gpkl_lib.experiments.plots import comparison_figure
 from gpkl_lib.experiments.records import identity, provenance, read_counts
 from gpkl_lib.experiments.runner import compare, run_trial, score_record
@@ -38,6 +39,7 @@ __all__ = [
     "confusion_rows",
     "confusion_table",
     "contrasts",
+    "dask_client",
     "error_rows",
     "errors_table",
     "grid",

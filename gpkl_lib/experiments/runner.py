@@ -26,6 +26,7 @@ import torch
 
 from gpkl_lib._storage import Row, append_row, locked, read_rows, repair
 from gpkl_lib.corpora import Corpus
+from gpkl_lib.experiments.engines import run_on
 from gpkl_lib.experiments.records import identity, provenance, sentence_counts
 from gpkl_lib.experiments.trials import ModelConfig, Task, Trial, best_on_dev, grid
 from gpkl_lib.spans import SpanScores, span_scores
@@ -40,6 +41,7 @@ def compare(
     output: Path,
     *,
     jobs: int = 1,
+    client: Any = None,
     command: str = "",
     report: Callable[[str], None] = lambda line: None,
 ) -> list[Row]:
@@ -49,13 +51,29 @@ def compare(
         trials: the grid.
         output: a JSONL file, appended to. Half-finished runs lie in the folder `output` + ".runs" until they are done.
         jobs: processes at a time.
+        client: a `distributed.Client`, whose Dask workers do the trials in the place of this machine's processes; each
+            has one thread, this library in this version and, by the same paths, the folders that the trials name.
         command: what a person types to make the rows again; stands in each of them.
         report: is told in a line what was repaired, skipped, and each result.
 
     Raises:
         ValueError: a broken line in `output` that is not its last.
         BlockingIOError: another process is writing to `output`.
-        TrainingError: a process of several jobs was killed.
+        TrainingError: a process of several jobs was killed; `client` lost its scheduler, or worker after worker.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from gpkl_lib.corpora import toy_corpus
+        >>> from gpkl_lib.training import TrainingConfig
+        >>> task = Task("toy", toy_corpus(8), toy_corpus(4, split="dev"))
+        >>> base = TrainingConfig(epochs=1, device="cpu")
+        >>> trials = [Trial(task, ModelConfig(hidden_size=8), each) for each in grid(base, ["none"], [0], [0], [0, 1])]
+        >>> output = Path(tempfile.mkdtemp(), "mine.jsonl")
+        >>> [row["config"]["seed"] for row in compare(trials, output)]  # what is there already is not run again
+        [0, 1]
+        >>> len(read_rows(output))
+        2
     """
     folder = output.with_name(output.name + ".runs")
     keys = [identity(trial.settings()) for trial in trials]
@@ -70,11 +88,11 @@ def compare(
         if len(missing) < len(set(keys)):
             report(f"{output}: {len(set(keys)) - len(missing)} of {len(set(keys))} runs are there already")
         began = time.monotonic()
-        for done, (key, row) in enumerate(_results(missing, folder, jobs), 1):
+        for done, (key, row) in enumerate(_results(missing, folder, jobs, client), 1):
             row["provenance"]["command"] = command
             append_row(output, row)
             rows[key] = row
-            shutil.rmtree(folder / key)
+            shutil.rmtree(folder / key, ignore_errors=True)  # not there if another machine made the row
             left = (time.monotonic() - began) / done * (len(missing) - done)
             report(f"[{done}/{len(missing)}] {missing[key]}: {_in_words(row)}, {left / 60:.0f} min left")
     shutil.rmtree(folder)
@@ -86,6 +104,17 @@ def run_trial(trial: Trial, folder: Path) -> Row:
 
     `seconds` is the wall time of all epochs, `cpu_seconds` the processor time of all, training and scoring: the fairer
     measure on a machine that others use as well. After a kill (`resumed`) it lacks what was done before.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from gpkl_lib.corpora import toy_corpus
+        >>> from gpkl_lib.training import TrainingConfig
+        >>> task = Task("toy", toy_corpus(8), toy_corpus(4, split="dev"))
+        >>> base = TrainingConfig(epochs=1, device="cpu")
+        >>> row = run_trial(Trial(task, ModelConfig(hidden_size=8), base), Path(tempfile.mkdtemp(), "run"))
+        >>> row["corpus"]["name"], row["dev"]["gold"] > 0
+        ('toy', True)
     """
     resumed, began = folder.exists(), time.process_time()
     tagger = trial.model.build(trial.task, trial.config.seed)
@@ -137,7 +166,12 @@ def _tested(tagger: Tagger, corpus: Corpus) -> Row:
 
 
 def score_record(scores: SpanScores) -> Row:
-    """Counts, precision, recall and F1 as JSON; `types` has the counts of each type as [correct, predicted, gold]."""
+    """Counts, precision, recall and F1 as JSON; `types` has the counts of each type as [correct, predicted, gold].
+
+    Example:
+        >>> score_record(span_scores([[("PER", 0, 1)]], [[("PER", 0, 1)]]))["types"]
+        {'PER': [1, 1, 1]}
+    """
     return {
         "precision": scores.precision,
         "recall": scores.recall,
@@ -149,8 +183,11 @@ def score_record(scores: SpanScores) -> Row:
     }
 
 
-def _results(missing: dict[str, Trial], folder: Path, jobs: int) -> Iterator[tuple[str, Row]]:
+def _results(missing: dict[str, Trial], folder: Path, jobs: int, client: Any) -> Iterator[tuple[str, Row]]:
     """(key, row) of each run as it ends."""
+    if client is not None:
+        yield from run_on(client, missing, _run_alone)
+        return
     if jobs == 1:
         with _one_thread():
             for key, trial in missing.items():
@@ -169,6 +206,11 @@ def _results(missing: dict[str, Trial], folder: Path, jobs: int) -> Iterator[tup
             ) from None
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _run_alone(trial: Trial, folder: Path) -> Row:
+    with _one_thread():
+        return run_trial(trial, folder)
 
 
 @contextmanager

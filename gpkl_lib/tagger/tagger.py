@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,16 +20,18 @@ from gpkl_lib.corpora import Batch, Sentence, Vocabulary
 from gpkl_lib.divergence import Activation
 from gpkl_lib.global_pointer import EfficientGlobalPointer, GlobalPointer
 from gpkl_lib.tagger.calibration import DECODING, decoding_text, read_decoding
+from gpkl_lib.tagger.hub import OnHub, fetched
 from gpkl_lib.tagger.places import DESCRIPTION, WEIGHTS, tagger_folder
 from gpkl_lib.tagger.predictor import Predictor
 from gpkl_lib.tagger.pretrained import PretrainedEncoder
 from gpkl_lib.tagger.word_encoder import WordEncoder
 from gpkl_lib.tiled import tiled_head_loss
 
+HeadName = Literal["global_pointer", "efficient"]
 HEADS = {"global_pointer": GlobalPointer, "efficient": EfficientGlobalPointer}
 
 
-class Tagger(Predictor):
+class Tagger(Predictor, OnHub):
     """Sentences in, one score for every (type, start, end) out. Build it with `from_scratch` or `from_encoder`.
 
     Args:
@@ -45,6 +47,14 @@ class Tagger(Predictor):
 
     Raises:
         ValueError: unknown head, no types or one of them twice; sizes as the heads say.
+
+    Example:
+        >>> from gpkl_lib.corpora import toy_corpus
+        >>> corpus = toy_corpus(16)
+        >>> tagger = Tagger.from_scratch(corpus.sentences, corpus.types, hidden_size=16)
+        >>> tagger(tagger.collate(corpus.sentences[:2])).shape[:2]  # of two sentences, five types
+        torch.Size([2, 5])
+        >>> spans = tagger.predict(corpus.sentences[:2])  # not trained yet: what it finds is noise
     """
 
     def __init__(
@@ -52,7 +62,7 @@ class Tagger(Predictor):
         encoder: WordEncoder | PretrainedEncoder,
         types: Sequence[str],
         *,
-        head: str = "global_pointer",
+        head: HeadName = "global_pointer",
         head_size: int = 64,
     ) -> None:
         super().__init__()
@@ -71,7 +81,7 @@ class Tagger(Predictor):
         sentences: Sequence[Sentence],
         types: Sequence[str],
         *,
-        head: str = "global_pointer",
+        head: HeadName = "global_pointer",
         head_size: int = 64,
         seed: int = 0,
         **encoder: Any,
@@ -91,7 +101,7 @@ class Tagger(Predictor):
         name_or_path: str | Path,
         types: Sequence[str],
         *,
-        head: str = "global_pointer",
+        head: HeadName = "global_pointer",
         head_size: int = 64,
         seed: int = 0,
     ) -> Tagger:
@@ -215,18 +225,20 @@ class Tagger(Predictor):
 
     @classmethod
     def load(cls, place: str | Path) -> Tagger:
-        """What `save` wrote, on the CPU, in evaluation mode. Needs no network and no other folder.
+        """What `save` wrote, on the CPU, in evaluation mode. A folder needs no network and no other folder.
 
         The folder may be a stranger's: no code in it runs, and a description that asks for other weights than lie
         beside it is refused before it costs memory.
 
         Args:
-            place: the folder of a saved tagger, or of a training run, whose best epoch it then is.
+            place: the folder of a saved tagger, or of a training run, whose best epoch it then is; or, where there is
+                no such folder, a name on the hub, "someone/names" (`from_pretrained` has more to say of it).
 
         Raises:
+            ModuleNotFoundError: a hub name without huggingface_hub; the message names the extra.
             CheckpointError: the folder is missing, damaged, or holds something else; the message says which file.
         """
-        folder = tagger_folder(place)
+        folder = tagger_folder(fetched(place))
         value, fingerprint = _read_description(folder)
         tensors, metadata = read_tensors(folder / WEIGHTS)
         if metadata.get("tagger") != fingerprint:

@@ -31,6 +31,14 @@ class WordEncoder(nn.Module):
 
     Raises:
         ValueError: a size below 1, an odd hidden_size, a share outside [0, 1).
+
+    Example:
+        >>> from gpkl_lib.corpora import Vocabulary, toy_corpus
+        >>> sentences = toy_corpus(16).sentences
+        >>> encoder = WordEncoder(Vocabulary.build(sentences), hidden_size=32)
+        >>> batch = encoder.collate(sentences[:2], None)
+        >>> encoder(batch.inputs, batch.attention_mask).shape[::2]  # (B, L, hidden_size), less L
+        torch.Size([2, 32])
     """
 
     def __init__(
@@ -121,7 +129,8 @@ class BidirectionalLSTM(nn.Module):
         """(B, L, E), attention_mask (B, L) -> (B, L, D)."""
         length = attention_mask.shape[1]
         last = attention_mask.sum(1, keepdim=True) - 1
-        mirror = (last - torch.arange(length, device=states.device)).remainder(length)[..., None]  # its own inverse
+        mirror = last - torch.arange(length, device=states.device)
+        mirror = torch.where(mirror < 0, mirror + length, mirror)[..., None]  # its own inverse
         left, _ = self.forwards(states)
-        right, _ = self.backwards(states.take_along_dim(mirror, 1))
-        return torch.cat([left, right.take_along_dim(mirror, 1)], -1)
+        right, _ = self.backwards(states.gather(1, mirror.expand_as(states)))
+        return torch.cat([left, right.gather(1, mirror.expand_as(right))], -1)
