@@ -36,6 +36,11 @@ class DrawTheNoise(Explorable):
 
     Raises:
         traitlets.TraitError: a value outside these.
+
+    Example:
+        >>> value = DrawTheNoise((1.0, 0.0, -1.0), (0.0, 0.5, 0.3), noise="cauchy").values()
+        >>> round(value["exact"], 3), value["least"] >= 0
+        (0.567, True)
     """
 
     s = RangedList(-1000.0, 1000.0, least=CLASSES, most=CLASSES, what="three scores")
