@@ -68,9 +68,9 @@ CASES = {
     "growth": Case(("tiled",), (1024, 2048, 4096), BATCH),
     "small": Case(("tiled", "dense"), (8, 16, 32, 64), 16),
     "tagger": Case(("plain dense", "plain tiled", "two views dense", "two views tiled"), (25,), 16),
-    "kept": Case(("tiled", "dense", "eager", "products", "all products"), (128, 256, 512, 1024), BATCH, 1, 3, True),
+    "kept": Case(("tiled", "dense", "eager", "products", "all products"), (128, 256, 512, 1024), BATCH, 1, 1, True),
     "methods": Case(
-        tuple(f"{name} {how}" for name in TRAINED for how in ("tiled", "dense")), (512, 1024), 1, 1, 3, True
+        tuple(f"{name} {how}" for name in TRAINED for how in ("tiled", "dense")), (512, 1024), 1, 1, 1, True
     ),
     "gpu": Case(("tiled", "dense", "eager", "compiled", "products"), (512, 1024, 2048, 4096, 8192), 8),
 }

@@ -51,6 +51,15 @@ def tiled_distillation_loss(
     Raises:
         As `tiled_span_loss`; ValueError: a target of another shape, a temperature out of range.
 
+    Example:
+        >>> query, key, teacher_query, teacher_key = torch.randn(4, 1, 3, 50, 8, requires_grad=True)
+        >>> cells = gold_cells([[("PER", 4, 6)]], ["PER", "LOC", "ORG"])
+        >>> found = tiled_distillation_loss(query, key, teacher_query, teacher_key, cells, alpha=1.0, temperature=2.0)
+        >>> options = {"activation": "sigmoid", "class_dims": 2, "mask": span_mask(torch.ones(1, 50))}
+        >>> dense = distillation_loss(query @ key.mT, teacher_query @ teacher_key.mT, temperature=2.0, **options)
+        >>> torch.allclose(found.divergence, dense)
+        True
+
     Source: Hinton et al. 2015, as `distillation_loss`.
     """
     real = _check(query, key, (teacher_query, teacher_key), "teacher", alpha, attention_mask, block)
@@ -91,6 +100,12 @@ def tiled_uda_loss(
     Raises:
         As `tiled_span_loss`; ValueError: a target of another shape, temperature or threshold out of range.
 
+    Example:
+        >>> query, key, target_query, target_key = torch.randn(4, 1, 3, 50, 8, requires_grad=True)
+        >>> found = tiled_uda_loss(query, key, target_query, target_key, temperature=0.4, threshold=0.9)
+        >>> bool(0 < found.confident < 1)
+        True
+
     Source: Xie et al. 2020, as `uda_loss`.
     """
     real = _check(query, key, (target_query, target_key), "target", 0.0, attention_mask, block)
@@ -127,6 +142,14 @@ def tiled_symmetric_kl(
 
     Raises:
         As `tiled_span_loss`; ValueError: a target of another shape.
+
+    Example:
+        >>> query, key, other_query, other_key = torch.randn(4, 1, 3, 50, 8)
+        >>> found = tiled_symmetric_kl(query, key, other_query, other_key)
+        >>> options = {"class_dims": 2, "mask": span_mask(torch.ones(1, 50)), "reduction": "rowmean"}
+        >>> dense = symmetric_kl(query @ key.mT, other_query @ other_key.mT, activation="sigmoid", **options)
+        >>> torch.allclose(found, dense)
+        True
 
     Source: eq-symmetric-kl-sigmoid.
     """

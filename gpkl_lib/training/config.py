@@ -43,6 +43,15 @@ class TrainingConfig:
     Raises:
         ValueError: a value out of its range; the message names the field.
         TypeError: a setting that no method has.
+
+    Example:
+        >>> config = TrainingConfig(method="uda", alpha=0.4, threshold=0.9)
+        >>> config.threshold, config.epochs
+        (0.9, 20)
+        >>> TrainingConfig(alpha=-1)
+        Traceback (most recent call last):
+            ...
+        ValueError: alpha must be not negative, got -1
     """
 
     method: str = "none"

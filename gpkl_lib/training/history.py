@@ -30,6 +30,11 @@ class History:
     and f1 are on dev, and so is dev_loss, the cross-entropy in nats of what those are decoded from: a mean over
     sentences and types like task, without dropout; None if it is not finite. Spans of a type that the tagger does not
     know have no part in it.
+
+    Example:
+        >>> history = History([{"epoch": 1, "f1": 0.4, "dev_loss": 1.0}, {"epoch": 2, "f1": 0.5, "dev_loss": 0.9}])
+        >>> history.best["epoch"]
+        2
     """
 
     rows: list[Row] = field(default_factory=list)

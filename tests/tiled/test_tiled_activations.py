@@ -114,6 +114,14 @@ def test_the_value_alone_is_that_with_gradients(activation: Any) -> None:
             assert torch.equal(a, b.detach())
 
 
+def test_a_function_that_overflows_off_the_spans() -> None:
+    def cube(x: Tensor) -> Tensor:
+        return x**3
+
+    for mask in ("ragged", "holes"):
+        check(*both(drawn(7, mask=mask), 1.0, torch.float32, activation=cube), 4e-6)
+
+
 @pytest.mark.parametrize("top", [1, 4, 10**6])
 @pytest.mark.parametrize("hold", [0, HOLD])
 def test_the_highest_spans_alone(hold: int, top: int) -> None:

@@ -13,7 +13,14 @@ from hypothesis import strategies as some
 from tiled_cases import Case, check, drawn, waiting
 from torch import Tensor
 
-from gpkl_lib import distillation_loss, span_mask, sparse_multilabel_cross_entropy, symmetric_kl, uda_loss
+from gpkl_lib import (
+    distillation_loss,
+    kl_divergence,
+    span_mask,
+    sparse_multilabel_cross_entropy,
+    symmetric_kl,
+    uda_loss,
+)
 from gpkl_lib.tiled import (
     BLOCK,
     HOLD,
@@ -22,6 +29,7 @@ from gpkl_lib.tiled import (
     tiled_symmetric_kl,
     tiled_uda_loss,
 )
+from gpkl_lib.tiled.divergences import binary_kl
 
 ALPHA = 2.0
 
@@ -170,6 +178,22 @@ def test_the_spans_that_a_teacher_scores_high_alone(temperature: float) -> None:
         gradients = (torch.autograd.grad(x, (query, key), retain_graph=True) for x in (found[0], task + ALPHA * wanted))
         for a, b in zip(*gradients, strict=True):
             torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_the_binary_kl_keeps_its_digits_near_and_far() -> None:
+    """Logits up to 80 either way, from a millionth to a hundred apart, against the same floats in float64."""
+    t = torch.linspace(-80, 80, 65)[:, None]
+    apart = torch.logspace(-6, 2, 33)
+    s = t + torch.cat([-apart, apart])
+    terms, difference = binary_kl(t.expand(s.shape), s, s - t)
+    exact_s, exact_t = s.double(), t.double().expand(s.shape)
+    wanted = kl_divergence(exact_t, exact_s, activation="sigmoid", reduction="none", class_dims=1)
+    p, q = exact_s.sigmoid(), exact_t.sigmoid()
+    gap = (p * (-exact_t).sigmoid() + (-exact_s).sigmoid() * q) * torch.tanh((exact_s - exact_t) / 2)
+    ordinary = wanted > 1e-30
+    assert ordinary.sum() > 3000
+    torch.testing.assert_close(terms[ordinary].double(), wanted[ordinary], rtol=1e-5, atol=0)
+    torch.testing.assert_close(difference[ordinary].double(), gap[ordinary], rtol=1e-5, atol=0)
 
 
 def test_the_limit_of_a_large_temperature() -> None:

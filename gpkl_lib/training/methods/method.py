@@ -30,6 +30,17 @@ class Step:
         config: the settings of the run.
         done: share of all steps that is done, for the warm-up of alpha and for annealing.
         target: fixed scores that the method asked for, in tiles the queries and keys; see `Method.needs`.
+
+    Example:
+        >>> from gpkl_lib.corpora import toy_corpus
+        >>> corpus = toy_corpus(16)
+        >>> tagger = Tagger.from_scratch(corpus.sentences, corpus.types, hidden_size=16)
+        >>> batch = tagger.collate(corpus.sentences[:4])
+        >>> step = Step(tagger, batch, TrainingConfig(method="sigmoid", alpha=0.4, alpha_warmup=0.5), done=0.25)
+        >>> step.alpha  # half way through its warm-up
+        0.2
+        >>> METHODS["sigmoid"].loss(step).loss.requires_grad
+        True
     """
 
     model: Any
@@ -77,6 +88,10 @@ class Setting:
         metavar: what stands for a value in --help.
         choices: all values that a word may take; none for numbers.
         varied: whether `gpkl compare` takes several values, as --NAMEs.
+
+    Example:
+        >>> Setting.choice("divide", ("all", "confident"), "by which spans").flag
+        '--divide'
     """
 
     name: str
@@ -123,6 +138,12 @@ class Method:
         tiled: the same loss in tiles, without ever holding all scores; None where there is no such form.
         label: what a run is called in tables; settings in braces split the method in several.
         marker, tone: of its points and lines in figures; the tone is a name in `gpkl_lib.palette`.
+
+    Example:
+        >>> METHODS["sigmoid"].help
+        "GlobalPointer's divergence between two dropout views"
+        >>> METHODS["vat"].setting("epsilon").default
+        0.1
     """
 
     name: str
