@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from gpkl_lib.consistency import ConsistencyLoss
 from gpkl_lib.corpora import Batch, Corpus
 from gpkl_lib.tagger import Tagger
 from gpkl_lib.training.batching import StepBatches
@@ -17,7 +16,7 @@ from gpkl_lib.training.evaluation import evaluate_together
 from gpkl_lib.training.folder import RunFolder
 from gpkl_lib.training.history import History
 from gpkl_lib.training.methods import METHODS, Step
-from gpkl_lib.training.methods.method import Target
+from gpkl_lib.training.methods.method import StepLoss, Target
 from gpkl_lib.training.process import Process, accelerator
 from gpkl_lib.training.progress import Progress, ProgressBar
 from gpkl_lib.training.state import Run
@@ -176,7 +175,7 @@ def training_loss(
     target: Target | None = None,
     *,
     tiled: bool | Literal["auto"] = False,
-) -> ConsistencyLoss:
+) -> StepLoss:
     """The loss of one step: cross-entropy, and what the method adds to it.
 
     A row is the L * L spans of one type in one sentence: every part is summed over the valid spans of a row and
@@ -196,7 +195,8 @@ def training_loss(
 
     Returns:
         ConsistencyLoss(loss, task, divergence), scalars in nats: loss = task + c * divergence, where c is alpha/4 for
-        two views and vat, alpha for uda and distillation, and 0 for "none".
+        two views and vat, alpha for uda and distillation, and 0 for "none"; with uda MaskedStep, which has the share of
+        sure spans besides.
 
     Raises:
         ValueError: the method needs a target and there is none of the form that it needs, or tiled=True with a method
@@ -238,7 +238,7 @@ def _check_corpora(tagger: Tagger, train: Corpus, dev: Corpus) -> None:
 def _check_finite(parts: Sequence[float], norm: float, run: Run) -> None:
     if not all(map(math.isfinite, (*parts, norm))):
         values = ", ".join(
-            f"{name} {value:g}" for name, value in zip(("loss", "task", "divergence"), parts, strict=True)
+            f"{name} {value:g}" for name, value in zip(("loss", "task", "divergence"), parts, strict=False)
         )
         kept = f" The last checkpoint in {run.folder.path} is from before it." if run.folder.path else ""
         raise TrainingError(

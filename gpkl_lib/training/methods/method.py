@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from string import Formatter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from torch import Tensor
 
@@ -17,6 +17,18 @@ if TYPE_CHECKING:
 
 
 Target = Tensor | tuple[Tensor, Tensor]
+
+
+class MaskedStep(NamedTuple):
+    """A `ConsistencyLoss` whose divergence counts sure spans alone, and the share that they are of all."""
+
+    loss: Tensor
+    task: Tensor
+    divergence: Tensor
+    confident: Tensor
+
+
+StepLoss = ConsistencyLoss | MaskedStep
 
 
 @dataclass(frozen=True)
@@ -128,7 +140,7 @@ class Method:
         name: in `TrainingConfig.method`, on the command line, in records.
         help: what it adds, as a clause for --help.
         loss: maps a `Step` to ConsistencyLoss(loss, task, divergence), scalars in nats with
-            loss = task + factor * alpha * divergence.
+            loss = task + factor * alpha * divergence; or to MaskedStep, whose share `confident` the history has too.
         factor: how often the divergence counts beside alpha: 1/4 for two views (the paper's alpha), 0 without any.
         settings: those of the method's own.
         needs: "unlabelled" sentences, of which `target` then has the scores (U, H, l, l) before they were altered; a
@@ -148,12 +160,12 @@ class Method:
 
     name: str
     help: str
-    loss: Callable[[Step], ConsistencyLoss]
+    loss: Callable[[Step], StepLoss]
     factor: float = 1.0
     settings: tuple[Setting, ...] = ()
     needs: Literal["", "unlabelled", "teacher"] = ""
     views: int = 1
-    tiled: Callable[[Step], ConsistencyLoss] | None = None
+    tiled: Callable[[Step], StepLoss] | None = None
     label: str = ""
     marker: str = "o"
     tone: str = "grey"
