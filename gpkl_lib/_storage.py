@@ -162,7 +162,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_rows(path: Path, *, unfinished: bool = False) -> list[Row]:
-    """Every row of a JSONL file.
+    r"""Every row of a JSONL file.
 
     Args:
         path: the file.
@@ -171,6 +171,14 @@ def read_rows(path: Path, *, unfinished: bool = False) -> list[Row]:
     Raises:
         FileNotFoundError: no such file.
         ValueError: "file:line: ..." on a line that is not a JSON object.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> file = Path(tempfile.mkdtemp(), "rows.jsonl")
+        >>> _ = file.write_text('{"seed": 0}\n{"seed": 1}\n', "utf-8")
+        >>> read_rows(file)
+        [{'seed': 0}, {'seed': 1}]
     """
     lines = path.read_bytes().split(b"\n")  # no splitlines: JSON may hold U+2028, which is a line to it
     if unfinished or not lines[-1]:

@@ -63,9 +63,9 @@ def virtual_adversarial_loss(
     Raises:
         RuntimeError: called in torch.inference_mode().
         TypeError: epsilon, xi or steps no number; else as `symmetric_kl`.
-        ValueError: epsilon, xi or steps not positive, an embedding_mask of another shape, reduction "none", logits that
-            do not depend on the embeddings, class_dims left out for logits of more than two dimensions; else as
-            `symmetric_kl`.
+        ValueError: epsilon, xi or steps not positive, embeddings not finite (on padding they may be), an embedding_mask
+            of another shape, reduction "none", logits that do not depend on the embeddings, class_dims left out for
+            logits of more than two dimensions; else as `symmetric_kl`.
 
     Example:
         >>> model, x = torch.nn.Linear(4, 3), torch.randn(2, 4)
@@ -145,6 +145,8 @@ def adversarial_divergence(
         )
     keep, search = _moved(embeddings, embedding_mask), search or divergence
     at = embeddings.detach()
+    if not at.isfinite().logical_or(keep == 0).all():
+        raise ValueError("embeddings hold NaN or an infinity; the model has diverged or a mask is missing")
     start = torch.randn(at.shape, generator=generator, device=at.device, dtype=at.dtype)
     direction = _unit(start * keep)
     with _unchanged(forward, at.device) as same_noise:

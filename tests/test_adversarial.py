@@ -254,3 +254,14 @@ def test_wrong_arguments_are_refused(change: dict[str, object], message: str) ->
         loss_of(lambda at: at, draw(3, 4, 5), epsilon=1.0)
     with pytest.raises(TypeError, match="embeddings must be floating point"):
         loss_of(lambda at: at, torch.ones(2, 3, dtype=torch.long), epsilon=1.0)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_embeddings_that_are_not_finite_are_named(value: float) -> None:
+    x, mask = draw(3, 4, 2), torch.ones(3, 4, dtype=torch.bool)
+    x[1, 2, 0] = value
+    mean = partial(loss_of, lambda at: at.nan_to_num(0, 0, 0).mean(1), epsilon=1.0, generator=seeded())
+    with pytest.raises(ValueError, match="embeddings hold NaN or an infinity"):
+        mean(x, embedding_mask=mask)
+    mask[1, 2] = False  # on padding they do not matter
+    assert mean(x, embedding_mask=mask).isfinite()

@@ -142,7 +142,7 @@ def test_longer_padding_and_garbage_in_it_change_neither_scores_nor_gradients(he
         gold = torch.zeros_like(logits)
         gold[0, 1, 0, 2] = gold[1, 2, 1, 1] = 1
         cells = span_mask(mask)
-        agreement = symmetric_kl(logits, 2 * logits.detach(), activation="sigmoid", mask=cells)
+        agreement = symmetric_kl(logits, 2 * logits.detach(), activation="sigmoid", class_dims=2, mask=cells)
         return multilabel_cross_entropy(logits, gold, class_dims=2, mask=cells) + agreement
 
     def gradients(value: Tensor) -> list[Tensor]:
@@ -169,8 +169,10 @@ def test_cells_that_are_no_span_hold_the_lowest_number_and_two_views_agree_there
         cells = span_mask(mask).expand_as(first)
         assert (first[~cells] == torch.finfo(dtype).min).all()
         assert ((first - second)[~cells] == 0).all()
-        unmasked = symmetric_kl(first, second, activation="sigmoid")
-        torch.testing.assert_close(unmasked, symmetric_kl(first, second, activation="sigmoid", mask=cells))
+        unmasked = symmetric_kl(first, second, activation="sigmoid", class_dims=2)
+        torch.testing.assert_close(
+            unmasked, symmetric_kl(first, second, activation="sigmoid", class_dims=2, mask=cells)
+        )
 
 
 @either
@@ -207,7 +209,7 @@ def test_half_precision_and_autocast_are_finite_and_close(head: Head, dtype: tor
         error = (logits.float() - truth).masked_fill(~cells, 0).abs().max()
         assert error < 16 * torch.finfo(dtype).eps * truth.masked_fill(~cells, 0).abs().max()
         value = multilabel_cross_entropy(logits, positive, class_dims=2, mask=cells)
-        value = value + symmetric_kl(logits, 2 * logits.detach(), activation="sigmoid", mask=cells)
+        value = value + symmetric_kl(logits, 2 * logits.detach(), activation="sigmoid", class_dims=2, mask=cells)
         assert value.isfinite()
         for gradient in torch.autograd.grad(value, list(weights.parameters())):
             assert gradient.isfinite().all()

@@ -31,7 +31,7 @@ HEAVY = ("sympy", "mpmath", "matplotlib", "scipy", "anywidget", "ipywidgets", "t
 # From the ground up: a name imports only from names before its own. What is no top-level name of the package fails.
 FLOORS = (
     "_checks _optional _storage",
-    "palette statistics smoothing divergence",
+    "palette statistics smoothing noise divergence",
     "losses global_pointer",
     "consistency adversarial",
     "tiled",
@@ -55,6 +55,7 @@ MAY = {  # the wings, which stand beside the house: all that each may use
         "palette",
         "statistics",
         "smoothing",
+        "noise",
         "divergence",
         "losses",
         "global_pointer",

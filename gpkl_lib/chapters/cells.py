@@ -24,6 +24,10 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> HTML:
 
     Raises:
         ValueError: a row of another length; the message gives it.
+
+    Example:
+        >>> "<td>0.4</td>" in table(["method", "F1"], [["none", 0.4]]).data
+        True
     """
     lines = []
     for row in rows:
@@ -38,13 +42,27 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> HTML:
 
 
 def source(*functions: Callable[..., Any]) -> Markdown:
-    """The code of functions, one below another, without their docstrings: what the library does, from the library."""
+    """The code of functions, one below another, without their docstrings: what the library does, from the library.
+
+    Example:
+        >>> print(source(doubled).data.splitlines()[1])
+        def doubled(batch: Tensor) -> Tensor:
+    """
     text = "\n\n\n".join(map(_body, functions))
     return Markdown(f"```python\n{text}\n```")  # type: ignore[no-untyped-call]
 
 
 def recipe(*files: Path) -> Markdown:
-    """Recipes of records, each below the command that makes the record again."""
+    r"""Recipes of records, each below the command that makes the record again.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> file = Path(tempfile.mkdtemp(), "mine.toml")
+        >>> _ = file.write_text("epochs = 3\n", "utf-8")
+        >>> print(recipe(file).data.splitlines()[1])
+        make results-mine
+    """
     shown = []
     for file in files:
         text = file.read_text(encoding="utf-8").strip()
@@ -53,7 +71,14 @@ def recipe(*files: Path) -> Markdown:
 
 
 def badges(*objects: Any) -> HTML:
-    """The badges of statements and derivations after their checks, each below its formula where there are several."""
+    """The badges of statements and derivations after their checks, each below its formula where there are several.
+
+    Example:
+        >>> from gpkl_lib.derivations import Statement
+        >>> from gpkl_lib.derivations.notation import c
+        >>> "proven" in badges(Statement(c + c, "=", 2 * c)).data
+        True
+    """
     from gpkl_lib.derivations import badge, latex
 
     rows = []
@@ -75,7 +100,12 @@ def _body(function: Callable[..., Any]) -> str:
 
 
 def verdict(claim: str, a: Tensor | float, b: Tensor | float = 0.0) -> None:
-    """Print `claim` and how far `a` and `b`, two ways to compute the same thing, are apart at most (nan counts)."""
+    """Print `claim` and how far `a` and `b`, two ways to compute the same thing, are apart at most (nan counts).
+
+    Example:
+        >>> verdict("1/3, twice", torch.tensor(1 / 3), 1 / 3)
+        1/3, twice: largest difference 9.9e-09
+    """
     one, other = (torch.as_tensor(x, dtype=torch.float64).detach() for x in (a, b))
     largest = (one - other).abs().max().item()
     print(f"{claim}: {'exact' if largest == 0 else f'largest difference {largest:.1e}'}")

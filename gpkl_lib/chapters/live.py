@@ -28,6 +28,11 @@ class TrainingPanel(widgets.VBox):  # type: ignore[misc]
     Attributes:
         runs: the history of each run by its label, the one under way included.
         error: what ended the last run before its time; None if nothing did.
+
+    Example:
+        >>> panel = training_panel("sigmoid", sentences=20, epochs=2)
+        >>> panel.runs, panel.error
+        ({}, None)
     """
 
     def __init__(
@@ -195,6 +200,10 @@ def training_panel(
     Raises:
         ValueError: a method that cannot be chosen, an alpha outside its slider, a setting out of its range.
         TypeError: a setting that `TrainingConfig` does not have.
+
+    Example:
+        >>> training_panel("vat", epsilon=0.5, epochs=2).error is None
+        True
     """
     offered = (
         [name for name, each in METHODS.items() if each.needs != "teacher" or teacher]

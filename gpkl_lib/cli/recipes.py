@@ -34,7 +34,7 @@ from typing import Any, NoReturn
 from gpkl_lib.cli import train
 from gpkl_lib.cli.parser import given, parsers
 from gpkl_lib.cli.said import UsageError
-from gpkl_lib.experiments import Trial
+from gpkl_lib.experiments import Task, Trial
 from gpkl_lib.training import SCORES
 
 Settings = dict[str, Any]
@@ -75,10 +75,10 @@ class Recipe:
         words = [command, *flags(settings)]
         return parsed(words, self.path), words
 
-    def trial(self, settings: Mapping[str, Any]) -> Trial:
-        """The one run that settings of `gpkl train` describe."""
+    def trial(self, settings: Mapping[str, Any], task: Task | None = None) -> Trial:
+        """The one run that settings of `gpkl train` describe; on `task`, if what they say of it was read before."""
         self.check(settings, options("train"), "train")
-        return train.trial(self.arguments("train", settings)[0])
+        return train.trial(self.arguments("train", settings)[0], task)
 
     def check(self, settings: Mapping[str, Any], known: set[str], what: str) -> None:
         """Raise UsageError, which names file and key, unless every key is a known setting of `what`."""

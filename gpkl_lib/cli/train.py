@@ -14,7 +14,7 @@ from gpkl_lib._storage import locked, read_json, write_text
 from gpkl_lib.cli import inputs, settings
 from gpkl_lib.cli.parser import given
 from gpkl_lib.cli.said import UsageError, say, usage
-from gpkl_lib.experiments import Teacher, Trial, history_table, scores_table, show
+from gpkl_lib.experiments import Task, Teacher, Trial, history_table, scores_table, show
 from gpkl_lib.tagger import DECODING, tagger_folder
 from gpkl_lib.training import CONFIG, LOCK, SCORES, evaluate, fit, holds_training
 
@@ -69,11 +69,11 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     say(f"{folder}: best/ is the tagger; try: gpkl predict {shlex.quote(str(folder))} FILE")
 
 
-def trial(arguments: argparse.Namespace) -> Trial:
-    """The run that the arguments of `gpkl train` describe, as a cell of a comparison."""
+def trial(arguments: argparse.Namespace, task: Task | None = None) -> Trial:
+    """The run that the arguments of `gpkl train` describe, as a cell of a comparison; on `task`, if that is given."""
     config = settings.config(arguments)
     settings.check_sources([config.method], arguments)
-    task, model = inputs.task(arguments), settings.model(arguments)
+    task, model = task or inputs.task(arguments), settings.model(arguments)
     return Trial(task, model, config, settings.teacher(arguments, config.seed))
 
 

@@ -12,7 +12,7 @@ from gpkl_lib.corpora.opening import FORMATS, How
 from gpkl_lib.corpora.reading import read_corpus
 from gpkl_lib.corpora.row import Row
 from gpkl_lib.corpora.tags import decode_tags, detect_scheme
-from gpkl_lib.corpora.text import TOKENS, token_kind
+from gpkl_lib.corpora.text import TOKENS, Tokens, token_kind
 from gpkl_lib.corpora.texts import Texts, read_texts
 from gpkl_lib.corpora.toy import SIZES, toy_corpus
 from gpkl_lib.corpora.vocabulary import PADDING, UNKNOWN, Vocabulary
@@ -34,6 +34,7 @@ __all__ = [
     "Row",
     "Sentence",
     "Texts",
+    "Tokens",
     "Vocabulary",
     "Windows",
     "augmented",

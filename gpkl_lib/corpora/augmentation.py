@@ -34,6 +34,13 @@ def augmented(
 
     Raises:
         ValueError: shares negative or more than 1 together.
+
+    Example:
+        >>> anna = Sentence(("Anna", "works", "in", "Berlin"), (("PER", 0, 1), ("LOC", 3, 4)))
+        >>> words = words_by_shape(toy_corpus(100))
+        >>> (copy,) = augmented([anna], words, hide=0.0, exchange=1.0)
+        >>> copy.spans == anna.spans, [word.istitle() for word in copy.tokens]
+        (True, [True, False, False, True])
     """
     if min(hide, exchange) < 0 or hide + exchange > 1:
         raise ValueError(f"hide and exchange must be shares, at most 1 together, got {hide} and {exchange}")
@@ -50,7 +57,13 @@ def augmented(
 
 
 def words_by_shape(sentences: Iterable[Sentence]) -> dict[str, list[str]]:
-    """Every word as often as it occurs, by `shape`: a frequent one comes into a copy more often."""
+    """Every word as often as it occurs, by `shape`: a frequent one comes into a copy more often.
+
+    Example:
+        >>> anna = Sentence(("Anna", "works", "in", "Berlin"), (("PER", 0, 1), ("LOC", 3, 4)))
+        >>> words_by_shape([anna])
+        {'Xx': ['Anna', 'Berlin'], 'x': ['works', 'in']}
+    """
     found: dict[str, list[str]] = {}
     for sentence in sentences:
         for word in sentence.tokens:
@@ -75,6 +88,12 @@ def drawn(sentences: Sequence[Sentence], size: int, *, seed: int = 0, step: int 
 
     Raises:
         ValueError: there are no sentences to draw from.
+
+    Example:
+        >>> sentences = toy_corpus(5).sentences
+        >>> passes = [drawn(sentences, 2, step=step) for step in range(5)]  # ten draws: everyone twice
+        >>> sorted(sum(sentence == one for group in passes for one in group) for sentence in sentences)
+        [2, 2, 2, 2, 2]
     """
     if not sentences:
         raise ValueError("there are no sentences to draw from")
@@ -83,7 +102,13 @@ def drawn(sentences: Sequence[Sentence], size: int, *, seed: int = 0, step: int 
 
 
 def bare(sentences: Iterable[Sentence]) -> list[Sentence]:
-    """The sentences without their spans."""
+    """The sentences without their spans.
+
+    Example:
+        >>> anna = Sentence(("Anna", "works", "in", "Berlin"), (("PER", 0, 1), ("LOC", 3, 4)))
+        >>> bare([anna])[0].spans
+        ()
+    """
     return [Sentence(sentence.tokens) for sentence in sentences]
 
 

@@ -25,6 +25,12 @@ class Batch:
         attention_mask: bool (B, L), True = a real token.
         positives: int64 (P, 4), the gold cells (row, type, start, end) with `end` the LAST token, as the score matrix
             (B, H, L, L) has it; ready for `global_pointer_loss(logits, positives, attention_mask)`.
+
+    Example:
+        >>> anna = Sentence(("Anna", "works", "in", "Berlin"), (("PER", 0, 1), ("LOC", 3, 4)))
+        >>> batch = Vocabulary.build([anna]).collate([anna], types=["PER", "LOC"])
+        >>> batch.positives.tolist(), len(batch)
+        ([[0, 0, 0, 0], [0, 1, 3, 3]], 1)
     """
 
     inputs: dict[str, Tensor]
@@ -41,7 +47,13 @@ class Batch:
 
 
 def length_mask(sentences: Sequence[Sentence]) -> Tensor:
-    """Bool (B, L), True = a real token; L is the longest length, and at least 1."""
+    """Bool (B, L), True = a real token; L is the longest length, and at least 1.
+
+    Example:
+        >>> length_mask([Sentence(("a", "b", "c")), Sentence(("a",))])
+        tensor([[ True,  True,  True],
+                [ True, False, False]])
+    """
     lengths = torch.tensor([len(sentence) for sentence in sentences], dtype=torch.long)
     longest = max(1, *map(len, sentences)) if sentences else 1
     return torch.arange(longest) < lengths[:, None]
@@ -56,6 +68,11 @@ def positive_cells(sentences: Sequence[Sentence], types: Sequence[str] | None) -
 
     Raises:
         ValueError: a span of a type that has no head.
+
+    Example:
+        >>> anna = Sentence(("Anna", "works", "in", "Berlin"), (("PER", 0, 1), ("LOC", 3, 4)))
+        >>> positive_cells([anna], ["PER", "LOC"]).tolist()
+        [[0, 0, 0, 0], [0, 1, 3, 3]]
     """
     if types is None:
         return torch.zeros(0, 4, dtype=torch.long)
@@ -73,6 +90,11 @@ def batches(
 
     Raises:
         ValueError: batch_size below 1.
+
+    Example:
+        >>> corpus = toy_corpus(10)
+        >>> [len(group) for group in batches(corpus.sentences, 4, seed=1)]
+        [4, 4, 2]
     """
     if batch_size < 1:
         raise ValueError(f"batch_size must be positive, got {batch_size}")
@@ -96,6 +118,15 @@ def truncate(sentences: Sequence[Sentence], max_length: int) -> list[Sentence]:
 
     Raises:
         ValueError: max_length below 1.
+
+    Example:
+        >>> import warnings
+        >>> anna = Sentence(("Anna", "works", "in", "Berlin"), (("PER", 0, 1), ("LOC", 3, 4)))
+        >>> with warnings.catch_warnings(record=True) as said:
+        ...     truncate([anna], 3)[0].spans
+        (('PER', 0, 1),)
+        >>> print(str(said[0].message)[:62])
+        1 of 1 sentences have more than 3 tokens and were cut there (l
     """
     if max_length < 1:
         raise ValueError(f"max_length must be positive, got {max_length}")
@@ -120,6 +151,14 @@ class Windows:
         origins: (index of the sentence, its first token in the piece) of each piece.
         split: how many sentences were longer than `max_length`.
         lost: how many spans lie wholly within no piece.
+
+    Example:
+        >>> anna = Sentence(("Anna", "works", "in", "Berlin"), (("PER", 0, 1), ("LOC", 3, 4)))
+        >>> split = windows([anna], max_length=3, overlap=1)
+        >>> [piece.tokens for piece in split.pieces]
+        [('Anna', 'works', 'in'), ('works', 'in', 'Berlin')]
+        >>> split.merge([[("PER", 0, 1)], [("LOC", 2, 3)]])
+        [[('PER', 0, 1), ('LOC', 3, 4)]]
     """
 
     pieces: list[Sentence]
@@ -146,6 +185,11 @@ def windows(sentences: Sequence[Sentence], max_length: int, overlap: int) -> Win
 
     Raises:
         ValueError: not 0 <= overlap < max_length.
+
+    Example:
+        >>> anna = Sentence(("Anna", "works", "in", "Berlin"), (("PER", 0, 1), ("LOC", 3, 4)))
+        >>> windows([anna], max_length=3, overlap=1).origins  # (sentence, first token) of each piece
+        [(0, 0), (0, 1)]
     """
     if not 0 <= overlap < max_length:
         raise ValueError(f"overlap must lie between 0 and max_length - 1 = {max_length - 1}, got {overlap}")

@@ -76,6 +76,11 @@ def brat_texts(rows: Iterable[Row]) -> tuple[str, str]:
 
     Raises:
         CorpusError: a type with white space in it, which would end its name.
+
+    Example:
+        >>> text, annotations = brat_texts([Row(text="Anna works", spans=[("PER", 0, 4)])])
+        >>> annotations.split()
+        ['T1', 'PER', '0', '4', 'Anna']
     """
     texts: list[str] = []
     lines: list[str] = []

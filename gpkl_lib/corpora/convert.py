@@ -31,6 +31,17 @@ def convert_corpus(path: str | os.PathLike[str], target: str | os.PathLike[str],
 
     Raises:
         CorpusError: a file that cannot be read, a form that cannot hold it; with the sentence.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> anna = Sentence(("Anna", "works", "in", "Berlin"), (("PER", 0, 1), ("LOC", 3, 4)))
+        >>> write_jsonl(folder / "mine.jsonl", [anna])
+        >>> convert_corpus(folder / "mine.jsonl", folder / "mine.conll", how=How())
+        1
+        >>> [line.split() for line in (folder / "mine.conll").read_text("utf-8").splitlines()]
+        [['Anna', 'B-PER'], ['works', 'O'], ['in', 'O'], ['Berlin', 'B-LOC'], []]
     """
     target = Path(target)
     to = to or SUFFIXES.get(target.suffix.lower(), "")
@@ -48,10 +59,14 @@ def convert_corpus(path: str | os.PathLike[str], target: str | os.PathLike[str],
 
 
 def written_rows(rows: Sequence[Row], to: str, name: str) -> list[str]:
-    """Rows with tokens in the form `to`, a text of it (brat: two), read again and compared as by `convert_corpus`.
+    r"""Rows with tokens in the form `to`, a text of it (brat: two), read again and compared as by `convert_corpus`.
 
     Raises:
         CorpusError: a form that cannot hold them; `name` says what does.
+
+    Example:
+        >>> written_rows([Row(tokens=["Anna", "works"], spans=[("PER", 0, 1)])], "jsonl", "mine")
+        ['{"tokens": ["Anna", "works"], "spans": [[0, 1, "PER"]]}\n']
     """
     form = BY_NAME[to]
     return _checked(_prepared(list(rows), form, "auto"), form, name)
@@ -111,5 +126,14 @@ def _compare(wanted: list[Row], found: list[Row]) -> None:
 
 
 def write_jsonl(path: str | os.PathLike[str], sentences: Iterable[Sentence]) -> None:
-    """Write a corpus or sentences in the plain form with "tokens", as UTF-8; the file is there whole or not at all."""
+    """Write a corpus or sentences in the plain form with "tokens", as UTF-8; the file is there whole or not at all.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> file = Path(tempfile.mkdtemp(), "mine.jsonl")
+        >>> write_jsonl(file, toy_corpus(3))
+        >>> read_corpus(file).sentences == toy_corpus(3).sentences
+        True
+    """
     write_text(Path(path), to_jsonl(sentences))

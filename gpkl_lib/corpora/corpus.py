@@ -18,7 +18,15 @@ from gpkl_lib.spans import Span
 
 
 class CorpusError(ValueError):
-    """A corpus cannot be read; the message names the file, the line, what was expected and what came."""
+    """A corpus cannot be read; the message names the file, the line, what was expected and what came.
+
+    Example:
+        >>> try:
+        ...     read_corpus("nowhere.conll")
+        ... except CorpusError as error:
+        ...     print(str(error)[:27])
+        nowhere.conll: no such file
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,13 @@ class Sentence:
 
     Raises:
         ValueError: a span that does not lie within the tokens.
+
+    Example:
+        >>> sentence = Sentence(("Anna", "works", "in", "Berlin"), (("LOC", 3, 4), ("PER", 0, 1)))
+        >>> sentence.spans
+        (('PER', 0, 1), ('LOC', 3, 4))
+        >>> sentence.surface(("LOC", 3, 4))
+        'Berlin'
     """
 
     tokens: tuple[str, ...]
@@ -77,6 +92,11 @@ class Corpus:
         oddities: how often each irregularity occurred in the source; a slice keeps the counts of the whole.
         first_lines: for each oddity of a file, the line (from 1) where it was seen first.
         source: how the file was understood, in words: format, separator, columns, tagging scheme.
+
+    Example:
+        >>> corpus = Corpus("mine", [Sentence(("Anna", "works"), (("PER", 0, 1),)), Sentence(("Yes", "."))])
+        >>> len(corpus), corpus.types, corpus[:1].name
+        (2, ('PER',), 'mine[:1]')
     """
 
     name: str
@@ -200,7 +220,12 @@ def invisible(token: str) -> bool:
 
 
 def visible(text: str) -> str:
-    """`text` with its control and format characters as escapes: a name reaches no terminal as a command."""
+    r"""`text` with its control and format characters as escapes: a name reaches no terminal as a command.
+
+    Example:
+        >>> visible("a name\x1b[31m")
+        'a name\\x1b[31m'
+    """
     return "".join(
         character.encode("unicode_escape").decode()
         if unicodedata.category(character) in ("Cc", "Cf", "Cs")
@@ -210,11 +235,22 @@ def visible(text: str) -> str:
 
 
 def to_jsonl(sentences: Iterable[Sentence]) -> str:
-    """Sentences as lines {"tokens": [...], "spans": [[start, end, type], ...]} with `end` exclusive."""
+    """Sentences as lines {"tokens": [...], "spans": [[start, end, type], ...]} with `end` exclusive.
+
+    Example:
+        >>> anna = Sentence(("Anna", "works", "in", "Berlin"), (("PER", 0, 1), ("LOC", 3, 4)))
+        >>> print(to_jsonl([anna]).rstrip())
+        {"tokens": ["Anna", "works", "in", "Berlin"], "spans": [[0, 1, "PER"], [3, 4, "LOC"]]}
+    """
     rows = ({"tokens": s.tokens, "spans": [[start, end, kind] for kind, start, end in s.spans]} for s in sentences)
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def contents(sentences: Iterable[Sentence]) -> str:
-    """sha256 of `to_jsonl`: of the very sentences, whatever they are a slice of."""
+    """sha256 of `to_jsonl`: of the very sentences, whatever they are a slice of.
+
+    Example:
+        >>> contents(toy_corpus(3)) == contents(toy_corpus(10).sentences[:3])
+        True
+    """
     return hashlib.sha256(to_jsonl(sentences).encode()).hexdigest()

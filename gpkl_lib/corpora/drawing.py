@@ -27,6 +27,12 @@ def noisy(corpus: Corpus, rate: float, seed: int) -> Corpus:
 
     Raises:
         ValueError: rate outside [0, 1].
+
+    Example:
+        >>> clean = toy_corpus(50)
+        >>> damaged = noisy(clean, 0.2, seed=0)
+        >>> sum(a.spans != b.spans for a, b in zip(clean, damaged)) > 0
+        True
     """
     check_rate(rate)
     generator, damage = random.Random(f"noisy {seed}"), Counter(corpus.oddities)

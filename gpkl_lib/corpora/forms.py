@@ -27,6 +27,10 @@ class Form:
         write: from a row to the JSON value of it; None where the form is written as a whole (`convert`).
         of: "tokens", "text" or "both": what `write` needs the row to have.
         array: whether a file of it is one JSON array.
+
+    Example:
+        >>> next(form for form in FORMS if form.name == "doccano").keys
+        ('label', 'labels', 'entities', 'annotations')
     """
 
     name: str
@@ -162,7 +166,12 @@ def _parts(item: Any) -> Iterable[Any]:
 
 
 def forms_text() -> str:
-    """A line for each form, for `--help`."""
+    """A line for each form, for `--help`.
+
+    Example:
+        >>> print(forms_text().splitlines()[0])
+          jsonl         {"tokens": ["Anna"], "spans": [[0, 1, "PER"]]}, end exclusive; or "text"
+    """
     return "".join(f"  {form.name:<13} {form.looks}\n" for form in FORMS)
 
 

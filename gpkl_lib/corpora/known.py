@@ -20,6 +20,10 @@ class KnownCorpus:
         files: (file name, sha256) of each split.
         origin: where to get it.
         licence: its terms, with whom to cite.
+
+    Example:
+        >>> KNOWN["germeval2014"].licence, sorted(KNOWN["germeval2014"].files)
+        ('CC BY 4.0 (cite Benikova, Biemann and Reznicek 2014)', ['dev', 'test', 'train'])
     """
 
     title: str

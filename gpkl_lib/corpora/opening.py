@@ -7,12 +7,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gpkl_lib.corpora.corpus import CorpusError, to_jsonl
 from gpkl_lib.corpora.forms import FORMS
 from gpkl_lib.corpora.known import KNOWN, find_known, known_file
 from gpkl_lib.corpora.source import Source
-from gpkl_lib.corpora.text import TOKENS
+from gpkl_lib.corpora.text import TOKENS, Tokens
 from gpkl_lib.corpora.toy import SIZES, toy_corpus
 
 TOY = tuple(f"toy:{split}" for split in SIZES)
@@ -21,11 +22,16 @@ FORMATS = ("auto", "any", "text", *(form.name for form in FORMS))
 
 @dataclass(frozen=True)
 class How:
-    """How a file is to be read: the arguments of `read_corpus`."""
+    """How a file is to be read: the arguments of `read_corpus`.
+
+    Example:
+        >>> How(format="conll", tag_columns=(2, 3)).encoding
+        'utf-8'
+    """
 
     format: str = "auto"
     encoding: str = "utf-8"
-    tokens: str = "auto"
+    tokens: Tokens = "auto"
     token_column: int | None = None
     tag_columns: tuple[int, ...] = ()
     tag_names: tuple[str, ...] = ()
@@ -44,7 +50,8 @@ def open_source(
     """The bytes of a file, and of brat's annotations beside it, if that is what it is; of the toy corpus as JSONL."""
     name = os.fspath(path)
     if name in TOY and not Path(name).exists():
-        return Source(name, to_jsonl(toy_corpus(split=name.removeprefix("toy:"))).encode(), "utf-8"), None
+        split: Any = name.removeprefix("toy:")
+        return Source(name, to_jsonl(toy_corpus(split=split)).encode(), "utf-8"), None
     name, file, sha256 = _locate(os.fspath(path))
     beside = file.with_suffix(".ann") if file and file.suffix == ".txt" else file
     if file and beside and beside.suffix == ".ann" and how.format in ("auto", "any", "brat") and beside.is_file():

@@ -19,7 +19,7 @@ from gpkl_lib.corpora.opening import How, open_source
 from gpkl_lib.corpora.row import Row
 from gpkl_lib.corpora.source import Source
 from gpkl_lib.corpora.tags import decode_tags, detect_scheme, is_tag, prefixed
-from gpkl_lib.corpora.text import text_lines, token_kind
+from gpkl_lib.corpora.text import Tokens, text_lines, token_kind
 
 TABLES = (".conll", ".conllu", ".iob", ".iob2", ".bio", ".bioes")
 JSON = (".jsonl", ".json", ".ndjson")
@@ -30,14 +30,14 @@ def read_corpus(
     *,
     format: str = "auto",
     encoding: str = "utf-8",
-    tokens: str = "auto",
+    tokens: Tokens = "auto",
     token_column: int | None = None,
     tag_columns: Sequence[int] = (),
     tag_names: Sequence[str] = (),
     labels: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Corpus:
-    """Read a corpus from a file, or a known one by its name.
+    r"""Read a corpus from a file, or a known one by its name.
 
     Args:
         path: a file; "-" for standard input; or a known name, "wnut17:train", "germeval2014:dev", ...: these are looked
@@ -59,6 +59,17 @@ def read_corpus(
         CorpusError: no such file (with the place to get a known one), bytes in another encoding (with their offset), a
             line that cannot be read (with its number), labels in no known form.
         ValueError: unknown format or kind of tokens.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> file = Path(tempfile.mkdtemp(), "mine.conll")
+        >>> _ = file.write_text("Anna B-PER\nworks O\n\nin O\nBerlin B-LOC\n", "utf-8")
+        >>> corpus = read_corpus(file)
+        >>> corpus.source
+        'CoNLL, columns by spaces: token, IOB2 tags'
+        >>> [sentence.spans for sentence in corpus]
+        [(('PER', 0, 1),), (('LOC', 1, 2),)]
     """
     how = How(format, encoding, tokens, token_column, tuple(tag_columns), tuple(tag_names), labels)
     source, annotations = open_source(path, how, progress)

@@ -22,6 +22,11 @@ class Row:
         line: where the row begins, from 1.
         form: how the row was understood, in words.
         odd: kinds of irregularities of this row.
+
+    Example:
+        >>> row = Row(text="Anna works", places=[(0, 4), (5, 10)], tokens=["Anna", "works"], spans=[("PER", 0, 1)])
+        >>> row.text[slice(*row.places[0])]
+        'Anna'
     """
 
     tokens: list[str] | None = None

@@ -34,6 +34,10 @@ def detect_scheme(column: Iterable[Sequence[str]]) -> str:
 
     IOB1 writes B- only between two entities of one type that touch. A column is taken for it where some entity begins
     with I- and no B- stands anywhere else. IOE1 and IOE2 have E- and never B-: IOE2 at the end of every entity.
+
+    Example:
+        >>> detect_scheme([["B-PER", "I-PER", "O"]]), detect_scheme([["S-PER", "O"]])
+        ('IOB2', 'BIOES')
     """
     prefixes: set[str] = set()
     begins_with_i = begins_with_b = ends_with_i = False
@@ -64,6 +68,10 @@ def decode_tags(tags: Sequence[str], scheme: str) -> tuple[list[Span], list[tupl
 
     Nothing is thrown away: a tag that goes on with an entity that is not open (an orphan) begins one, as in conlleval,
     and an entity that BIOES, BMES or BILOU leave open ends where it stops.
+
+    Example:
+        >>> decode_tags(["B-PER", "I-PER", "O", "I-LOC"], "IOB2")
+        ([('PER', 0, 2), ('LOC', 3, 4)], [('orphan I- tag', 3)])
     """
     spans: list[Span] = []
     odd: list[tuple[str, int]] = []

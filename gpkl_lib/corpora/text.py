@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal, get_args
 
 import regex
 
@@ -13,7 +14,8 @@ _LETTER, _FORMAT = r"(?:(?=\w)\X)", r"(?:(?!\u200b)\p{Cf})"
 WORD = regex.compile(rf"{_LETTER}++(?:{_FORMAT}*+[-'’.@]?+{_FORMAT}*+{_LETTER}++)*+{_FORMAT}*+|(?!\s)\X")
 SOLID = regex.compile(r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]")  # written without spaces
 LETTER = regex.compile(r"\p{L}")
-TOKENS = ("auto", "words", "characters")
+Tokens = Literal["auto", "words", "characters"]
+TOKENS: tuple[str, ...] = get_args(Tokens)
 
 
 def text_lines(text: str) -> list[str]:
@@ -23,7 +25,12 @@ def text_lines(text: str) -> list[str]:
 
 
 def token_kind(texts: Iterable[str], asked: str) -> str:
-    """What was asked for, "words" or "characters"; by "auto" characters where most letters are Han or Kana."""
+    """What was asked for, "words" or "characters"; by "auto" characters where most letters are Han or Kana.
+
+    Example:
+        >>> token_kind(["Anna works"], "auto"), token_kind(["北京"], "auto")
+        ('words', 'characters')
+    """
     if asked != "auto":
         return asked
     letters = solid = 0

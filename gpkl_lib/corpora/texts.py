@@ -31,6 +31,11 @@ class Texts:
         source: how it was understood, in words.
         rows: one a line of plain text, a sentence of CoNLL, a value of JSON; to be gone over once.
         count: how many rows there are; None where they are read as they come.
+
+    Example:
+        >>> texts = Texts("mine.txt", "plain text", [Row(tokens=["Anna", "works"])], count=1)
+        >>> [row.tokens for row in texts.rows]
+        [['Anna', 'works']]
     """
 
     name: str
@@ -42,7 +47,7 @@ class Texts:
 def read_texts(
     path: str | os.PathLike[str], how: How, *, ahead: int = 1, progress: Callable[[int, int], None] | None = None
 ) -> Texts:
-    """The rows of a file to predict, whose own labels are not looked at.
+    r"""The rows of a file to predict, whose own labels are not looked at.
 
     A file whose form is to be found is read whole, for all of it decides. With the form "text" or "jsonl" its lines are
     read as they come, so that a pipe may have no end.
@@ -55,6 +60,14 @@ def read_texts(
 
     Raises:
         CorpusError: a file that cannot be read; where it is read as it comes, when its line does.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> file = Path(tempfile.mkdtemp(), "mine.txt")
+        >>> _ = file.write_text("Anna works.\nShe left.\n", "utf-8")
+        >>> [row.tokens for row in read_texts(file, How(format="text", labels=False)).rows]
+        [['Anna', 'works', '.'], ['She', 'left', '.']]
     """
     if how.format in COMING and "\n".encode(how.encoding.replace("cesu", "utf")) == b"\n" and _is_file(path):
         return _coming(os.fspath(path), how, ahead)

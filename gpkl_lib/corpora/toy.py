@@ -12,6 +12,7 @@ import functools
 import random
 import re
 from collections import Counter
+from typing import Literal
 
 from gpkl_lib.corpora.corpus import Corpus, Sentence
 from gpkl_lib.corpora.drawing import check_rate, damaged
@@ -25,7 +26,13 @@ PIECES = re.compile(r"\[([^\]]+)\]|\{([^}]+)\}|([^\s\[\]{}]+)")
 CHOICE = re.compile(r"\(([^()]*)\)")
 
 
-def toy_corpus(size: int | None = None, *, split: str = "train", seed: int = 0, label_noise: float = 0.0) -> Corpus:
+def toy_corpus(
+    size: int | None = None,
+    *,
+    split: Literal["train", "dev", "test"] = "train",
+    seed: int = 0,
+    label_noise: float = 0.0,
+) -> Corpus:
     """Sentences of 8 to 25 tokens with five types of spans, nested up to three deep.
 
     The same arguments give the same corpus on every platform. A smaller corpus is the beginning of a larger one, and
@@ -41,6 +48,13 @@ def toy_corpus(size: int | None = None, *, split: str = "train", seed: int = 0, 
 
     Raises:
         ValueError: unknown split, negative size, label_noise outside [0, 1] or on a split that measures.
+
+    Example:
+        >>> corpus = toy_corpus(2)
+        >>> print(*corpus[0].tokens)
+        Near Drillsen Hall , Provane returned from Vernen to old Stuster .
+        >>> corpus.types
+        ('event', 'organisation', 'person', 'place', 'work')
     """
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")

@@ -31,6 +31,12 @@ class Vocabulary:
 
     Raises:
         ValueError: a word or character given twice.
+
+    Example:
+        >>> anna = Sentence(("Anna", "works", "in", "Berlin"), (("PER", 0, 1), ("LOC", 3, 4)))
+        >>> vocabulary = Vocabulary.build([anna, anna])  # a word seen once is unknown
+        >>> vocabulary.encode(("anna", "in", "Rome"))[0]  # lower-cased; 1 is the unknown
+        [2, 4, 1]
     """
 
     words: tuple[str, ...]

@@ -33,7 +33,20 @@ _prove = lru_cache(maxsize=1024)(prove)
 
 
 class DerivationError(AssertionError):
-    """A step that does not follow. `step` counts from 0; `point` is where it fails (None: it was only not proven)."""
+    """A step that does not follow. `step` counts from 0; `point` is where it fails (None: it was only not proven).
+
+    Example:
+        >>> import sympy as sp
+        >>> from gpkl_lib.derivations.notation import i, j, s, total
+        >>> p, Z = sp.IndexedBase("p", positive=True), sp.Symbol("Z", positive=True)
+        >>> softmax = [(p[i], sp.exp(s[i]) / Z), (Z, total(sp.exp(s[j]), j))]
+        >>> false = Derivation("p sums to 2", [Step(total(p[i]), "start"), Step(sp.S(2), "not so")], softmax)
+        >>> try:
+        ...     false.check()
+        ... except DerivationError as error:
+        ...     print("step", error.step)
+        step 1
+    """
 
     def __init__(self, message: str, step: int, point: Point | None) -> None:
         super().__init__(message)
@@ -42,7 +55,16 @@ class DerivationError(AssertionError):
 
 @dataclass(frozen=True)
 class Step:
-    """One line: an expression, why it follows from the line before, and the relation to it ("=" or ">=")."""
+    """One line: an expression, why it follows from the line before, and the relation to it ("=" or ">=").
+
+    Example:
+        >>> import sympy as sp
+        >>> from gpkl_lib.derivations.notation import i, j, s, total
+        >>> p, Z = sp.IndexedBase("p", positive=True), sp.Symbol("Z", positive=True)
+        >>> softmax = [(p[i], sp.exp(s[i]) / Z), (Z, total(sp.exp(s[j]), j))]
+        >>> Step(total(p[i]), "by definition").relation
+        '='
+    """
 
     expr: sp.Expr
     why: str
@@ -58,6 +80,16 @@ class Derivation:
         given: definitions (left, right) in the order in which they are shown; they may use one another.
         where: domains of symbols and vectors that may not have any value (see `points`), as for a `Statement`.
         words: where the page proves in words what is only checked here, the words with which that proof begins.
+
+    Example:
+        >>> import sympy as sp
+        >>> from gpkl_lib.derivations.notation import i, j, s, total
+        >>> p, Z = sp.IndexedBase("p", positive=True), sp.Symbol("Z", positive=True)
+        >>> softmax = [(p[i], sp.exp(s[i]) / Z), (Z, total(sp.exp(s[j]), j))]
+        >>> steps = [Step(total(p[i]), "the sum"), Step(sp.S.One, "its parts make up Z")]
+        >>> sums_to_one = Derivation("p sums to 1", steps, softmax)
+        >>> print(sums_to_one.check())
+        1 step (1 proven for every n); equal to 50 digits at 16 points, largest relative difference ...
     """
 
     def __init__(
@@ -168,7 +200,18 @@ class Derivation:
 
 @dataclass(frozen=True)
 class Claim:
-    """Some steps of a derivation read as one statement, A = B; its check is the derivation's."""
+    r"""Some steps of a derivation read as one statement, A = B; its check is the derivation's.
+
+    Example:
+        >>> import sympy as sp
+        >>> from gpkl_lib.derivations.notation import i, j, s, total
+        >>> p, Z = sp.IndexedBase("p", positive=True), sp.Symbol("Z", positive=True)
+        >>> softmax = [(p[i], sp.exp(s[i]) / Z), (Z, total(sp.exp(s[j]), j))]
+        >>> steps = [Step(total(p[i]), "the sum"), Step(sp.S.One, "its parts make up Z")]
+        >>> sums_to_one = Derivation("p sums to 1", steps, softmax)
+        >>> print(sums_to_one.claim(0, -1).latex())
+        \sum_{i=1}^{n} p_{i} = 1
+    """
 
     derivation: Derivation
     numbers: tuple[int, ...]
@@ -194,7 +237,18 @@ class Claim:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of `check`: how each step was proven, the number of points compared, and the largest difference."""
+    """The result of `check`: how each step was proven, the number of points compared, and the largest difference.
+
+    Example:
+        >>> import sympy as sp
+        >>> from gpkl_lib.derivations.notation import i, j, s, total
+        >>> p, Z = sp.IndexedBase("p", positive=True), sp.Symbol("Z", positive=True)
+        >>> softmax = [(p[i], sp.exp(s[i]) / Z), (Z, total(sp.exp(s[j]), j))]
+        >>> steps = [Step(total(p[i]), "the sum"), Step(sp.S.One, "its parts make up Z")]
+        >>> sums_to_one = Derivation("p sums to 1", steps, softmax)
+        >>> sums_to_one.check().ways
+        ('every n',)
+    """
 
     derivation: Derivation
     ways: tuple[str, ...]

@@ -25,7 +25,13 @@ def _place() -> sp.Symbol:
 
 
 class Inner(Node):
-    """Inner(u, v): the inner product of two vectors."""
+    """Inner(u, v): the inner product of two vectors.
+
+    Example:
+        >>> from gpkl_lib.derivations.notation import i, s, t, total
+        >>> print(Statement(Inner(s, t), "=", total(s[i] * t[i])).check())
+        proven for every n; compared at 16 points in 50 digits, largest relative difference ...
+    """
 
     def meaning(self) -> sp.Expr:
         """The sum over the products of the entries."""
@@ -37,7 +43,13 @@ class Inner(Node):
 
 
 class Norm(Node):
-    """Norm(v): the Euclidean length; Norm(v, 1) the sum, Norm(v, oo) the largest, of the absolute values."""
+    """Norm(v): the Euclidean length; Norm(v, 1) the sum, Norm(v, oo) the largest, of the absolute values.
+
+    Example:
+        >>> from gpkl_lib.derivations.notation import i, s, total
+        >>> print(Statement(Norm(s) ** 2, "=", total(s[i] ** 2)).check())
+        proven for every n; compared at 16 points in 50 digits, largest relative difference ...
+    """
 
     def __new__(cls, v: sp.Expr, order: Any = 2) -> Norm:
         """See the class.
@@ -64,7 +76,13 @@ class Norm(Node):
 
 
 class Nabla(Node):
-    """Nabla(f, x): the gradient of a number by a vector, itself a vector."""
+    r"""Nabla(f, x): the gradient of a number by a vector, itself a vector.
+
+    Example:
+        >>> from gpkl_lib.derivations.notation import i, s, total
+        >>> print(latex(Nabla(total(s[i] ** 2), s)))
+        \nabla_{s} \sum_{i=1}^{n} s_{i}^{2}
+    """
 
     vector = True
 
@@ -79,7 +97,14 @@ class Nabla(Node):
 
 
 class IndexSet(sp.Atom):  # type: ignore[misc]
-    """A set of indices, known by its name; the complement of the set `other` if there is one."""
+    r"""A set of indices, known by its name; the complement of the set `other` if there is one.
+
+    Example:
+        >>> from gpkl_lib.derivations.notation import i
+        >>> from gpkl_lib.derivations.vocabulary import x
+        >>> print(latex(Over("sum", x[i], i, IndexSet("S"))))
+        \sum_{i \in S} x_{i}
+    """
 
     is_integer = False
 
@@ -105,13 +130,27 @@ class IndexSet(sp.Atom):  # type: ignore[misc]
 
 
 def partition(one: str, other: str) -> tuple[IndexSet, IndexSet]:
-    """Two sets of indices: any set, empty ones included, and all of 1, ..., n that are not in it."""
+    r"""Two sets of indices: any set, empty ones included, and all of 1, ..., n that are not in it.
+
+    Example:
+        >>> from gpkl_lib.derivations.notation import i
+        >>> from gpkl_lib.derivations.vocabulary import x
+        >>> pos, neg = partition("P", "N")
+        >>> print(latex(Over("sum", x[i], i, neg)))
+        \sum_{i \in N} x_{i}
+    """
     first = IndexSet(one)
     return first, IndexSet(other, first)
 
 
 def count(members: IndexSet) -> sp.Expr:
-    """The number of indices in a set; prints |P|."""
+    """The number of indices in a set; prints |P|.
+
+    Example:
+        >>> pos, neg = partition("P", "N")
+        >>> print(latex(count(pos)))
+        |P|
+    """
     return Over("count", sp.S.One, i, members)
 
 
@@ -119,9 +158,15 @@ _SIGNS = {"sum": r"\sum", "max": r"\max", "min": r"\min", "prod": r"\prod"}
 
 
 class Over(Node):
-    """Over("max", term, i): the largest term of i = 1, ..., n; over the members of a set where one is given.
+    r"""Over("max", term, i): the largest term of i = 1, ..., n; over the members of a set where one is given.
 
     The first argument is sum, max, min, prod or count. An empty sum is 0, an empty product 1.
+
+    Example:
+        >>> from gpkl_lib.derivations.notation import i
+        >>> from gpkl_lib.derivations.vocabulary import x
+        >>> print(latex(Over("max", x[i], i)))
+        \max_{i} x_{i}
     """
 
     precedence = PRECEDENCE["Mul"]
@@ -153,7 +198,15 @@ class Over(Node):
 
 
 class Integral(Node):
-    """Integral(f, x, a, ..., b): from a to b by tanh-sinh quadrature, split at the places between (not printed)."""
+    """Integral(f, x, a, ..., b): from a to b by tanh-sinh quadrature, split at the places between (not printed).
+
+    Example:
+        >>> import sympy as sp
+        >>> from gpkl_lib.derivations.notation import c
+        >>> a = sp.Symbol("a", positive=True)
+        >>> print(Statement(Integral(2 * c, c, sp.S.Zero, a), "=", a**2, where={a: interval(0.1, 2)}).check())
+        proven for every n; compared at 16 points in 50 digits, largest relative difference ...
+    """
 
     precedence = PRECEDENCE["Mul"]
 
@@ -169,7 +222,14 @@ class Integral(Node):
 
 
 class BigO(Node):
-    """BigO(e): something at most 1000 |e|. A statement that has it is to be taken at points where e is tiny."""
+    """BigO(e): something at most 1000 |e|. A statement that has it is to be taken at points where e is tiny.
+
+    Example:
+        >>> import sympy as sp
+        >>> from gpkl_lib.derivations.notation import T
+        >>> Statement(sp.exp(1 / T), "=", 1 + 1 / T + BigO(1 / T**2), where={T: interval(1e9, 1e12)}).check()
+        compared at 16 points in 50 digits, the remainder at most 1000 times what O names
+    """
 
     def _latex(self, printer: LatexPrinter) -> str:
         return rf"O({printer.doprint(self.args[0])})"
@@ -182,6 +242,13 @@ class Numeric(sp.Atom, Node):  # type: ignore[misc]
         f: a function of `value`, where `value(expr)` is the number that an expression has at the point, as in
             `lambda value: max(value(x[1]), value(x[2]))`; `value(n)` is the length of the vectors.
         needs: the symbols and vectors that it asks for.
+
+    Example:
+        >>> from gpkl_lib.derivations.notation import name
+        >>> a, b, larger = name("a"), name("b"), name("M")
+        >>> given = [(larger, Numeric(lambda value: max(value(a), value(b)), [a, b]))]
+        >>> print(Statement(a, "<=", larger, given=given).check())
+        compared at 16 points in 50 digits
     """
 
     def __new__(cls, f: Callable[[Callable[[sp.Expr], Any]], Any], needs: Sequence[sp.Expr]) -> Numeric:

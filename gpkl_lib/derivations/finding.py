@@ -25,6 +25,14 @@ class Finding:
         largest: the largest relative difference of sides that are equal.
         tight: at how many more points an inequality was found to be an equality.
         words: whether the page proves in words what is not proven here.
+
+    Example:
+        >>> import sympy as sp
+        >>> a, b = sp.symbols("a b", real=True)
+        >>> square = Statement((a + b) ** 2, "=", a**2 + 2 * a * b + b**2)
+        >>> found = square.check()
+        >>> found.relations, found.points
+        (('=',), 16)
     """
 
     latex: str
@@ -56,7 +64,15 @@ class Finding:
 
 @dataclass(frozen=True, repr=False)
 class Findings:
-    """The results of the checks of several formulas under one label."""
+    """The results of the checks of several formulas under one label.
+
+    Example:
+        >>> import sympy as sp
+        >>> a, b = sp.symbols("a b", real=True)
+        >>> square = Statement((a + b) ** 2, "=", a**2 + 2 * a * b + b**2)
+        >>> len(Together(square, square).check().each)
+        2
+    """
 
     latex: str
     each: tuple[Finding | Verdict, ...]

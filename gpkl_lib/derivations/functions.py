@@ -40,7 +40,14 @@ class Node(sp.Expr):  # type: ignore[misc]
 
 
 class Rule(sp.Atom):  # type: ignore[misc]
-    """A function's name, parameters and body. Called with arguments, it gives a `Call`. Made by `function`."""
+    """A function's name, parameters and body. Called with arguments, it gives a `Call`. Made by `function`.
+
+    Example:
+        >>> from gpkl_lib.derivations.notation import T, c
+        >>> square = function("q(#1)", (c,), c**2)
+        >>> type(square).__name__, latex(square(T + 1))
+        ('Rule', 'q(1 + T)')
+    """
 
     def __new__(cls, shown: str, params: tuple[sp.Expr, ...], body: sp.Expr, index: sp.Symbol | None) -> Rule:
         """See `function`."""
@@ -67,7 +74,7 @@ class Rule(sp.Atom):  # type: ignore[misc]
 
 
 def function(shown: str, params: Sequence[sp.Expr], body: sp.Expr, *, index: sp.Symbol | None = None) -> Rule:
-    """A function that prints as `shown` and means `body`.
+    r"""A function that prints as `shown` and means `body`.
 
     Args:
         shown: LaTeX, with #1, #2, ... where the arguments stand.
@@ -75,6 +82,13 @@ def function(shown: str, params: Sequence[sp.Expr], body: sp.Expr, *, index: sp.
             by entry.
         body: an expression of the parameters (and of n, and of symbols that have definitions of their own).
         index: for a function whose value is a vector, the free index of the body.
+
+    Example:
+        >>> import sympy as sp
+        >>> from gpkl_lib.derivations.notation import i, j, k, s, t, total
+        >>> softmax = function(r"\operatorname{softmax}(#1)", (s,), sp.exp(s[i]) / total(sp.exp(s[j]), j), index=i)
+        >>> print(latex(softmax(s - t)[k]))
+        \operatorname{softmax}(- t + s)_{k}
     """
     return Rule(shown, tuple(params), sp.sympify(body), index)
 

@@ -125,7 +125,7 @@ class _Printer(LatexPrinter):  # type: ignore[misc]
         return body if exp is None else rf"{body}^{{{exp}}}"
 
     def _print_Indexed(self, expr: sp.Indexed) -> str:
-        return f"{self._print(expr.base)}_{{{self._print(expr.indices[0])}}}"
+        return f"{self._print(expr.base)}_{{{' '.join(map(self._print, expr.indices))}}}"
 
     def _print_ExpBase(self, expr: sp.Expr, exp: str | None = None) -> str:
         power = _Printer({"order": "none", "fold_short_frac": True}).doprint(expr.args[0])
@@ -141,6 +141,13 @@ def terms(expr: sp.Expr) -> list[str]:
 
 
 def latex(expr: Any) -> str:
-    """LaTeX of a SymPy expression, or of anything with a `latex` method of its own (a claim)."""
+    r"""LaTeX of a SymPy expression, or of anything with a `latex` method of its own (a claim).
+
+    Example:
+        >>> import sympy as sp
+        >>> from gpkl_lib.derivations.notation import i, s, total
+        >>> print(latex(sp.log(total(sp.exp(s[i])))))
+        \log \sum_{i=1}^{n} e^{s_{i}}
+    """
     own = getattr(expr, "latex", None)
     return str(own() if callable(own) else _Printer(dict(_SETTINGS)).doprint(expr))

@@ -43,6 +43,7 @@ _FUNCTIONS: dict[Any, Callable[..., Any]] = {
     sp.sinh: mp.sinh,
     sp.sin: mp.sin,
     sp.cos: mp.cos,
+    sp.atan: mp.atan,
     sp.erf: mp.erf,
     sp.Abs: abs,
     sp.sign: mp.sign,
@@ -78,7 +79,15 @@ __all__ = ["DIGITS", "KINDS", "Evaluator", "Point", "apart", "points"]
 
 
 class Evaluator:
-    """Evaluates expressions over the definitions of one derivation, each node by its own meaning."""
+    """Evaluates expressions over the definitions of one derivation, each node by its own meaning.
+
+    Example:
+        >>> import sympy as sp
+        >>> a = sp.Symbol("a", real=True)
+        >>> value = Evaluator(())(sp.exp(a), Point("mild", {a: 0}))
+        >>> int(value)
+        1
+    """
 
     def __init__(self, definitions: tuple[Definition, ...]) -> None:
         self._entries = {left.base: (left.indices[0], right) for left, right in definitions if left.is_Indexed}

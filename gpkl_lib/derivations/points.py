@@ -21,7 +21,14 @@ Domain = Callable[[random.Random, str, int], Any]
 
 @dataclass(frozen=True)
 class Point:
-    """Values for the free symbols: a number for a Symbol, n numbers for an IndexedBase, an integer for an index."""
+    """Values for the free symbols: a number for a Symbol, n numbers for an IndexedBase, an integer for an index.
+
+    Example:
+        >>> from mpmath import mpf
+        >>> from gpkl_lib.derivations.notation import c, s
+        >>> print(Point("mild", {c: mpf(2), s: [mpf(1), mpf(0)]}))
+        c = 2.0, s = [1.0, 0.0]
+    """
 
     kind: str
     values: Mapping[sp.Expr, Any]
@@ -110,6 +117,11 @@ def interval(low: float, high: float, *, log: bool = False) -> Domain:
 
     Args:
         log: uniform in the logarithm; both ends must be positive.
+
+    Example:
+        >>> import random
+        >>> 0 < interval(0, 1)(random.Random(0), "mild", 3) < 1
+        True
     """
     if not low < high or (log and low <= 0):
         raise ValueError(f"an interval needs low < high (and 0 < low if log), got {low}, {high}")
@@ -123,7 +135,13 @@ def interval(low: float, high: float, *, log: bool = False) -> Domain:
 
 
 def integers(low: int, high: int) -> Domain:
-    """A whole number from `low` to `high`, both reached."""
+    """A whole number from `low` to `high`, both reached.
+
+    Example:
+        >>> import random
+        >>> 1 <= integers(1, 6)(random.Random(0), "mild", 3) <= 6
+        True
+    """
 
     def draw(rng: random.Random, kind: str, length: int) -> int:
         return {"one-hot": low, "half precision": high}.get(kind, rng.randint(low, high))
@@ -132,7 +150,14 @@ def integers(low: int, high: int) -> Domain:
 
 
 def distribution(*, zeros: bool = False) -> Domain:
-    """n probabilities, none of them 0; with `zeros`, some points have them (0 log 0 counts as 0)."""
+    """n probabilities, none of them 0; with `zeros`, some points have them (0 log 0 counts as 0).
+
+    Example:
+        >>> import random
+        >>> p = distribution()(random.Random(0), "mild", 3)
+        >>> len(p), round(float(sum(p)), 12)
+        (3, 1.0)
+    """
 
     def draw(rng: random.Random, kind: str, length: int) -> list[mpf]:
         spread = {"equal": 0.0, "wide": 20.0, "one-hot": 200.0, "half precision": 60.0}.get(kind, 2.0)
@@ -149,13 +174,25 @@ def distribution(*, zeros: bool = False) -> Domain:
 
 
 def vector(low: float, high: float) -> Domain:
-    """n numbers strictly between `low` and `high`."""
+    """n numbers strictly between `low` and `high`.
+
+    Example:
+        >>> import random
+        >>> len(vector(-1, 1)(random.Random(0), "mild", 3))
+        3
+    """
     one = interval(low, high)
     return lambda rng, kind, length: [one(rng, "mild", length) for _ in range(length)]
 
 
 def matrix(low: float, high: float) -> Domain:
-    """n rows of n numbers strictly between `low` and `high`, for an IndexedBase with two indices."""
+    """n rows of n numbers strictly between `low` and `high`, for an IndexedBase with two indices.
+
+    Example:
+        >>> import random
+        >>> [len(row) for row in matrix(-1, 1)(random.Random(0), "mild", 3)]
+        [3, 3, 3]
+    """
     row = vector(low, high)
     return lambda rng, kind, length: [row(rng, kind, length) for _ in range(length)]
 
@@ -164,6 +201,11 @@ def subset(least: int = 0, most: int | None = None) -> Domain:
     """A set of indices with `least` to `most` (default: n) members; the fewest and the most at the extreme kinds.
 
     `most` may be negative, then it counts from n: -1 leaves out one index at least.
+
+    Example:
+        >>> import random
+        >>> len(subset(least=1)(random.Random(0), "mild", 5)) >= 1
+        True
     """
 
     def draw(rng: random.Random, kind: str, length: int) -> tuple[int, ...]:

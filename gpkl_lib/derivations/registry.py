@@ -28,7 +28,12 @@ _REGISTER: dict[str, Equation] = {}
 
 @dataclass(frozen=True)
 class Equation:
-    """A registered check: the label, the function, and the expression that the page must show (None: not compared)."""
+    """A registered check: the label, the function, and the expression that the page must show (None: not compared).
+
+    Example:
+        >>> Equation("eq-example", lambda: "compared at 3 points").check()
+        'compared at 3 points'
+    """
 
     label: str
     function: Check
@@ -83,6 +88,13 @@ def equation(label: str, *, shows: Any = None) -> Callable[[Check], Check]:
 
     Raises:
         ValueError: the label is malformed, or another file or function has it already.
+
+    Example:
+        >>> register = equation("eq-of-mine")  # decorates a function that asserts, and returns its verdict in one line
+        >>> equation("Eq 1")
+        Traceback (most recent call last):
+            ...
+        ValueError: a label is "eq-" and lower-case words joined by hyphens, got 'Eq 1'
     """
     if not _LABEL.fullmatch(label):
         raise ValueError(f'a label is "eq-" and lower-case words joined by hyphens, got {label!r}')
@@ -99,12 +111,26 @@ def equation(label: str, *, shows: Any = None) -> Callable[[Check], Check]:
 
 
 def equations() -> dict[str, Equation]:
-    """All registered equations by label, in alphabetical order."""
+    """All registered equations by label, in alphabetical order.
+
+    Example:
+        >>> list(equations()) == sorted(equations())
+        True
+    """
     return dict(sorted(_REGISTER.items()))
 
 
 def load_checks(folder: str | Path) -> list[Path]:
-    """Import every `*.py` of `folder` (no package needed), which registers its checks; return the files read."""
+    r"""Import every `*.py` of `folder` (no package needed), which registers its checks; return the files read.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = Path(folder, "of_mine.py").write_text("loaded = True\n", "utf-8")
+        >>> [file.name for file in load_checks(folder)]
+        ['of_mine.py']
+    """
     files = sorted(Path(folder).resolve().glob("*.py"))
     if not files:
         raise FileNotFoundError(f"no check files (*.py) in {folder}")

@@ -16,13 +16,24 @@ def status(found: Any) -> str:
 
     "proven": SymPy showed it for every n. "proven in words": what SymPy did not show, the page proves in words. Else
     "numbers only".
+
+    Example:
+        >>> from gpkl_lib.derivations.notation import c
+        >>> status(Statement(c + c, "=", 2 * c).check())
+        'proven'
     """
     left = [one for one in getattr(found, "each", (found,)) if set(one.ways) != {EVERY}]
     return PROVEN if not left else IN_WORDS if all(one.words for one in left) else NUMBERS
 
 
 def badge(found: Any) -> str:
-    """The status of such a result as HTML, with the details in a fold behind it."""
+    """The status of such a result as HTML, with the details in a fold behind it.
+
+    Example:
+        >>> from gpkl_lib.derivations.notation import c
+        >>> badge(Statement(c, "=", c).check()).startswith("<")
+        True
+    """
     return (
         f'<details class="gpkl-verdict" style="margin:.3em 0;font-size:.9em"><summary style="{_PILL}">{status(found)}'
         f'</summary><p style="margin:.3em 0">{html.escape(str(found))}</p></details>'

@@ -9,7 +9,15 @@ from gpkl_lib.derivations.statement import Statement
 
 
 class Together:
-    """Several formulas under one label, each checked for itself: Together(claim, statement, statement)."""
+    """Several formulas under one label, each checked for itself: Together(claim, statement, statement).
+
+    Example:
+        >>> import sympy as sp
+        >>> a, b = sp.symbols("a b", real=True)
+        >>> square = Statement((a + b) ** 2, "=", a**2 + 2 * a * b + b**2)
+        >>> print(Together(square, square).latex().count("="))
+        2
+    """
 
     def __init__(self, *parts: Claim | Statement) -> None:
         if len(parts) < 2:

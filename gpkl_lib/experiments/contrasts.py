@@ -18,6 +18,18 @@ class Contrast(NamedTuple):
         difference: with its t interval.
         verdict: on it, as one of its family.
         flips: p-value of sign flips, which asks for no normal distribution; not adjusted.
+
+    Example:
+        >>> def row(method, alpha, seed, f1):
+        ...     config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed}
+        ...     found = {"f1": f1, "precision": f1, "recall": f1}
+        ...     cost = {"steps": 50, "seconds": 1.0, "cpu_seconds": 1.0, "history": {"f1": [f1], "divergence": [None]}}
+        ...     return {"corpus": {"name": "mine"}, "model": {}, "config": config, "dev": found, "test": found, **cost}
+        >>> rows = [row("none", 0.0, seed, 0.50 + seed / 100) for seed in range(3)]
+        >>> rows += [row("sigmoid", 0.4, seed, 0.55 + seed / 90) for seed in range(3)]
+        >>> found = contrasts(by_method(rows), ("sigmoid", "none"))["sigmoid", "none"]
+        >>> round(found.difference.mean, 4), found.flips
+        (0.0511, 0.25)
     """
 
     difference: PairedDifference
@@ -37,6 +49,18 @@ def contrasts(
 
     Raises:
         KeyError: a method that is not among the summaries.
+
+    Example:
+        >>> def row(method, alpha, seed, f1):
+        ...     config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed}
+        ...     found = {"f1": f1, "precision": f1, "recall": f1}
+        ...     cost = {"steps": 50, "seconds": 1.0, "cpu_seconds": 1.0, "history": {"f1": [f1], "divergence": [None]}}
+        ...     return {"corpus": {"name": "mine"}, "model": {}, "config": config, "dev": found, "test": found, **cost}
+        >>> rows = [row("none", 0.0, seed, 0.50 + seed / 100) for seed in range(3)]
+        >>> rows += [row("sigmoid", 0.4, seed, 0.55 + seed / 90) for seed in range(3)]
+        >>> found = contrasts(by_method(rows), ("sigmoid", "none"))
+        >>> [(pair, contrast.verdict.word) for pair, contrast in found.items()]
+        [(('sigmoid', 'none'), 'better')]
     """
     scores = {name: summary.test or summary.dev for name, summary in summaries.items()}
     differences = {(a, b): paired_difference(scores[a], scores[b]) for a, b in pairs}
@@ -57,6 +81,19 @@ def bootstrapped(rows: Sequence[Row], method: str, rival: str, *, resamples: int
 
     Raises:
         ValueError: rows of several comparisons, several variants of a method, rows without counts.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from gpkl_lib.corpora import toy_corpus
+        >>> from gpkl_lib.training import TrainingConfig
+        >>> part, base = toy_corpus(8), TrainingConfig(epochs=1, device="cpu")
+        >>> task, model = Task("toy", part, part, part), ModelConfig(hidden_size=8)
+        >>> trials = [Trial(task, model, each) for each in grid(base, ["none", "sigmoid"], [1.0], [0.0], [0, 1])]
+        >>> rows = [run_trial(trial, Path(tempfile.mkdtemp(), "run")) for trial in trials]
+        >>> low, high = bootstrapped(rows, "sigmoid", "none", resamples=200)
+        >>> low <= high
+        True
     """
     if len(groups(rows)) != 1:
         raise ValueError(f"rows of one comparison are wanted, got {len(groups(rows))} comparisons")

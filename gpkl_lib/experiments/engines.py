@@ -16,7 +16,7 @@ from gpkl_lib._optional import optional
 from gpkl_lib._storage import Row
 from gpkl_lib.experiments.records import identity
 from gpkl_lib.experiments.trials import Task, Trial
-from gpkl_lib.training import TrainingError
+from gpkl_lib.training import METHODS, TrainingError
 
 Run = Callable[[Trial, Path], Row]
 WAIT = 20.0
@@ -30,6 +30,16 @@ def dask_client(address: str, report: Callable[[str], None]) -> Iterator[Any]:
     Raises:
         ModuleNotFoundError: distributed is missing; the message names the extra.
         TrainingError: no scheduler answers there.
+
+    Example:
+        >>> from distributed import LocalCluster
+        >>> said = []
+        >>> with LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster:
+        ...     with dask_client(cluster.scheduler_address, said.append) as client:
+        ...         client.submit(sum, [1, 2]).result()
+        3
+        >>> said[0].endswith("1 workers")
+        True
     """
     distributed = optional("distributed", "dask", "a comparison on a Dask cluster")
     try:
@@ -66,7 +76,7 @@ def run_on(client: Any, trials: Mapping[str, Trial], run: Run) -> Iterator[tuple
         alone: Any = replace(trial, task=None)  # type: ignore[arg-type]
         arguments = (corpora[id(trial.task)], alone, key, run, os.getcwd())
         names[client.submit(_on_worker, *arguments, key=f"gpkl-run-{mark}-{key}")] = key
-    ended = distributed.as_completed(list(names))
+    ended = distributed.as_completed(list(names), loop=client.loop)  # of this client, whatever the default one
     try:
         for future in ended:
             row = future.result()
@@ -99,6 +109,11 @@ def _on_worker(task: Task, alone: Trial, key: str, run: Run, place: str) -> Row:
         raise TrainingError(
             f"the Dask worker {worker.address} has {worker.state.nthreads} threads, in which runs would disturb each "
             "other: start each worker with --nthreads 1, and more of them"
+        )
+    if alone.config.method not in METHODS:
+        raise TrainingError(
+            f"the Dask worker {worker.address} does not know method {alone.config.method!r}: start the workers with "
+            "--preload and the file that registers it"
         )
     trial = replace(alone, task=task)
     if identity(trial.settings()) != key:

@@ -30,6 +30,10 @@ def identity(settings: Mapping[str, Any]) -> str:
     Raises:
         ValueError: a NaN or an infinity among the settings.
         TypeError: a value that JSON does not have.
+
+    Example:
+        >>> identity({"alpha": 0.4, "seed": 0}) == identity({"seed": 0, "alpha": 0.4})
+        True
     """
     text = json.dumps(settings, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -48,6 +52,10 @@ def provenance(device: torch.device) -> Row:
     """Provenance of numbers: commit of the code (None if installed from a wheel), versions, device, processor, threads.
 
     `dirty` is True where the package's own code differs from that commit.
+
+    Example:
+        >>> sorted(provenance(torch.device("cpu")))[:3]
+        ['commit', 'device', 'dirty']
     """
     # A wheel unpacked into some other project's repository must not borrow that project's commit.
     tracked = _git("ls-files", "--error-unmatch", "__init__.py") is not None
@@ -99,6 +107,18 @@ def read_counts(row: Row) -> Sequence[Sequence[int]]:
 
     Raises:
         ValueError: the row has none, as those of tuning and those recorded before there were any.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from gpkl_lib.corpora import toy_corpus
+        >>> from gpkl_lib.training import TrainingConfig
+        >>> part = toy_corpus(4)
+        >>> config, model = TrainingConfig(epochs=1, device="cpu"), ModelConfig(hidden_size=8)
+        >>> row = run_trial(Trial(Task("toy", part, part, part), model, config), Path(tempfile.mkdtemp(), "run"))
+        >>> correct, predicted, gold = read_counts(row)
+        >>> gold == [len(sentence.spans) for sentence in part]
+        True
     """
     text = (row["test"] or {}).get("sentences")
     if text is None:

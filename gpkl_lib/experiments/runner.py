@@ -60,6 +60,20 @@ def compare(
         ValueError: a broken line in `output` that is not its last.
         BlockingIOError: another process is writing to `output`.
         TrainingError: a process of several jobs was killed; `client` lost its scheduler, or worker after worker.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from gpkl_lib.corpora import toy_corpus
+        >>> from gpkl_lib.training import TrainingConfig
+        >>> task = Task("toy", toy_corpus(8), toy_corpus(4, split="dev"))
+        >>> base = TrainingConfig(epochs=1, device="cpu")
+        >>> trials = [Trial(task, ModelConfig(hidden_size=8), each) for each in grid(base, ["none"], [0], [0], [0, 1])]
+        >>> output = Path(tempfile.mkdtemp(), "mine.jsonl")
+        >>> [row["config"]["seed"] for row in compare(trials, output)]  # what is there already is not run again
+        [0, 1]
+        >>> len(read_rows(output))
+        2
     """
     folder = output.with_name(output.name + ".runs")
     keys = [identity(trial.settings()) for trial in trials]
@@ -90,6 +104,17 @@ def run_trial(trial: Trial, folder: Path) -> Row:
 
     `seconds` is the wall time of all epochs, `cpu_seconds` the processor time of all, training and scoring: the fairer
     measure on a machine that others use as well. After a kill (`resumed`) it lacks what was done before.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from gpkl_lib.corpora import toy_corpus
+        >>> from gpkl_lib.training import TrainingConfig
+        >>> task = Task("toy", toy_corpus(8), toy_corpus(4, split="dev"))
+        >>> base = TrainingConfig(epochs=1, device="cpu")
+        >>> row = run_trial(Trial(task, ModelConfig(hidden_size=8), base), Path(tempfile.mkdtemp(), "run"))
+        >>> row["corpus"]["name"], row["dev"]["gold"] > 0
+        ('toy', True)
     """
     resumed, began = folder.exists(), time.process_time()
     tagger = trial.model.build(trial.task, trial.config.seed)
@@ -141,7 +166,12 @@ def _tested(tagger: Tagger, corpus: Corpus) -> Row:
 
 
 def score_record(scores: SpanScores) -> Row:
-    """Counts, precision, recall and F1 as JSON; `types` has the counts of each type as [correct, predicted, gold]."""
+    """Counts, precision, recall and F1 as JSON; `types` has the counts of each type as [correct, predicted, gold].
+
+    Example:
+        >>> score_record(span_scores([[("PER", 0, 1)]], [[("PER", 0, 1)]]))["types"]
+        {'PER': [1, 1, 1]}
+    """
     return {
         "precision": scores.precision,
         "recall": scores.recall,

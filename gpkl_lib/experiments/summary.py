@@ -44,6 +44,18 @@ class MethodSummary:
         difference: of F1 on test (on dev where there is no test) from the baseline; None for the baseline itself.
         verdict: on that difference, as one of those of its group, by a margin of half a point.
         steps, seconds, cpu_seconds: mean optimiser steps, wall time and processor time of a run.
+
+    Example:
+        >>> def row(method, alpha, seed, f1):
+        ...     config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed}
+        ...     found = {"f1": f1, "precision": f1, "recall": f1}
+        ...     cost = {"steps": 50, "seconds": 1.0, "cpu_seconds": 1.0, "history": {"f1": [f1], "divergence": [None]}}
+        ...     return {"corpus": {"name": "mine"}, "model": {}, "config": config, "dev": found, "test": found, **cost}
+        >>> rows = [row("none", 0.0, seed, 0.50 + seed / 100) for seed in range(3)]
+        >>> rows += [row("sigmoid", 0.4, seed, 0.55 + seed / 90) for seed in range(3)]
+        >>> none, sigmoid = summarise(rows)
+        >>> sigmoid.method, sigmoid.alpha, round(sigmoid.difference.mean, 4)
+        ('sigmoid', 0.4, 0.0511)
     """
 
     corpus: str
@@ -67,6 +79,10 @@ def label(row: Row) -> str:
     """What a run is called: its arm, if it has one; else its method, "two views" for a divergence of weight 0.
 
     The two ways of dividing in uda and the temperatures of distillation are compared with each other: each has its own.
+
+    Example:
+        >>> label({"config": {"method": "sigmoid", "alpha": 0.4}}), label({"config": {"method": "sigmoid", "alpha": 0}})
+        ('sigmoid', 'two views')
     """
     if "arm" in row:
         return str(row["arm"])
@@ -80,6 +96,17 @@ def variants(rows: Sequence[Row]) -> dict[Variant, dict[int, Row]]:
 
     Raises:
         ValueError: two rows of one variant and seed (students of two teachers, say).
+
+    Example:
+        >>> def row(method, alpha, seed, f1):
+        ...     config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed}
+        ...     found = {"f1": f1, "precision": f1, "recall": f1}
+        ...     cost = {"steps": 50, "seconds": 1.0, "cpu_seconds": 1.0, "history": {"f1": [f1], "divergence": [None]}}
+        ...     return {"corpus": {"name": "mine"}, "model": {}, "config": config, "dev": found, "test": found, **cost}
+        >>> rows = [row("none", 0.0, seed, 0.50 + seed / 100) for seed in range(3)]
+        >>> rows += [row("sigmoid", 0.4, seed, 0.55 + seed / 90) for seed in range(3)]
+        >>> [(variant.label, sorted(runs)) for variant, runs in variants(rows).items()]
+        [('none', [0, 1, 2]), ('sigmoid', [0, 1, 2])]
     """
     found: dict[Variant, dict[int, Row]] = {}
     for row in rows:
@@ -112,6 +139,17 @@ def groups(rows: Sequence[Row]) -> list[list[Row]]:
 
     Raises:
         ValueError: two data sets of one seed in a group.
+
+    Example:
+        >>> def row(method, alpha, seed, f1):
+        ...     config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed}
+        ...     found = {"f1": f1, "precision": f1, "recall": f1}
+        ...     cost = {"steps": 50, "seconds": 1.0, "cpu_seconds": 1.0, "history": {"f1": [f1], "divergence": [None]}}
+        ...     return {"corpus": {"name": "mine"}, "model": {}, "config": config, "dev": found, "test": found, **cost}
+        >>> rows = [row("none", 0.0, seed, 0.50 + seed / 100) for seed in range(3)]
+        >>> rows += [row("sigmoid", 0.4, seed, 0.55 + seed / 90) for seed in range(3)]
+        >>> [len(group) for group in groups(rows)]
+        [6]
     """
     found: dict[str, list[Row]] = {}
     free, drawn = {*COMPARED, *own_settings()}, dict[tuple[str, int], Any]()
@@ -132,6 +170,17 @@ def by_method(rows: Sequence[Row], *, baseline: str = "none") -> dict[str, Metho
 
     Raises:
         ValueError: rows of several groups, none of which is the one that is meant.
+
+    Example:
+        >>> def row(method, alpha, seed, f1):
+        ...     config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed}
+        ...     found = {"f1": f1, "precision": f1, "recall": f1}
+        ...     cost = {"steps": 50, "seconds": 1.0, "cpu_seconds": 1.0, "history": {"f1": [f1], "divergence": [None]}}
+        ...     return {"corpus": {"name": "mine"}, "model": {}, "config": config, "dev": found, "test": found, **cost}
+        >>> rows = [row("none", 0.0, seed, 0.50 + seed / 100) for seed in range(3)]
+        >>> rows += [row("sigmoid", 0.4, seed, 0.55 + seed / 90) for seed in range(3)]
+        >>> by_method(rows)["sigmoid"].test
+        {0: 0.55, 1: 0.5611111111111111, 2: 0.5722222222222223}
     """
     found = groups(rows)
     if len(found) != 1:
@@ -148,6 +197,17 @@ def summarise(rows: Sequence[Row], *, baseline: str = "none") -> list[MethodSumm
     one in the file wins a tie. Where a grid was run on a few seeds and its best variant on all of them, as by
     `gpkl compare --tuning-seeds`, only that one has every seed; `tried` counts the whole grid. Of an arm, which may
     have fewer seeds than others, the variants with most seeds stand to be chosen.
+
+    Example:
+        >>> def row(method, alpha, seed, f1):
+        ...     config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed}
+        ...     found = {"f1": f1, "precision": f1, "recall": f1}
+        ...     cost = {"steps": 50, "seconds": 1.0, "cpu_seconds": 1.0, "history": {"f1": [f1], "divergence": [None]}}
+        ...     return {"corpus": {"name": "mine"}, "model": {}, "config": config, "dev": found, "test": found, **cost}
+        >>> rows = [row("none", 0.0, seed, 0.50 + seed / 100) for seed in range(3)]
+        >>> rows += [row("sigmoid", 0.4, seed, 0.55 + seed / 90) for seed in range(3)]
+        >>> [(summary.method, summary.tried) for summary in summarise(rows)]
+        [('none', 1), ('sigmoid', 1)]
     """
     summaries = []
     for group in groups(rows):
@@ -188,7 +248,19 @@ def _tuning(grid: Sequence[dict[int, Row]], seeds: set[int]) -> tuple[int, int]:
 
 
 def remarks(rows: Sequence[Row]) -> list[str]:
-    """A sentence, with what to try, for each sign that runs learnt nothing or that the best weight was not offered."""
+    """A sentence, with what to try, for each sign that runs learnt nothing or that the best weight was not offered.
+
+    Example:
+        >>> def row(method, alpha, seed, f1):
+        ...     config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed}
+        ...     found = {"f1": f1, "precision": f1, "recall": f1}
+        ...     cost = {"steps": 50, "seconds": 1.0, "cpu_seconds": 1.0, "history": {"f1": [f1], "divergence": [None]}}
+        ...     return {"corpus": {"name": "mine"}, "model": {}, "config": config, "dev": found, "test": found, **cost}
+        >>> rows = [row("none", 0.0, seed, 0.50 + seed / 100) for seed in range(3)]
+        >>> rows += [row("sigmoid", 0.4, seed, 0.55 + seed / 90) for seed in range(3)]
+        >>> remarks([row("none", 0.0, seed, 0.0) for seed in range(2)])[0].partition(";")[0]
+        'mine: no run of none found a span of dev: its F1 compares nothing'
+    """
     said = []
     for group in groups(rows):
         corpus = group[0]["corpus"]["name"]

@@ -20,7 +20,16 @@ WIDTH = 150  # columns, where the output is no terminal
 
 
 def show(table: Any) -> None:
-    """Print a table to standard output."""
+    """Print a table to standard output.
+
+    Example:
+        >>> from contextlib import redirect_stdout
+        >>> from io import StringIO
+        >>> with redirect_stdout(StringIO()) as shown:
+        ...     show(scores_table("dev", span_scores([[("PER", 0, 1)]], [[("PER", 0, 1)]])))
+        >>> "PER" in shown.getvalue()
+        True
+    """
     console = optional("rich.console", "train", "a table").Console()
     if not console.is_terminal:
         console.width = WIDTH
@@ -28,7 +37,14 @@ def show(table: Any) -> None:
 
 
 def history_table(history: History) -> Any:
-    """An epoch a row, with an asterisk at the one whose weights were kept."""
+    """An epoch a row, with an asterisk at the one whose weights were kept.
+
+    Example:
+        >>> from gpkl_lib.training import History
+        >>> row = {"epoch": 1, "step": 5, "loss": 2.0, "task": 2.0, "divergence": None, "alpha": 0.0, "dev_loss": 1.0}
+        >>> history_table(History([row | {"precision": 0.5, "recall": 0.5, "f1": 0.5, "seconds": 1.0}])).row_count
+        1
+    """
     table = _table("training", "epoch", "step", "loss", "task", "divergence", "alpha", "dev P", "dev R", "dev F1", "s")
     for row in history.rows:
         divergence = "" if row["divergence"] is None else f"{row['divergence']:.4f}"
@@ -46,12 +62,24 @@ def history_table(history: History) -> Any:
 
 
 def scores_table(title: str, scores: SpanScores) -> Any:
-    """A type a row, then the means over types and all spans, with counts of spans."""
+    """A type a row, then the means over types and all spans, with counts of spans.
+
+    Example:
+        >>> scores = span_scores([[("PER", 0, 1)]], [[("PER", 0, 1)]])
+        >>> scores_table("dev", scores).row_count  # one type, and all of them
+        3
+    """
     return _filled(title, *score_rows(scores))
 
 
 def score_rows(scores: SpanScores) -> tuple[list[str], list[list[str]]]:
-    """Head and body of the table of scores."""
+    """Head and body of the table of scores.
+
+    Example:
+        >>> head, body = score_rows(span_scores([[("PER", 0, 1)]], [[("PER", 0, 1)]]))
+        >>> body[0][0]
+        'PER'
+    """
     body = [
         [name, *(f"{value:.4f}" for value in (one.precision, one.recall, one.f1))]
         + [str(count) for count in (one.correct, one.predicted, one.gold)]
@@ -62,12 +90,27 @@ def score_rows(scores: SpanScores) -> tuple[list[str], list[list[str]]]:
 
 
 def errors_table(title: str, matches: Sequence[Match]) -> Any:
-    """A type a row, then spans inside others, then all: what became of gold spans, and what predicted ones are."""
+    """A type a row, then spans inside others, then all: what became of gold spans, and what predicted ones are.
+
+    Example:
+        >>> from gpkl_lib.span_errors import span_errors
+        >>> matches = span_errors([[("PER", 0, 1)]], [[("LOC", 0, 1)]])
+        >>> errors_table("dev", matches).row_count > 0
+        True
+    """
     return _filled(f"{title}: errors", *error_rows(matches))
 
 
 def error_rows(matches: Sequence[Match]) -> tuple[list[str], list[list[str]]]:
-    """Head and body of the table of errors; gold spans to the left, predicted ones to the right."""
+    """Head and body of the table of errors; gold spans to the left, predicted ones to the right.
+
+    Example:
+        >>> from gpkl_lib.span_errors import span_errors
+        >>> matches = span_errors([[("PER", 0, 1)]], [[("LOC", 0, 1)]])
+        >>> head, body = error_rows(matches)
+        >>> len(head) == len(body[0])
+        True
+    """
     types = sorted({span[0] for match in matches for span in (match.gold, match.predicted) if span})
     body = []
     rows = [(kind, counts_of_type(matches, kind)) for kind in types]
@@ -80,12 +123,27 @@ def error_rows(matches: Sequence[Match]) -> tuple[list[str], list[list[str]]]:
 
 
 def confusion_table(title: str, matches: Sequence[Match]) -> Any:
-    """A gold type a row, as which types its spans were predicted."""
+    """A gold type a row, as which types its spans were predicted.
+
+    Example:
+        >>> from gpkl_lib.span_errors import span_errors
+        >>> matches = span_errors([[("PER", 0, 1)]], [[("LOC", 0, 1)]])
+        >>> confusion_table("dev", matches).row_count > 0
+        True
+    """
     return _filled(f"{title}: gold types (rows) as they were predicted (columns)", *confusion_rows(matches))
 
 
 def confusion_rows(matches: Sequence[Match]) -> tuple[list[str], list[list[str]]]:
-    """Head and body of the table of types; the last row and column are spurious and missed spans."""
+    """Head and body of the table of types; the last row and column are spurious and missed spans.
+
+    Example:
+        >>> from gpkl_lib.span_errors import span_errors
+        >>> matches = span_errors([[("PER", 0, 1)]], [[("LOC", 0, 1)]])
+        >>> head, body = confusion_rows(matches)
+        >>> head
+        ['type', 'LOC', 'PER', '(missed)']
+    """
     cells = {(cell["gold"], cell["predicted"]): cell["count"] for cell in confusion(matches)}
     types = sorted({name for pair in cells for name in pair if name is not None})
     body = [
@@ -97,7 +155,19 @@ def confusion_rows(matches: Sequence[Match]) -> tuple[list[str], list[list[str]]
 
 
 def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row]) -> Any:
-    """A method a row, at the alpha and warm-up that dev chose; `rows` are those of the group."""
+    """A method a row, at the alpha and warm-up that dev chose; `rows` are those of the group.
+
+    Example:
+        >>> def row(method, alpha, seed, f1):
+        ...     config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed}
+        ...     found = {"f1": f1, "precision": f1, "recall": f1}
+        ...     cost = {"steps": 50, "seconds": 1.0, "cpu_seconds": 1.0, "history": {"f1": [f1], "divergence": [None]}}
+        ...     return {"corpus": {"name": "mine"}, "model": {}, "config": config, "dev": found, "test": found, **cost}
+        >>> rows = [row("none", 0.0, seed, 0.50 + seed / 100) for seed in range(3)]
+        >>> rows += [row("sigmoid", 0.4, seed, 0.55 + seed / 90) for seed in range(3)]
+        >>> comparison_table(summarise(rows), rows).row_count
+        2
+    """
     seeds = sorted({row["config"]["seed"] for row in rows})
     part = "test" if all(row["test"] for row in rows) else "dev"
     table = _table(
@@ -154,6 +224,17 @@ def in_words(verdict: Verdict) -> str:
     """The verdict on a difference of F1: 'better (p = 0.011)', 'equivalent within 0.005', 'undecided (0.016 is seen)'.
 
     In brackets is Holm's p-value, and the smallest difference that would have been seen with 80 % power.
+
+    Example:
+        >>> def row(method, alpha, seed, f1):
+        ...     config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed}
+        ...     found = {"f1": f1, "precision": f1, "recall": f1}
+        ...     cost = {"steps": 50, "seconds": 1.0, "cpu_seconds": 1.0, "history": {"f1": [f1], "divergence": [None]}}
+        ...     return {"corpus": {"name": "mine"}, "model": {}, "config": config, "dev": found, "test": found, **cost}
+        >>> rows = [row("none", 0.0, seed, 0.50 + seed / 100) for seed in range(3)]
+        >>> rows += [row("sigmoid", 0.4, seed, 0.55 + seed / 90) for seed in range(3)]
+        >>> in_words(by_method(rows)["sigmoid"].verdict)
+        'better (p = 0.00016)'
     """
     if verdict.word == "equivalent":
         return f"equivalent within {MARGIN:g}"

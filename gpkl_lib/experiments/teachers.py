@@ -17,7 +17,17 @@ _records: dict[str, Row] = {}  # a teacher has many students in a comparison: it
 
 @dataclass(frozen=True)
 class Teacher:
-    """The tagger in `folder`: a saved tagger's own, or that of a run, whose best epoch it then is."""
+    """The tagger in `folder`: a saved tagger's own, or that of a run, whose best epoch it then is.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from gpkl_lib.corpora import toy_corpus
+        >>> corpus, folder = toy_corpus(8), Path(tempfile.mkdtemp())
+        >>> Tagger.from_scratch(corpus.sentences, corpus.types, hidden_size=8).save(folder)
+        >>> Teacher(folder).load().types == corpus.types
+        True
+    """
 
     folder: Path
 

@@ -13,7 +13,7 @@ from gpkl_lib._storage import Row
 from gpkl_lib.corpora import Corpus, bare, contents
 from gpkl_lib.experiments.summary import label
 from gpkl_lib.experiments.teachers import Teacher
-from gpkl_lib.tagger import Tagger
+from gpkl_lib.tagger import HeadName, Tagger
 from gpkl_lib.training import METHODS, TrainingConfig
 
 UNNAMED = ("device", "checkpoint_seconds")
@@ -25,6 +25,14 @@ class Task:
     """What is learnt: the three parts of a corpus, `test` None where there is none; and sentences without labels.
 
     `made` tells what else names the data: {"draw": "seed"} where each seed has its own, {"label_noise": 0.2}.
+
+    Example:
+        >>> from gpkl_lib.corpora import toy_corpus
+        >>> from gpkl_lib.training import TrainingConfig
+        >>> task = Task("toy", toy_corpus(8), toy_corpus(4, split="dev"))
+        >>> base = TrainingConfig(epochs=1, device="cpu")
+        >>> task.types, list(task.parts())
+        (('event', 'organisation', 'person', 'place', 'work'), ['train', 'dev'])
     """
 
     name: str
@@ -59,10 +67,14 @@ class ModelConfig:
         encoder: "scratch", or a folder or hub name of a `transformers` encoder.
         head: "global_pointer" or "efficient".
         hidden_size, dropout: of the encoder from scratch; a pretrained one brings its own.
+
+    Example:
+        >>> ModelConfig(hidden_size=64)
+        ModelConfig(encoder='scratch', head='global_pointer', hidden_size=64, dropout=0.4)
     """
 
     encoder: str = "scratch"
-    head: str = "global_pointer"
+    head: HeadName = "global_pointer"
     hidden_size: int = 200
     dropout: float = 0.4
 
@@ -85,6 +97,14 @@ class Trial:
     Attributes:
         teacher: the folder of the one that method "distillation" learns from.
         arm: what the run is called where its method does not say it, as "none at the same time"; names no run.
+
+    Example:
+        >>> from gpkl_lib.corpora import toy_corpus
+        >>> from gpkl_lib.training import TrainingConfig
+        >>> task = Task("toy", toy_corpus(8), toy_corpus(4, split="dev"))
+        >>> base = TrainingConfig(epochs=1, device="cpu")
+        >>> print(Trial(task, ModelConfig(), base))
+        toy none seed=0
     """
 
     task: Task
@@ -147,6 +167,12 @@ def grid(
     Raises:
         ValueError: methods other than "none" without an alpha, a value given twice, a value out of its range, alpha 0
             without a method of two views.
+
+    Example:
+        >>> from gpkl_lib.training import TrainingConfig
+        >>> cells = grid(TrainingConfig(), ["none", "sigmoid"], [0.1, 1.0], [0.0], seeds=[0])
+        >>> [(config.method, config.alpha) for config in cells]
+        [('none', 0.0), ('sigmoid', 0.1), ('sigmoid', 1.0)]
     """
     for name, values in {"methods": methods, "alphas": alphas, "warmups": warmups, "seeds": seeds, **own}.items():
         if len(set(values)) != len(values):
@@ -179,6 +205,16 @@ def best_on_dev(trials: Sequence[Trial], rows: Sequence[Row]) -> list[Trial]:
     Args:
         trials: a grid, seeds innermost.
         rows: one for each trial, in the same order.
+
+    Example:
+        >>> from gpkl_lib.corpora import toy_corpus
+        >>> from gpkl_lib.training import TrainingConfig
+        >>> task = Task("toy", toy_corpus(8), toy_corpus(4, split="dev"))
+        >>> base = TrainingConfig(epochs=1, device="cpu")
+        >>> trials = [Trial(task, ModelConfig(), config) for config in grid(base, ["sigmoid"], [0.1, 1.0], [0.0], [0])]
+        >>> rows = [{"config": {"method": "sigmoid", "alpha": 1}, "dev": {"f1": f1}} for f1 in (0.4, 0.6)]
+        >>> [trial.config.alpha for trial in best_on_dev(trials, rows)]
+        [1.0]
     """
     scores: dict[tuple[str, str], dict[TrainingConfig, list[float]]] = {}
     first: dict[tuple[str, str, TrainingConfig], Trial] = {}

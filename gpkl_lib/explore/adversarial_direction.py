@@ -98,6 +98,10 @@ class AdversarialDirection(Explorable):
 
     Raises:
         traitlets.TraitError: a value outside these.
+
+    Example:
+        >>> AdversarialDirection((0.4, 0.1), steps=3).values().keys()
+        dict_keys(['divergence', 'noise', 'quadratic', 'angle', 'ratio'])
     """
 
     x = RangedList(-1.6, 1.6, least=2, most=2, what="two numbers")

@@ -33,6 +33,18 @@ class Alpha(Explorable):
     Raises:
         ValueError: a record that lacks one of these.
         traitlets.TraitError: an alpha that was not recorded, another name for `lower`.
+
+    Example:
+        >>> def row(method, alpha, warmup, seed):
+        ...     config = {"method": method, "alpha": alpha, "alpha_warmup": warmup, "seed": seed}
+        ...     f1, divergence = [0.2, 0.5 + seed / 100], [None if method == "none" else 0.1] * 2
+        ...     history = {"f1": f1, "task": [2.0, 1.0], "divergence": divergence}
+        ...     return {"config": config, "dev": {"f1": f1[-1]}, "history": history}
+        >>> kinds = [("none", 0.0, 0.0), ("sigmoid", 0.0, 0.0)]
+        >>> kinds += [("sigmoid", alpha, warmup) for alpha in (0.1, 1.0) for warmup in (0.0, 0.2)]
+        >>> picture = Alpha([row(*kind, seed) for kind in kinds for seed in (0, 1)])
+        >>> round(picture.values()["mean"], 3)
+        0.505
     """
 
     runs = traitlets.List(traitlets.Dict()).tag(sync=True)

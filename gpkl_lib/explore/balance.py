@@ -38,6 +38,10 @@ class Balance(Explorable):
 
     Raises:
         traitlets.TraitError: a value outside these, or a score of a size above 50.
+
+    Example:
+        >>> Balance([2.0, -0.5], negatives=10).state()["negatives"]
+        10
     """
 
     positives = RangedList(-LARGEST, LARGEST, least=1, most=4, what="1 to 4 scores")

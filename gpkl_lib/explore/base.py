@@ -28,6 +28,10 @@ def esm(name: str) -> str:
     Raises:
         FileNotFoundError: there is no such module.
         ValueError: two of the files declare the same top-level name.
+
+    Example:
+        >>> "import " in esm("two_views").split("export")[0]  # all that it needs stands before it
+        False
     """
     sources: dict[str, str] = {}
     _collect(STATIC / f"{name}.js", sources)
@@ -51,7 +55,12 @@ def _collect(path: Path, sources: dict[str, str]) -> None:
 
 
 def css() -> str:
-    """Return the style sheet of all explorables."""
+    """Return the style sheet of all explorables.
+
+    Example:
+        >>> ".gpkl" in css()
+        True
+    """
     return (STATIC / "kit" / "explore.css").read_text("utf8")
 
 
@@ -63,6 +72,11 @@ class Explorable(anywidget.AnyWidget):
     widget, the book's page takes the HTML and runs the same module on it.
 
     A subclass in NAME.py of this folder is drawn by NAME.js beside it.
+
+    Example:
+        >>> picture = TwoViews()
+        >>> picture.module, isinstance(picture, Explorable), picture.still().startswith("<svg")
+        ('two_views', True, True)
     """
 
     module: ClassVar[str]

@@ -40,6 +40,11 @@ class BoundsOfLogsumexp(Explorable):
     Raises:
         traitlets.TraitError: a value outside these.
         ValueError: logits and weights differ in number.
+
+    Example:
+        >>> value = BoundsOfLogsumexp([1.0, 2.0, 3.0, 4.0]).values()
+        >>> value["max"] < value["lse"] <= value["upper"]
+        True
     """
 
     logits = Logits()

@@ -1,7 +1,7 @@
 // "Choose your f": the divergence of one logit is the area of a rectangle under the graph of f. Where does it pull, how
 // hard, and where has learning stopped?
 
-import { dragAcross, follow, frame, presets, put, readout, slider } from "./kit/controls.js";
+import { dragAcross, follow, frame, menu, presets, put, readout, slider } from "./kit/controls.js";
 import {
   clamp,
   fixed,
@@ -260,27 +260,6 @@ function curvePlot(parent, model, reach, { caption, name, of, rival = null, heig
   };
 }
 
-// the menu of functions
-function menu(parent, { caption, options, put: choose }) {
-  const select = h(
-    "select",
-    { id: uid("f"), class: "gpkl-select", ...KEYS },
-    options.map(([value, text]) => h("option", { value }, text)),
-  );
-  select.addEventListener("change", () => choose(select.value));
-  parent.append(
-    h(
-      "div",
-      { class: "gpkl-field" },
-      h("label", { for: select.id, class: "gpkl-label" }, h("span", {}, rich(caption))),
-      select,
-    ),
-  );
-  return (present) => {
-    select.value = present;
-  };
-}
-
 // the line of Python: T times the library's divergence, which divides both factors by T
 function python(f, s, t, T) {
   const activation =
@@ -334,11 +313,7 @@ function render({ model, el }) {
   const pulled = h("div", { class: "gpkl-label" });
   ui.readouts.append(pulled);
   pulled.style.gridColumn = "1 / -1";
-  const f = menu(ui.controls, {
-    caption: "function *f*",
-    options: Object.entries(NAMES),
-    put: (value) => put(model, { f: value }),
-  });
+  const f = menu(ui.controls, "function *f*", (value) => put(model, { f: value }));
   const temperature = slider(ui.controls, {
     caption: "temperature *T*",
     min: -1.3,
@@ -362,7 +337,7 @@ function render({ model, el }) {
     show.curvature(familyCurvature(name, s, t, T));
     show.rival(rivalGradient(name, s, t, T));
     rebuild(pulled, [name, s, t, T], () => rich(state(name, s, t, T)));
-    f(name);
+    f(Object.entries(NAMES), name);
     temperature(T);
     start((given) => TRAITS.every((trait) => same(given[trait], model.get(trait))));
     write(ui.code, python(name, s, t, T));

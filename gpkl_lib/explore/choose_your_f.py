@@ -35,6 +35,10 @@ class ChooseYourF(Explorable):
 
     Raises:
         traitlets.TraitError: a value outside these.
+
+    Example:
+        >>> round(ChooseYourF("sigmoid", s=-3.0, t=2.0).values()["divergence"], 3)
+        4.167
     """
 
     f = traitlets.Enum(list(FAMILY)).tag(sync=True)

@@ -75,6 +75,10 @@ class CodeLength(Explorable):
     Raises:
         traitlets.TraitError: a value outside these.
         ValueError: p and q differ in number.
+
+    Example:
+        >>> round(CodeLength([0.5, 0.25, 0.25], [0.25, 0.5, 0.25]).values()["js"], 4)
+        0.0425
     """
 
     p = traitlets.List(traitlets.Float()).tag(sync=True)

@@ -90,6 +90,10 @@ class FitByKL(Explorable):
 
     Raises:
         traitlets.TraitError: a value outside these.
+
+    Example:
+        >>> round(FitByKL(mean=0.0, width=2.0).values()["objective"], 2)
+        0.77
     """
 
     mean = Ranged(*MEANS)

@@ -1,7 +1,7 @@
 // "Same divergence, other decisions": a recorded board of span scores in two views. Move one of them by c: what is
 // decoded from it changes, and the divergence with softmax over the cells does not.
 
-import { choice, dragAcross, follow, frame, handle, put, readout, slider } from "./kit/controls.js";
+import { choice, dragAcross, follow, frame, handle, menu, put, readout, slider } from "./kit/controls.js";
 import {
   captionOf,
   ceiling,
@@ -9,7 +9,6 @@ import {
   fixed,
   grid,
   h,
-  KEYS,
   label,
   minus,
   num,
@@ -22,7 +21,6 @@ import {
   round,
   set,
   ticks,
-  uid,
   v,
   write,
 } from "./kit/kit.js";
@@ -273,22 +271,6 @@ function curves(parent, model) {
   };
 }
 
-// the menu of span types
-function kinds(parent, types, choose) {
-  const select = h(
-    "select",
-    { id: uid("kind"), class: "gpkl-select", ...KEYS },
-    types.map((type) => h("option", { value: type }, type)),
-  );
-  select.addEventListener("change", () => choose(select.value));
-  parent.append(
-    h("div", { class: "gpkl-field" }, h("label", { for: select.id, class: "gpkl-label" }, "span type"), select),
-  );
-  return (present) => {
-    select.value = present;
-  };
-}
-
 function render({ model, el }) {
   const first = Object.fromEntries(TRAITS.map((name) => [name, model.get(name)]));
   const ui = frame(el, {
@@ -309,7 +291,7 @@ function render({ model, el }) {
     flipped: readout(ui.readouts, "flipped", "decisions that differ"),
     decided: readout(ui.readouts, "decided", "spans of *t* + *c* (of *s*)"),
   };
-  const kind = kinds(ui.controls, first.types, (value) => put(model, { kind: value }));
+  const kind = menu(ui.controls, "span type", (value) => put(model, { kind: value }));
   const second = choice(ui.controls, {
     caption: "second view *t*",
     options: ["same", "dropout"],
@@ -340,7 +322,10 @@ function render({ model, el }) {
     show.sigmoid(now[1], nats(now[1]));
     show.flipped(changed, String(changed));
     show.decided(views[1].length, `${views[1].length} (${views[0].length})`);
-    kind(type);
+    kind(
+      types.map((name) => [name, name]),
+      type,
+    );
     second(which);
     shift(c);
     write(

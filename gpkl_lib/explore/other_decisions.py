@@ -36,6 +36,12 @@ class OtherDecisions(Explorable):
     Raises:
         traitlets.TraitError: a value outside these.
         ValueError: tokens, types and scores do not fit together.
+
+    Example:
+        >>> tokens, scores = ["New", "York"], [[-2.0, 3.0, 1.0]]  # of "New", "New York", "York"
+        >>> picture = OtherDecisions(tokens, ["LOC"], scores, scores, shift=-2.0)
+        >>> round(picture.values()["softmax"], 6), picture.values()["flipped"]  # softmax sees no change
+        (0.0, 1.0)
     """
 
     tokens = traitlets.List(traitlets.Unicode(), minlen=2, maxlen=14).tag(sync=True)

@@ -33,6 +33,11 @@ class Quiz(Explorable):
 
     Raises:
         ValueError: choices, answer and tolerance do not fit together.
+
+    Example:
+        >>> quiz = Quiz("What is 2 + 2?", answer=4, tolerance=0.0, explain="Count.")
+        >>> quiz.answer
+        4.0
     """
 
     question = traitlets.Unicode().tag(sync=True)

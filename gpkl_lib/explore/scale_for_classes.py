@@ -55,6 +55,11 @@ class ScaleForClasses(Explorable):
 
     Raises:
         traitlets.TraitError: a value outside these, or a curve without one of its lists.
+
+    Example:
+        >>> picture = ScaleForClasses(num_classes=50, scale=16.0)
+        >>> sorted(picture.values())
+        ['bound', 'margin', 'needed']
     """
 
     num_classes = RangedInt(2, 100_000)

@@ -24,6 +24,11 @@ class SoftmaxLogsumexp(Explorable):
 
     Raises:
         traitlets.TraitError: a value outside these.
+
+    Example:
+        >>> value = SoftmaxLogsumexp([1.0, 2.0, 3.0, 4.0], temperature=0.1).values()
+        >>> 0 <= value["gap"] < 0.1 * 1.3863  # at most T log n
+        True
     """
 
     logits = Logits()

@@ -1,24 +1,8 @@
 // "Span board": which spans of a sentence does a trained model decide for, and by how much? Every candidate has its
 // cell.
 
-import { dragAcross, follow, frame, put, readout, slider } from "./kit/controls.js";
-import {
-  captionOf,
-  clamp,
-  fixed,
-  h,
-  KEYS,
-  label,
-  num,
-  plot,
-  rebuild,
-  round,
-  same,
-  set,
-  uid,
-  v,
-  write,
-} from "./kit/kit.js";
+import { dragAcross, follow, frame, menu, put, readout, slider } from "./kit/controls.js";
+import { captionOf, clamp, fixed, h, KEYS, label, num, plot, rebuild, round, same, set, v, write } from "./kit/kit.js";
 import { SENTENCE_STYLE, SIGN, sentencePanel, TONE, track } from "./kit/sentence.js";
 import { cellAt, cellCount, cellPlace, compareSpans, spansAbove, verdictOf } from "./maths/board.js";
 
@@ -52,18 +36,6 @@ const STYLE = `${SENTENCE_STYLE}
   .gpkl-span-board .gpkl-plots { grid-template-rows: auto auto 1fr; }
 }
 `;
-// a native menu; `options` are [value, text]
-function menu(parent, caption, choose) {
-  const select = h("select", { id: uid("menu"), class: "gpkl-select", ...KEYS });
-  select.addEventListener("change", () => choose(select.value));
-  parent.append(
-    h("div", { class: "gpkl-field" }, h("label", { for: select.id, class: "gpkl-label" }, caption), select),
-  );
-  return (options, value) => {
-    rebuild(select, options, () => options.map(([name, text]) => h("option", { value: name }, text)));
-    select.value = value;
-  };
-}
 
 // the upper triangle: a row for each first word, a column for each last one; keys and pointer move the cell
 function matrixPanel(parent, model, look) {

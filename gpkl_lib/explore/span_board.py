@@ -33,6 +33,14 @@ class SpanBoard(Explorable):
     Raises:
         traitlets.TraitError: a value outside these.
         ValueError: no board.
+
+    Example:
+        >>> from gpkl_lib.explore.recorded import Board
+        >>> scores = torch.tensor([[[-2.0, 3.0], [0.0, 1.0]]], dtype=torch.float64)  # (types, L, L)
+        >>> gold, run = (("LOC", 0, 2),), {"corpus": {"name": "mine"}}
+        >>> board = Board(("New", "York"), ("LOC",), gold, scores, (scores, scores), run)
+        >>> SpanBoard([board]).values()["predicted"]
+        2
     """
 
     boards = traitlets.List(traitlets.Dict()).tag(sync=True)

@@ -38,6 +38,12 @@ class TemperatureOfATeacher(Explorable):
     Raises:
         traitlets.TraitError: a value outside these.
         ValueError: tokens, types, scores and gold do not fit together.
+
+    Example:
+        >>> tokens, scores = ["New", "York"], [[-2.0, 3.0, 1.0]]  # of "New", "New York", "York"
+        >>> picture = TemperatureOfATeacher(tokens, ["LOC"], scores, [[-3.0, 1.0, 2.0]], gold=[[1]], temperature=2.0)
+        >>> round(picture.values()["loss"], 4)
+        0.5633
     """
 
     tokens = traitlets.List(traitlets.Unicode(), minlen=2, maxlen=14).tag(sync=True)

@@ -108,6 +108,11 @@ class Tiles(Explorable):
 
     Raises:
         traitlets.TraitError: a value outside these.
+
+    Example:
+        >>> picture = Tiles([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], rows=1, blocks=2)  # three tokens
+        >>> round(picture.values()["maximum"], 3)
+        5.0
     """
 
     scores = traitlets.List(traitlets.Float()).tag(sync=True)

@@ -28,6 +28,14 @@ class TrainingReplayed(Explorable):
     Raises:
         traitlets.TraitError: a method or an epoch that was not recorded.
         ValueError: too few or too many replays, two of one method, other sentences or numbers of epochs.
+
+    Example:
+        >>> from gpkl_lib.explore.recorded import Replay
+        >>> epoch = {"task": 1.0, "term": 0.0, "f1": 0.5, "scores": ["-2 3 1"], "bins": [[10, 0.5, 5]]}
+        >>> row = {"tokens": ["New", "York"], "types": ["LOC"], "gold": [["LOC", 0, 2]], "epochs": [epoch]}
+        >>> replays = [Replay.from_row(row | {"config": {"method": method}}) for method in ("none", "sigmoid")]
+        >>> TrainingReplayed(replays).values()["correct"]
+        1
     """
 
     sentence = traitlets.Dict().tag(sync=True)

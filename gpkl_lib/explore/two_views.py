@@ -26,6 +26,10 @@ class TwoViews(Explorable):
     Raises:
         traitlets.TraitError: a value outside these.
         ValueError: s and t differ in number.
+
+    Example:
+        >>> round(TwoViews([2.0, 0.0, -1.0], [1.0, 0.5, -1.0]).values()["total"], 4)
+        0.3867
     """
 
     s = Logits()

@@ -27,6 +27,11 @@ class VarianceAlongTheWay(Explorable):
     Raises:
         traitlets.TraitError: a value outside these.
         ValueError: s and t differ in number.
+
+    Example:
+        >>> picture = VarianceAlongTheWay([2.0, 0.0, -1.0], [1.0, 0.5, -1.0], place=1.0)
+        >>> round(picture.values()["area"], 4), round(picture.values()["d"], 4)  # the whole way
+        (0.3867, 0.3867)
     """
 
     s = Logits()

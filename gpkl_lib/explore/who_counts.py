@@ -40,6 +40,11 @@ class WhoCounts(Explorable):
     Raises:
         traitlets.TraitError: a value outside these.
         ValueError: tokens, types and scores do not fit together.
+
+    Example:
+        >>> tokens, scores = ["New", "York"], [[-2.0, 3.0, 1.0]]  # of "New", "New York", "York"
+        >>> WhoCounts(tokens, ["LOC"], scores, [[-1.0, 2.0, 0.5]], threshold=0.8).values()["counted"]
+        2.0
     """
 
     tokens = traitlets.List(traitlets.Unicode(), minlen=1, maxlen=14).tag(sync=True)

@@ -5,7 +5,7 @@ from gpkl_lib.tagger.entities import Entity, Prediction
 from gpkl_lib.tagger.export import export_onnx, export_program
 from gpkl_lib.tagger.places import BEST, DESCRIPTION, WEIGHTS, tagger_folder
 from gpkl_lib.tagger.pretrained import PretrainedEncoder
-from gpkl_lib.tagger.tagger import Tagger
+from gpkl_lib.tagger.tagger import HeadName, Tagger
 from gpkl_lib.tagger.word_encoder import WordEncoder
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "WEIGHTS",
     "Calibration",
     "Entity",
+    "HeadName",
     "Prediction",
     "PretrainedEncoder",
     "Tagger",

@@ -32,6 +32,10 @@ class Calibration:
         corpus: the name of what it was fitted on.
         candidates: how many spans scored above `FLOOR` there, on which it was fitted.
         right: how many of them are gold spans.
+
+    Example:
+        >>> Calibration(slope=2.0, offset=-1.0, corpus="dev", candidates=500, right=120).slope
+        2.0
     """
 
     slope: float
@@ -65,6 +69,10 @@ class Threshold:
         f1: at this threshold, on the sentences that chose it: more than what others will show.
         f1_at_zero: there, at the threshold 0 that training aims at.
         corpus: the name of what it was chosen on.
+
+    Example:
+        >>> Threshold(value=0.3, f1=0.82, f1_at_zero=0.80, corpus="dev").value
+        0.3
     """
 
     value: float

@@ -62,6 +62,12 @@ class Prediction:
         tokens: what the tagger read.
         places: [start, end) of each token in the text.
         entities: sorted by start, then end, then type.
+
+    Example:
+        >>> anna = Entity("PER", "Anna", 0, 4, 0, 1, score=2.5)
+        >>> found = Prediction("Anna works", ["Anna", "works"], [(0, 4), (5, 10)], [anna])
+        >>> [found.text[entity.start_char : entity.end_char] for entity in found.entities]
+        ['Anna']
     """
 
     text: str

@@ -12,7 +12,7 @@ from typing import Any, overload
 import torch
 from torch import Tensor, nn
 
-from gpkl_lib.corpora import TOKENS, Batch, Corpus, Row, Sentence, batches
+from gpkl_lib.corpora import TOKENS, Batch, Corpus, Row, Sentence, Tokens, batches
 from gpkl_lib.spans import Span, score_projection
 from gpkl_lib.tagger.calibration import FLOOR, Calibration, Threshold, choose_threshold, fit_calibration
 from gpkl_lib.tagger.entities import Entity, Input, Prediction, as_prediction, as_row, as_rows
@@ -60,13 +60,13 @@ class Predictor(nn.Module):
 
     @overload
     def predict(  # type: ignore[overload-overlap]  # a string is an iterable of strings, and meant as one text
-        self, texts: str | Sentence, *, batch_size: int = 32, threshold: float | None = None, tokens: str = "auto",
+        self, texts: str | Sentence, *, batch_size: int = 32, threshold: float | None = None, tokens: Tokens = "auto",
         warn: bool = True,
     ) -> list[Span]: ...  # fmt: skip
 
     @overload
     def predict(
-        self, texts: Iterable[Input], *, batch_size: int = 32, threshold: float | None = None, tokens: str = "auto",
+        self, texts: Iterable[Input], *, batch_size: int = 32, threshold: float | None = None, tokens: Tokens = "auto",
         warn: bool = True,
     ) -> list[list[Span]]: ...  # fmt: skip
 
@@ -76,13 +76,13 @@ class Predictor(nn.Module):
         *,
         batch_size: int = 32,
         threshold: float | None = None,
-        tokens: str = "auto",
+        tokens: Tokens = "auto",
         warn: bool = True,
     ) -> list[Span] | list[list[Span]]:
         """The spans of each text as (type, start, end) over its tokens, as training and scoring have them.
 
-        What was said of `max_span_length` holds: no span is longer. There is no dropout. `entities` tells what the
-        spans say, where their characters are and how they scored; `stream` reads a text at a time.
+        None is longer than `max_span_length`, and there is no dropout. `entities` tells what the spans say, where their
+        characters are and how they scored; `stream` reads from any iterable and answers a text at a time.
 
         Args:
             texts: strings, lists of tokens or sentences, whose own spans are not looked at. A single string or sentence
@@ -117,13 +117,13 @@ class Predictor(nn.Module):
 
     @overload
     def entities(  # type: ignore[overload-overlap]
-        self, texts: str | Sentence, *, batch_size: int = 32, threshold: float | None = None, tokens: str = "auto",
+        self, texts: str | Sentence, *, batch_size: int = 32, threshold: float | None = None, tokens: Tokens = "auto",
         probability: bool = False,
     ) -> list[Entity]: ...  # fmt: skip
 
     @overload
     def entities(
-        self, texts: Iterable[Input], *, batch_size: int = 32, threshold: float | None = None, tokens: str = "auto",
+        self, texts: Iterable[Input], *, batch_size: int = 32, threshold: float | None = None, tokens: Tokens = "auto",
         probability: bool = False,
     ) -> list[list[Entity]]: ...  # fmt: skip
 
@@ -133,7 +133,7 @@ class Predictor(nn.Module):
         *,
         batch_size: int = 32,
         threshold: float | None = None,
-        tokens: str = "auto",
+        tokens: Tokens = "auto",
         probability: bool = False,
     ) -> list[Entity] | list[list[Entity]]:
         """What `predict` finds, each span with its text, its characters and its score.
@@ -171,7 +171,7 @@ class Predictor(nn.Module):
         *,
         batch_size: int = 32,
         threshold: float | None = None,
-        tokens: str = "auto",
+        tokens: Tokens = "auto",
         probability: bool = False,
     ) -> Iterator[Prediction]:
         """What `entities` finds, a text at a time, in their order and from any iterable, however long.
@@ -291,7 +291,7 @@ class Predictor(nn.Module):
         """One UserWarning with counts, if the encoder cannot be shown some words or sentences as they stand."""
         _warn(self.encoder.survey(sentences), len(sentences), stacklevel=stacklevel + 1)
 
-    def _above(self, threshold: float | None, tokens: str) -> float:
+    def _above(self, threshold: float | None, tokens: Tokens) -> float:
         if tokens not in TOKENS:
             raise ValueError(f"tokens must be one of {', '.join(TOKENS)}, got {tokens!r}")
         if threshold is not None and math.isnan(threshold):

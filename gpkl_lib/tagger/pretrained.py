@@ -26,7 +26,7 @@ CODE = ("auto_map", "attn_implementation", "_attn_implementation", "experts_impl
 
 
 class PretrainedEncoder(nn.Module):
-    """Any encoder that `transformers.AutoModel` loads, with its fast tokenizer; use `load`.
+    r"""Any encoder that `transformers.AutoModel` loads, with its fast tokenizer; use `load`.
 
     A word without a piece (control characters, say) is read as the unknown token. A sentence of more pieces than the
     model has positions is read in several windows cut between words; no word is left out. `survey` counts both.
@@ -35,6 +35,18 @@ class PretrainedEncoder(nn.Module):
         model: maps input_ids (N, P) and attention_mask (N, P) to last_hidden_state (N, P, D).
         tokenizer: its fast tokenizer.
         dropout: on the hidden states of the words, in training.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from transformers import BertConfig, BertModel, BertTokenizerFast
+        >>> folder, words = tempfile.mkdtemp(), ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "anna", "works"]
+        >>> _ = Path(folder, "vocab.txt").write_text("\n".join(words), "utf-8")
+        >>> _ = BertTokenizerFast(str(Path(folder, "vocab.txt"))).save_pretrained(folder)
+        >>> sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+        >>> BertModel(BertConfig(vocab_size=7, **sizes)).save_pretrained(folder)
+        >>> PretrainedEncoder.load(folder).hidden_size
+        8
     """
 
     def __init__(self, model: Any, tokenizer: Any, *, dropout: float = 0.1) -> None:

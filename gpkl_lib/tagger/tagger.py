@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,7 @@ from gpkl_lib.tagger.pretrained import PretrainedEncoder
 from gpkl_lib.tagger.word_encoder import WordEncoder
 from gpkl_lib.tiled import tiled_head_loss
 
+HeadName = Literal["global_pointer", "efficient"]
 HEADS = {"global_pointer": GlobalPointer, "efficient": EfficientGlobalPointer}
 
 
@@ -46,6 +47,14 @@ class Tagger(Predictor, OnHub):
 
     Raises:
         ValueError: unknown head, no types or one of them twice; sizes as the heads say.
+
+    Example:
+        >>> from gpkl_lib.corpora import toy_corpus
+        >>> corpus = toy_corpus(16)
+        >>> tagger = Tagger.from_scratch(corpus.sentences, corpus.types, hidden_size=16)
+        >>> tagger(tagger.collate(corpus.sentences[:2])).shape[:2]  # of two sentences, five types
+        torch.Size([2, 5])
+        >>> spans = tagger.predict(corpus.sentences[:2])  # not trained yet: what it finds is noise
     """
 
     def __init__(
@@ -53,7 +62,7 @@ class Tagger(Predictor, OnHub):
         encoder: WordEncoder | PretrainedEncoder,
         types: Sequence[str],
         *,
-        head: str = "global_pointer",
+        head: HeadName = "global_pointer",
         head_size: int = 64,
     ) -> None:
         super().__init__()
@@ -72,7 +81,7 @@ class Tagger(Predictor, OnHub):
         sentences: Sequence[Sentence],
         types: Sequence[str],
         *,
-        head: str = "global_pointer",
+        head: HeadName = "global_pointer",
         head_size: int = 64,
         seed: int = 0,
         **encoder: Any,
@@ -92,7 +101,7 @@ class Tagger(Predictor, OnHub):
         name_or_path: str | Path,
         types: Sequence[str],
         *,
-        head: str = "global_pointer",
+        head: HeadName = "global_pointer",
         head_size: int = 64,
         seed: int = 0,
     ) -> Tagger:

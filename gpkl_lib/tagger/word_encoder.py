@@ -31,6 +31,14 @@ class WordEncoder(nn.Module):
 
     Raises:
         ValueError: a size below 1, an odd hidden_size, a share outside [0, 1).
+
+    Example:
+        >>> from gpkl_lib.corpora import Vocabulary, toy_corpus
+        >>> sentences = toy_corpus(16).sentences
+        >>> encoder = WordEncoder(Vocabulary.build(sentences), hidden_size=32)
+        >>> batch = encoder.collate(sentences[:2], None)
+        >>> encoder(batch.inputs, batch.attention_mask).shape[::2]  # (B, L, hidden_size), less L
+        torch.Size([2, 32])
     """
 
     def __init__(

@@ -35,6 +35,12 @@ def cells_above(
     Raises:
         TypeError: query or key not floating point, or of two dtypes.
         ValueError: shapes that do not fit, block or max_length below 1, NaN as the score of a span.
+
+    Example:
+        >>> query, key = torch.randn(2, 1, 3, 50, 8)  # one sentence of 50 tokens, three types
+        >>> cells, scores = cells_above(query, key, threshold=5.0)
+        >>> torch.equal(cells, ((query @ key.mT > 5) & span_mask(torch.ones(1, 50))).nonzero())
+        True
     """
     batch = check_projection(query, key, 1, 0.0, block)
     if max_length is not None and max_length < 1:

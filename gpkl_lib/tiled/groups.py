@@ -55,6 +55,12 @@ def groups_of(real: Tensor, types: int, sides: int, block: int, hold: int) -> tu
         sides: S.
         block: scores of a block, all its sides, sentences and types counted.
         hold: scores that may be kept.
+
+    Example:
+        >>> real = torch.tensor([[1, 1, 1, 1], [1, 0, 0, 0], [1, 1, 1, 1]]).bool()
+        >>> found, rows = groups_of(real, types=2, sides=1, block=BLOCK, hold=HOLD)
+        >>> found[0].sentences, found[0].n, rows
+        ([1, 0, 2], 4, 4)
     """
     if not real.numel() or not types:
         return [], 1

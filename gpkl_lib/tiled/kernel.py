@@ -52,6 +52,16 @@ def group_pass(
 
     Returns:
         The sum over the boards, a scalar in nats.
+
+    Example:
+        >>> from gpkl_lib.tiled.boards import Boards
+        >>> from gpkl_lib.tiled.groups import Group, gold_of
+        >>> from gpkl_lib.tiled.kernel import Weights
+        >>> from gpkl_lib.tiled.workspace import Workspace
+        >>> (gold,) = gold_of([Group([0], 0, 1, 3, True)], torch.zeros(0, 4).long(), (1, 1), 3)
+        >>> boards = Boards((torch.zeros(1, 1, 3, 2), torch.zeros(1, 1, 3, 2)), None, None, gold, rows=3)
+        >>> group_pass(boards, Weights(1.0, 0.0), [], None, True, Workspace(boards.query))  # log(1 + 6)
+        tensor(1.9459)
     """
     sums = RunningSums(boards, weights, gradients, divergence, hold, workspace, floor)
     surveys = divergence.surveys if divergence else 0
@@ -75,6 +85,19 @@ class RunningSums:
         maximum: (V, g, 1, 1), in bits, of the negatives and of the threshold's 0; it stays 0 where none is needed.
         total: (V, g, 1, 1), the sum of 2^(s - maximum) over the negatives.
         gradients: of query and key, each (V g, n, d), or none.
+
+    Example:
+        >>> from gpkl_lib.tiled.boards import Boards
+        >>> from gpkl_lib.tiled.groups import Group, gold_of
+        >>> from gpkl_lib.tiled.kernel import Weights
+        >>> from gpkl_lib.tiled.workspace import Workspace
+        >>> (gold,) = gold_of([Group([0], 0, 1, 3, True)], torch.zeros(0, 4).long(), (1, 1), 3)
+        >>> boards = Boards((torch.zeros(1, 1, 3, 2), torch.zeros(1, 1, 3, 2)), None, None, gold, rows=3)
+        >>> sums = RunningSums(boards, Weights(1.0, 0.0), [], None, True, Workspace(boards.query), float("-inf"))
+        >>> for block in boards.blocks:
+        ...     sums.add(block, sums.scores(block))
+        >>> sums.total.item()  # six spans of score 0
+        6.0
     """
 
     def __init__(

@@ -36,7 +36,7 @@ def tiled_distillation_loss(
     """Cross-entropy of all spans, and alpha times T^2 KL(sigmoid(t/T) || sigmoid(s/T)) from a teacher's scores t.
 
     Equal to `sparse_multilabel_cross_entropy` on the scores s = q_i . k_j plus alpha times `distillation_loss` with
-    activation "sigmoid" and reduction "batchmean", each row being the spans of one type in one sentence.
+    activation "sigmoid" and reduction "rowmean", each row being the spans of one type in one sentence.
 
     Args:
         query, key, positives, attention_mask, block: those of `tiled_span_loss`, of one view.
@@ -50,6 +50,15 @@ def tiled_distillation_loss(
 
     Raises:
         As `tiled_span_loss`; ValueError: a target of another shape, a temperature out of range.
+
+    Example:
+        >>> query, key, teacher_query, teacher_key = torch.randn(4, 1, 3, 50, 8, requires_grad=True)
+        >>> cells = gold_cells([[("PER", 4, 6)]], ["PER", "LOC", "ORG"])
+        >>> found = tiled_distillation_loss(query, key, teacher_query, teacher_key, cells, alpha=1.0, temperature=2.0)
+        >>> options = {"activation": "sigmoid", "class_dims": 2, "mask": span_mask(torch.ones(1, 50))}
+        >>> dense = distillation_loss(query @ key.mT, teacher_query @ teacher_key.mT, temperature=2.0, **options)
+        >>> torch.allclose(found.divergence, dense)
+        True
 
     Source: Hinton et al. 2015, as `distillation_loss`.
     """
@@ -75,7 +84,7 @@ def tiled_uda_loss(
 ) -> MaskedLoss:
     """KL(sigmoid(t / T) || sigmoid(s)) of each span of which the model is sure, from the scores t of a fixed target.
 
-    Equal to `uda_loss` with activation "sigmoid" and reduction "batchmean", each row being the spans of one type in one
+    Equal to `uda_loss` with activation "sigmoid" and reduction "rowmean", each row being the spans of one type in one
     sentence. Over `confident` it is the mean over sure spans alone, times the mean number of spans in a row.
 
     Args:
@@ -90,6 +99,12 @@ def tiled_uda_loss(
 
     Raises:
         As `tiled_span_loss`; ValueError: a target of another shape, temperature or threshold out of range.
+
+    Example:
+        >>> query, key, target_query, target_key = torch.randn(4, 1, 3, 50, 8, requires_grad=True)
+        >>> found = tiled_uda_loss(query, key, target_query, target_key, temperature=0.4, threshold=0.9)
+        >>> bool(0 < found.confident < 1)
+        True
 
     Source: Xie et al. 2020, as `uda_loss`.
     """
@@ -115,7 +130,7 @@ def tiled_symmetric_kl(
 ) -> Tensor:
     """The symmetric KL of each span's decision, sigmoid(s) against sigmoid(t) of a fixed target, as VAT asks for it.
 
-    Equal to `symmetric_kl` of the scores with activation "sigmoid" and reduction "batchmean", each row being the spans
+    Equal to `symmetric_kl` of the scores with activation "sigmoid" and reduction "rowmean", each row being the spans
     of one type in one sentence, the target being detached.
 
     Args:
@@ -127,6 +142,14 @@ def tiled_symmetric_kl(
 
     Raises:
         As `tiled_span_loss`; ValueError: a target of another shape.
+
+    Example:
+        >>> query, key, other_query, other_key = torch.randn(4, 1, 3, 50, 8)
+        >>> found = tiled_symmetric_kl(query, key, other_query, other_key)
+        >>> options = {"class_dims": 2, "mask": span_mask(torch.ones(1, 50)), "reduction": "rowmean"}
+        >>> dense = symmetric_kl(query @ key.mT, other_query @ other_key.mT, activation="sigmoid", **options)
+        >>> torch.allclose(found, dense)
+        True
 
     Source: eq-symmetric-kl-sigmoid.
     """

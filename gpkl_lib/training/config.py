@@ -5,9 +5,17 @@ from __future__ import annotations
 import inspect
 import math
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from typing import Any
 
 from gpkl_lib.training.methods import METHODS, own_settings
+
+KINDS: dict[str, tuple[type, str]] = {
+    "str": (str, "a word"),
+    "int": (Integral, "a whole number"),
+    "float": (Real, "a number"),
+    "bool": (bool, "True or False"),
+}
 
 
 @dataclass(frozen=True, init=False)
@@ -42,7 +50,17 @@ class TrainingConfig:
 
     Raises:
         ValueError: a value out of its range; the message names the field.
-        TypeError: a setting that no method has.
+        TypeError: a setting that no method has, or a value that is no number, no whole number, no word where one is
+            wanted; the message names the field.
+
+    Example:
+        >>> config = TrainingConfig(method="uda", alpha=0.4, threshold=0.9)
+        >>> config.threshold, config.epochs
+        (0.9, 20)
+        >>> TrainingConfig(alpha=-1)
+        Traceback (most recent call last):
+            ...
+        ValueError: alpha must be not negative, got -1
     """
 
     method: str = "none"
@@ -87,6 +105,15 @@ class TrainingConfig:
         return (*(each.name for each in fields(cls)[:-1]), *own_settings())
 
     def _check(self) -> None:
+        kinds = {each.name: str(each.type) for each in fields(self)[:-1]}
+        kinds |= {name: type(having[0][1].default).__name__ for name, having in own_settings().items()}
+        for name, kind in kinds.items():
+            kind, *none = kind.split(" | ")
+            value, (of, words) = getattr(self, name), KINDS.get(kind, (object, ""))
+            if none and value is None:
+                continue
+            if not isinstance(value, of) or (isinstance(value, bool) and kind != "bool"):
+                raise TypeError(f"{name} must be {words}{' or None' if none else ''}, got {value!r}")
         positive, share, weight = "positive", "between 0 and 1", "not negative"
         ranges = [
             ("method", "one of " + ", ".join(METHODS), self.method in METHODS),

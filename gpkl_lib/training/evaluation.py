@@ -32,7 +32,15 @@ class DevScores(NamedTuple):
 
 
 def evaluate(tagger: Tagger, corpus: Corpus | Sequence[Sentence], batch_size: int = BATCH) -> SpanScores:
-    """Exact precision, recall and F1 of the tagger on a corpus; see `span_scores`."""
+    """Exact precision, recall and F1 of the tagger on a corpus; see `span_scores`.
+
+    Example:
+        >>> from gpkl_lib.corpora import toy_corpus
+        >>> corpus = toy_corpus(16)
+        >>> tagger = Tagger.from_scratch(corpus.sentences, corpus.types, hidden_size=16)
+        >>> evaluate(tagger, corpus).gold == sum(len(sentence.spans) for sentence in corpus)
+        True
+    """
     sentences = list(corpus)
     return span_scores(tagger.predict(sentences, batch_size=batch_size), [sentence.spans for sentence in sentences])
 

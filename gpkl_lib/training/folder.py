@@ -32,7 +32,14 @@ FREE = {"config.device", "config.checkpoint_seconds", "train.name", "dev.name"} 
 
 
 def holds_training(folder: Path) -> bool:
-    """Whether a run has left anything in its folder that was learnt; a start that failed has not."""
+    """Whether a run has left anything in its folder that was learnt; a start that failed has not.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> holds_training(Path(tempfile.mkdtemp()))
+        False
+    """
     return (folder / CHECKPOINT).exists() or (folder / FILE).exists()
 
 

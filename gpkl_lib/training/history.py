@@ -23,13 +23,19 @@ def rank(f1: float, dev_loss: float | None) -> tuple[float, float]:
 
 @dataclass
 class History:
-    """Rows of epoch (from 1), step, loss, task, divergence, alpha, precision, recall, f1, dev_loss and seconds.
+    """Rows of epoch (from 1), step, what was learnt from, precision, recall, f1, dev_loss and seconds.
 
     loss, task and divergence are means over the epoch's sentences; divergence is D before alpha/4, None where no second
-    view was made; alpha is the last step's; seconds are those of the epoch, its evaluation included. Precision, recall
+    view was made; confident, with uda, is the share of spans that were sure enough to count there, else None; alpha is
+    the last step's; seconds are those of the epoch, its evaluation included. Precision, recall
     and f1 are on dev, and so is dev_loss, the cross-entropy in nats of what those are decoded from: a mean over
     sentences and types like task, without dropout; None if it is not finite. Spans of a type that the tagger does not
     know have no part in it.
+
+    Example:
+        >>> history = History([{"epoch": 1, "f1": 0.4, "dev_loss": 1.0}, {"epoch": 2, "f1": 0.5, "dev_loss": 0.9}])
+        >>> history.best["epoch"]
+        2
     """
 
     rows: list[Row] = field(default_factory=list)
@@ -51,7 +57,7 @@ class History:
                 f"no span of dev was found in any of {epochs} epochs, so the weights are those of the lowest dev_loss: "
                 f"try more epochs, a higher learning rate{weight}, and see whether train and dev are labelled alike"
             )
-        idle = sum(row["divergence"] == 0 for row in self.rows) if method.needs == "unlabelled" else 0
+        idle = sum(row.get("confident") == 0 for row in self.rows)
         if idle:
             limit = f" (it is {config.threshold:g})" if method.setting("threshold") else ""
             said.append(

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from gpkl_lib.consistency import ConsistencyLoss
 from gpkl_lib.corpora import Batch, Corpus
 from gpkl_lib.tagger import Tagger
 from gpkl_lib.training.batching import StepBatches
@@ -17,7 +16,7 @@ from gpkl_lib.training.evaluation import evaluate_together
 from gpkl_lib.training.folder import RunFolder
 from gpkl_lib.training.history import History
 from gpkl_lib.training.methods import METHODS, Step
-from gpkl_lib.training.methods.method import Target
+from gpkl_lib.training.methods.method import StepLoss, Target
 from gpkl_lib.training.process import Process, accelerator
 from gpkl_lib.training.progress import Progress, ProgressBar
 from gpkl_lib.training.state import Run
@@ -27,11 +26,30 @@ __all__ = ["History", "LearningWarning", "TrainingConfig", "TrainingError", "fit
 
 
 class LearningWarning(UserWarning):
-    """A run has ended well and taught the tagger nothing; the message says what to try."""
+    """A run has ended well and taught the tagger nothing; the message says what to try.
+
+    Example:
+        >>> import warnings
+        >>> with warnings.catch_warnings():  # where a weight that teaches nothing is tried on purpose
+        ...     warnings.simplefilter("ignore", LearningWarning)
+        ...     warnings.warn("no span of dev was found in any of 3 epochs", LearningWarning)
+    """
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on; the message says where it stood and what to try."""
+    """Training cannot go on; the message says where it stood and what to try.
+
+    Example:
+        >>> from gpkl_lib.corpora import toy_corpus
+        >>> corpus = toy_corpus(8)
+        >>> tagger = Tagger.from_scratch(corpus.sentences, corpus.types, hidden_size=8)
+        >>> settings = TrainingConfig(epochs=1, batch_size=2, learning_rate=1e30, warmup=0.0, device="cpu")
+        >>> try:
+        ...     fit(tagger, corpus, corpus, config=settings, progress=False)
+        ... except TrainingError as error:
+        ...     print(str(error)[:33])
+        not finite in step 2 (epoch 1): l
+    """
 
 
 def fit(
@@ -98,6 +116,16 @@ def fit(
                 writer.add_scalar(name, row[name], row["epoch"])
 
         fit(tagger, train, dev, on_epoch=log)
+
+    Example:
+        >>> from gpkl_lib.corpora import toy_corpus
+        >>> corpus = toy_corpus(16)
+        >>> from gpkl_lib.training import TrainingConfig
+        >>> tagger = Tagger.from_scratch(corpus.sentences, corpus.types, hidden_size=16)
+        >>> config = TrainingConfig(method="sigmoid", alpha=0.4, epochs=2, learning_rate=0.01, device="cpu")
+        >>> history = fit(tagger, corpus, corpus, config=config, progress=False)
+        >>> [row["epoch"] for row in history.rows], history.rows[1]["loss"] < history.rows[0]["loss"]
+        ([1, 2], True)
     """
     config = config or TrainingConfig()
     check_tiled(config, tiled)
@@ -147,7 +175,7 @@ def training_loss(
     target: Target | None = None,
     *,
     tiled: bool | Literal["auto"] = False,
-) -> ConsistencyLoss:
+) -> StepLoss:
     """The loss of one step: cross-entropy, and what the method adds to it.
 
     A row is the L * L spans of one type in one sentence: every part is summed over the valid spans of a row and
@@ -167,11 +195,21 @@ def training_loss(
 
     Returns:
         ConsistencyLoss(loss, task, divergence), scalars in nats: loss = task + c * divergence, where c is alpha/4 for
-        two views and vat, alpha for uda and distillation, and 0 for "none".
+        two views and vat, alpha for uda and distillation, and 0 for "none"; with uda MaskedStep, which has the share of
+        sure spans besides.
 
     Raises:
         ValueError: the method needs a target and there is none of the form that it needs, or tiled=True with a method
             (of your own) that has no tiled form; else as the losses say.
+
+    Example:
+        >>> from gpkl_lib.corpora import toy_corpus
+        >>> corpus = toy_corpus(16)
+        >>> tagger = Tagger.from_scratch(corpus.sentences, corpus.types, hidden_size=16)
+        >>> batch = tagger.collate(corpus.sentences[:4])
+        >>> loss, task, divergence = training_loss(tagger, batch, TrainingConfig(method="sigmoid", alpha=0.4))
+        >>> torch.allclose(loss, task + 0.1 * divergence)
+        True
 
     Source: eq-rdrop for two views; the papers named in `virtual_adversarial_loss`, `uda_loss`, `distillation_loss`.
     """
@@ -200,7 +238,7 @@ def _check_corpora(tagger: Tagger, train: Corpus, dev: Corpus) -> None:
 def _check_finite(parts: Sequence[float], norm: float, run: Run) -> None:
     if not all(map(math.isfinite, (*parts, norm))):
         values = ", ".join(
-            f"{name} {value:g}" for name, value in zip(("loss", "task", "divergence"), parts, strict=True)
+            f"{name} {value:g}" for name, value in zip(("loss", "task", "divergence"), parts, strict=False)
         )
         kept = f" The last checkpoint in {run.folder.path} is from before it." if run.folder.path else ""
         raise TrainingError(

@@ -16,6 +16,10 @@ class Progress(NamedTuple):
         epoch: under way, from 1.
         loss: mean over the sentences of the epoch so far, in nats.
         f1: of the last epoch that has ended, on dev; None before.
+
+    Example:
+        >>> Progress(step=30, steps=120, epoch=2, loss=0.5, f1=0.25)
+        Progress(step=30, steps=120, epoch=2, loss=0.5, f1=0.25)
     """
 
     step: int

@@ -21,7 +21,7 @@ from gpkl_lib.training.methods import METHODS
 from gpkl_lib.training.process import Process
 from gpkl_lib.training.progress import Progress
 
-PARTS = ("loss", "task", "divergence")
+PARTS = ("loss", "task", "divergence", "confident")  # the last of methods that have it alone
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Position:
     batch: int = 0
     step: int = 0
     sentences: int = 0
-    sums: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
+    sums: dict[str, float] = field(default_factory=dict)
     alpha: float = 0.0
     seconds: float = 0.0
     rows: list[Row] = field(default_factory=list)
@@ -50,8 +50,8 @@ class Position:
     stale: int = 0
 
     def mean(self, part: str) -> float:
-        """Mean of a part of the loss over the epoch's sentences so far."""
-        return self.sums[part] / max(self.sentences, 1)
+        """Mean of a part of the loss over the epoch's sentences so far, of which there is one at least."""
+        return self.sums[part] / self.sentences
 
 
 class Run:
@@ -151,8 +151,8 @@ class Run:
         """Add up the losses of a step that has been taken; write a checkpoint if the last one is old."""
         at = self.at
         at.alpha = self.config.alpha_at(self.done)
-        for name, value in zip(PARTS, parts, strict=True):
-            at.sums[name] += value * sentences
+        for name, value in zip(PARTS, parts, strict=False):
+            at.sums[name] = at.sums.get(name, 0.0) + value * sentences
         at.sentences += sentences
         at.batch += 1
         at.step += 1
@@ -170,13 +170,13 @@ class Run:
             at.best_f1, at.best_loss, at.best_scores = scores.f1, dev.loss, scores.record()
             self.best = {name: t.detach().to("cpu", copy=True) for name, t in self.tagger.state_dict().items()}
             self.folder.save_best(self.tagger)
-        row: Row = {"epoch": at.epoch + 1, "step": at.step, **{name: at.mean(name) for name in PARTS}}
+        row: Row = {"epoch": at.epoch + 1, "step": at.step, **dict.fromkeys(PARTS)}
+        row |= {name: at.mean(name) for name in at.sums}
         row |= {"alpha": 0.0 if alone else at.alpha, "divergence": None if alone else row["divergence"]}
         row |= {"precision": scores.precision, "recall": scores.recall, "f1": scores.f1, "dev_loss": dev.loss}
         row |= {"seconds": self._seconds()}
         self.folder.append(self.history, row)
-        fresh = Position()
-        at.epoch, at.batch, at.sentences, at.sums, at.seconds = at.epoch + 1, 0, 0, fresh.sums, 0.0
+        at.epoch, at.batch, at.sentences, at.sums, at.seconds = at.epoch + 1, 0, 0, {}, 0.0
         self.checkpoint()
 
     def stop(self) -> None:

@@ -22,7 +22,16 @@ def check_tiled(config: TrainingConfig, wanted: bool | Literal["auto"]) -> None:
 
 
 def takes_tiles(config: TrainingConfig, batch: Batch, wanted: bool | Literal["auto"]) -> bool:
-    """Whether a step is computed in tiles; "auto": if the method allows it and sentences are long enough to gain."""
+    """Whether a step is computed in tiles; "auto": if the method allows it and sentences are long enough to gain.
+
+    Example:
+        >>> from gpkl_lib.corpora import toy_corpus
+        >>> corpus = toy_corpus(16)
+        >>> tagger = Tagger.from_scratch(corpus.sentences, corpus.types, hidden_size=16)
+        >>> batch = tagger.collate(corpus.sentences[:4])
+        >>> takes_tiles(TrainingConfig(method="sigmoid"), batch, "auto")  # sentences of fewer than TILED_FROM tokens
+        False
+    """
     check_tiled(config, wanted)
     if wanted == "auto":
         return METHODS[config.method].tiled is not None and batch.attention_mask.shape[1] >= TILED_FROM

@@ -171,6 +171,15 @@ def test_each_rule_can_fail(rule: Rule, old: str, new: str, message: str) -> Non
     assert any(message in problem for problem in problems), problems
 
 
+@pytest.mark.parametrize(("pieces", "chapter", "excursion"), [(15, True, True), (11, False, True), (23, True, False)])
+def test_an_excursion_is_shorter(pieces: int, chapter: bool, excursion: bool) -> None:
+    blocks = parse(GOOD.replace(TEXT * 15, TEXT * pieces))
+    assert [rubric.length(Chapter(name, blocks)) == [] for name in ("sample", "excursions/sample")] == [
+        chapter,
+        excursion,
+    ]
+
+
 def test_every_rule_is_broken_above() -> None:
     assert {rule for rule, *_ in BAD} == set(RULES)
 

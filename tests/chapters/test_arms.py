@@ -150,6 +150,15 @@ def test_a_recipe_makes_what_it_is_made_from_and_chooses_by_dev(folder: Path) ->
     assert summaries["softmax"].difference.pairs == 2
 
 
+def test_what_a_run_says_is_not_chosen_for_it(folder: Path) -> None:
+    assert main([str(folder / "final.toml")]) == 0
+    text = (folder / "final.toml").read_text().replace('arm = "two views"', 'arm = "two views"\nlearning-rate = 0.5')
+    (folder / "final.toml").write_text(text)
+    rates = {cell["arm"]: cell["learning-rate"] for cell in cells(folder / "final.toml")}
+    assert rates["two views"] == 0.5
+    assert rates["softmax"] == 0.01
+
+
 def test_nothing_is_chosen_from_half_a_record(folder: Path) -> None:
     assert main([str(folder / "final.toml")]) == 0
     lines = (folder / "search.jsonl").read_text().splitlines(keepends=True)

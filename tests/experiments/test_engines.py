@@ -17,7 +17,7 @@ from gpkl_lib.corpora import toy_corpus
 from gpkl_lib.experiments.engines import run_on
 from gpkl_lib.experiments.records import identity
 from gpkl_lib.experiments.runner import ModelConfig, Task, Trial, compare, grid
-from gpkl_lib.training import TrainingConfig, TrainingError
+from gpkl_lib.training import METHODS, TrainingConfig, TrainingError
 
 distributed = pytest.importorskip("distributed", reason="needs the extra dask")
 dask = pytest.importorskip("dask")
@@ -43,7 +43,10 @@ def measured(row: dict[str, Any]) -> dict[str, Any]:
 def one_worker():
     """A client of a worker in this process."""
     options = {"n_workers": 1, "processes": False, "dashboard_address": None}
-    with distributed.LocalCluster(threads_per_worker=1, **options) as cluster, distributed.Client(cluster) as client:
+    with (
+        distributed.LocalCluster(threads_per_worker=1, **options) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
         yield client
 
 
@@ -82,7 +85,7 @@ def test_a_row_comes_as_its_run_ends(one_worker: Any, tmp_path: Path):
     assert list(found) == [(({*two} - {key}).pop(), {"seen": True})]
 
 
-def test_what_a_run_raises_ends_the_comparison(one_worker: Any):
+def test_what_a_run_raises_ends_the_comparison(one_worker: Any, monkeypatch: pytest.MonkeyPatch):
     def run(trial: Trial, folder: Path) -> dict[str, Any]:
         raise TrainingError("not finite in step 3")
 
@@ -90,6 +93,10 @@ def test_what_a_run_raises_ends_the_comparison(one_worker: Any):
     with pytest.raises(TrainingError, match="not finite in step 3"):
         list(run_on(one_worker, {identity(trial.settings()): trial}, run))
     with pytest.raises(TrainingError, match="has another version of gpkl-lib"):
+        list(run_on(one_worker, {"0123": trial}, run))
+    others = {name: method for name, method in METHODS.items() if name != "none"}
+    monkeypatch.setattr("gpkl_lib.experiments.engines.METHODS", others)  # the registry itself keeps its order
+    with pytest.raises(TrainingError, match="does not know method 'none': start the workers with --preload"):
         list(run_on(one_worker, {"0123": trial}, run))
 
 

@@ -278,6 +278,28 @@ class TestStatistics:
         ]
         assert [len(group) for group in groups(rows)] == [2, 1]
 
+    def test_seeds_with_data_of_their_own_are_one_group_and_a_seed_has_one_data_set(self):
+        def drawn(method: str, seed: int, digest: str) -> dict[str, Any]:
+            train = {"sha256": digest, "sentences": 8}
+            return {**self.row(method, 0, seed, 0.5, 0.4), "corpus": {"name": "c", "draw": "seed", "train": train}}
+
+        rows = [drawn(method, seed, f"data {seed}") for method in ("none", "softmax") for seed in (0, 1)]
+        assert [len(group) for group in groups(rows)] == [4]
+        with pytest.raises(ValueError, match="seed 1 of c has two data sets"):
+            groups([*rows, drawn("squared", 1, "others")])
+        first = [{**row, "corpus": {k: v for k, v in row["corpus"].items() if k != "draw"}} for row in rows]
+        assert [len(group) for group in groups(first)] == [2, 2]
+
+    def test_an_arm_has_settings_of_its_own_and_the_variant_that_dev_chose(self):
+        rows = [{**self.row("none", 0, seed, 0.5, 0.4), "arm": "plain"} for seed in (0, 1)]
+        for epochs, dev in ((3, 0.6), (4, 0.7)):
+            rows += [{**self.row("none", 0, seed, dev, dev, epochs=epochs), "arm": "longer"} for seed in (0, 1)]
+        found = by_method(rows, baseline="plain")
+        assert found["longer"].test == {0: 0.7, 1: 0.7}
+        assert (found["longer"].tried, found["plain"].tried) == (2, 1)
+        assert found["longer"].difference is not None
+        assert found["longer"].difference.mean == pytest.approx(0.3)
+
     def test_what_is_asked_for_is_one_comparison(self):
         rows = [self.row(m, 0, seed, 0.5, 0.4 + seed / 100) for m in ("none", "sigmoid") for seed in range(3)]
         assert by_method(rows)["two views"].verdict is not None
@@ -329,7 +351,7 @@ def test_every_record_is_whole_and_says_where_it_comes_from(path: Path):
         assert not origin["dirty"]
         assert origin["command"].split()[0] in ("gpkl", "python", "make")
         assert {"versions", "device"} <= set(origin)
-        assert row.get("seconds", 1) > 0
+        assert isinstance(row.get("seconds"), dict) or row.get("seconds", 1) > 0  # costs have seconds by method
 
 
 @pytest.mark.parametrize("path", COMPARED, ids=lambda path: path.stem)

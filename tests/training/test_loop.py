@@ -153,6 +153,23 @@ def test_a_wrong_setting_is_named(field, value):
         TrainingConfig(**{field: value})
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"alpha": "4"}, "alpha must be a number, got '4'"),
+        ({"gradient_clip": "no"}, "gradient_clip must be a number or None, got 'no'"),
+        ({"epochs": 2.0}, "epochs must be a whole number, got 2.0"),
+        ({"batch_size": True}, "batch_size must be a whole number, got True"),
+        ({"method": None}, "method must be a word, got None"),
+        ({"method": "vat", "epsilon": "0.1"}, "epsilon must be a number, got '0.1'"),
+        ({"method": "uda", "unlabelled_ratio": 1.5}, "unlabelled_ratio must be a whole number, got 1.5"),
+    ],
+)
+def test_a_setting_of_another_type_is_named(settings, message):
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        TrainingConfig(**settings)
+
+
 def test_corpora_that_cannot_be_trained_on_are_refused():
     tagger = small_tagger()
     with pytest.raises(ValueError, match="train has no sentence"):

@@ -54,6 +54,7 @@ def test_uda_is_the_kl_to_the_sharpened_target_over_sure_spans(divide: str, thre
                         total += float(kl_divergence(Bernoulli(logits=t / 0.4), Bernoulli(logits=s)))
     wanted = total / 4 if divide == "all" else total / 4 * valid / sure  # 4 rows: two copies, two types
     assert found.divergence.item() == pytest.approx(wanted, rel=1e-9)
+    assert found.confident.item() == pytest.approx(sure / valid)
     task = dense_cross_entropy(logits[:2], batch, spans_of(lengths[:2], 4).expand(2, 2, 4, 4))
     assert found.task.item() == pytest.approx(task.item(), rel=1e-9)
     assert found.loss.item() == pytest.approx(task.item() + 0.35 * wanted, rel=1e-9)  # alpha at half of its warm-up

@@ -43,7 +43,9 @@ def test_no_unlabelled_span_was_sure(monkeypatch, threshold, warns):
     config = TrainingConfig(method="uda", threshold=threshold, epochs=2, batch_size=8, device="cpu")
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        fit(small_tagger(), TRAIN, DEV, config=config, unlabelled=toy_corpus(30)[20:], progress=False)
+        more = toy_corpus(30)[20:]
+        rows = fit(small_tagger(), TRAIN, DEV, config=config, unlabelled=more, progress=False).rows
+    assert all((row["confident"] == 0) == warns and 0 <= row["confident"] <= 1 for row in rows)
     told = [str(w.message) for w in said if w.category is LearningWarning]
     assert told == (
         [

@@ -32,11 +32,12 @@ from typing import Any
 
 from gpkl_lib import cli
 from gpkl_lib._storage import Row, read_rows
-from gpkl_lib.experiments import Trial, compare, identity, variants
+from gpkl_lib.experiments import Task, Trial, compare, identity, variants
 from gpkl_lib.training import METHODS
 
 ARMS = "arms"
 Settings = dict[str, Any]
+DATA = ("corpus", "train", "dev", "test", "limit-train", "toy-size", "label-noise", "unlabelled", "draw")
 OWN = {"arm", "seeds", "grid", "draws", "chosen", "shares", "doses", "lasts", "costs", "tested"}
 
 
@@ -58,7 +59,8 @@ def trials(recipe: cli.Recipe) -> list[Trial]:
     Raises:
         UsageError: a key that is no setting, a record that it chooses from and that is not whole, what does not fit.
     """
-    return [_trial(recipe, run, settings) for run, settings in cells(recipe)]
+    tasks: dict[str, Task] = {}
+    return [_trial(recipe, run, settings, tasks) for run, settings in cells(recipe)]
 
 
 def trial_of_row(recipe: cli.Recipe, row: Row) -> Trial:
@@ -69,7 +71,7 @@ def trial_of_row(recipe: cli.Recipe, row: Row) -> Trial:
     """
     for run, settings in cells(recipe):
         if (run["arm"], settings["seed"]) == (row["arm"], row["config"]["seed"]):
-            trial = _trial(recipe, run, settings)
+            trial = _trial(recipe, run, settings, {})
             if identity(trial.settings()) == row["key"]:
                 return trial
     raise cli.UsageError(f"{recipe.path} asks for no row {row['key']}")
@@ -147,8 +149,12 @@ def unit_weight(rows: Sequence[Row], method: str) -> float:
     return task / (METHODS[method].factor * divergence)
 
 
-def _trial(recipe: cli.Recipe, run: Settings, settings: Settings) -> Trial:
-    trial = recipe.trial({key: value for key, value in settings.items() if key != "share"})
+def _trial(recipe: cli.Recipe, run: Settings, settings: Settings, tasks: dict[str, Task]) -> Trial:
+    """The run of a cell; `tasks` keeps what was read, for the next run on the same sentences."""
+    data = {key: settings.get(key) for key in DATA}
+    name = identity({**data, "seed": settings["seed"] if data["draw"] == "seed" else None})
+    trial = recipe.trial({key: value for key, value in settings.items() if key != "share"}, tasks.get(name))
+    tasks[name] = trial.task
     task = trial.task if run.get("tested", True) else replace(trial.task, test=None)
     return replace(trial, task=task, arm=run["arm"])
 

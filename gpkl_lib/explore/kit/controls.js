@@ -1,6 +1,6 @@
 // What the reader takes hold of: the frame around a picture with its buttons, handles to drag, native controls,
 // readouts; and the thread between them and the state that the kernel or the page keeps.
-import { clamp, fixed, h, KEYS, num, rich, round, set, uid, v, write } from "./kit.js";
+import { clamp, fixed, h, KEYS, num, rebuild, rich, round, set, uid, v, write } from "./kit.js";
 
 /** @typedef {import("./kit.js").Child} Child */
 /** @typedef {Record<string, any>} State values of traits by name */
@@ -259,6 +259,21 @@ export function presets(parent, { caption, entries, put }) {
   return (matches) => {
     const found = entries.findIndex(([, state]) => matches(state));
     select.value = found < 0 ? "" : String(found);
+  };
+}
+
+// A menu; what it offers, each a value and what it is called, is said with the present one.
+/**
+ * @type {(parent: Element, caption: string, choose: (value: string) => void) =>
+ *   (options: string[][], present: string) => void}
+ */
+export function menu(parent, caption, choose) {
+  const select = h("select", { id: uid("menu"), class: "gpkl-select", ...KEYS });
+  select.addEventListener("change", () => choose(select.value));
+  parent.append(field(h("span", {}, rich(caption)), select));
+  return (options, present) => {
+    rebuild(select, options, () => options.map(([value, text]) => h("option", { value }, text)));
+    select.value = present;
   };
 }
 

@@ -25,6 +25,13 @@ def register(method: Method) -> Method:
 
     Raises:
         ValueError: a setting that another method has too, with another default or other choices.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> mine = register(replace(METHODS["sigmoid"], name="mine", help="as sigmoid, under a name of my own"))
+        >>> TrainingConfig(method="mine").method
+        'mine'
+        >>> del METHODS["mine"]
     """
     for setting in method.settings:
         for other in METHODS.values():
@@ -39,7 +46,12 @@ def register(method: Method) -> Method:
 
 
 def own_settings() -> dict[str, list[tuple[Method, Setting]]]:
-    """Every setting that is not every method's, by name, with each method that has it."""
+    """Every setting that is not every method's, by name, with each method that has it.
+
+    Example:
+        >>> [method.name for method, _ in own_settings()["epsilon"]]
+        ['vat', 'vat-unlabelled']
+    """
     found: dict[str, list[tuple[Method, Setting]]] = {}
     for method in METHODS.values():
         for setting in method.settings:

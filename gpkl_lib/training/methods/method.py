@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from string import Formatter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from torch import Tensor
 
@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 Target = Tensor | tuple[Tensor, Tensor]
 
 
+class MaskedStep(NamedTuple):
+    """A `ConsistencyLoss` whose divergence counts sure spans alone, and the share that they are of all."""
+
+    loss: Tensor
+    task: Tensor
+    divergence: Tensor
+    confident: Tensor
+
+
+StepLoss = ConsistencyLoss | MaskedStep
+
+
 @dataclass(frozen=True)
 class Step:
     """What the loss of one training step is computed from.
@@ -30,6 +42,17 @@ class Step:
         config: the settings of the run.
         done: share of all steps that is done, for the warm-up of alpha and for annealing.
         target: fixed scores that the method asked for, in tiles the queries and keys; see `Method.needs`.
+
+    Example:
+        >>> from gpkl_lib.corpora import toy_corpus
+        >>> corpus = toy_corpus(16)
+        >>> tagger = Tagger.from_scratch(corpus.sentences, corpus.types, hidden_size=16)
+        >>> batch = tagger.collate(corpus.sentences[:4])
+        >>> step = Step(tagger, batch, TrainingConfig(method="sigmoid", alpha=0.4, alpha_warmup=0.5), done=0.25)
+        >>> step.alpha  # half way through its warm-up
+        0.2
+        >>> METHODS["sigmoid"].loss(step).loss.requires_grad
+        True
     """
 
     model: Any
@@ -77,6 +100,10 @@ class Setting:
         metavar: what stands for a value in --help.
         choices: all values that a word may take; none for numbers.
         varied: whether `gpkl compare` takes several values, as --NAMEs.
+
+    Example:
+        >>> Setting.choice("divide", ("all", "confident"), "by which spans").flag
+        '--divide'
     """
 
     name: str
@@ -113,7 +140,7 @@ class Method:
         name: in `TrainingConfig.method`, on the command line, in records.
         help: what it adds, as a clause for --help.
         loss: maps a `Step` to ConsistencyLoss(loss, task, divergence), scalars in nats with
-            loss = task + factor * alpha * divergence.
+            loss = task + factor * alpha * divergence; or to MaskedStep, whose share `confident` the history has too.
         factor: how often the divergence counts beside alpha: 1/4 for two views (the paper's alpha), 0 without any.
         settings: those of the method's own.
         needs: "unlabelled" sentences, of which `target` then has the scores (U, H, l, l) before they were altered; a
@@ -123,16 +150,22 @@ class Method:
         tiled: the same loss in tiles, without ever holding all scores; None where there is no such form.
         label: what a run is called in tables; settings in braces split the method in several.
         marker, tone: of its points and lines in figures; the tone is a name in `gpkl_lib.palette`.
+
+    Example:
+        >>> METHODS["sigmoid"].help
+        "GlobalPointer's divergence between two dropout views"
+        >>> METHODS["vat"].setting("epsilon").default
+        0.1
     """
 
     name: str
     help: str
-    loss: Callable[[Step], ConsistencyLoss]
+    loss: Callable[[Step], StepLoss]
     factor: float = 1.0
     settings: tuple[Setting, ...] = ()
     needs: Literal["", "unlabelled", "teacher"] = ""
     views: int = 1
-    tiled: Callable[[Step], ConsistencyLoss] | None = None
+    tiled: Callable[[Step], StepLoss] | None = None
     label: str = ""
     marker: str = "o"
     tone: str = "grey"

@@ -16,13 +16,27 @@ from gpkl_lib.training.methods.method import Method, Step
 
 
 def cross_entropy(logits: Tensor, batch: Batch, mask: Tensor | None = None) -> Tensor:
-    """The supervised loss: logits (B, H, L, L), the batch's gold spans -> a scalar. `mask` leaves out spans."""
+    """The supervised loss: logits (B, H, L, L), the batch's gold spans -> a scalar. `mask` leaves out spans.
+
+    Example:
+        >>> from gpkl_lib.corpora import toy_corpus
+        >>> corpus = toy_corpus(16)
+        >>> tagger = Tagger.from_scratch(corpus.sentences, corpus.types, hidden_size=16)
+        >>> batch = tagger.collate(corpus.sentences[:4])
+        >>> bool(cross_entropy(tagger(batch), batch) > 0)
+        True
+    """
     mask = span_mask(batch.attention_mask) if mask is None else mask
     return sparse_multilabel_cross_entropy(logits, batch.positives, class_dims=2, mask=mask)
 
 
 def rows(scores: Tensor) -> Tensor:
-    """Scores (B, H, L, L) as rows (B * H, L * L), one for each type in each sentence."""
+    """Scores (B, H, L, L) as rows (B * H, L * L), one for each type in each sentence.
+
+    Example:
+        >>> rows(torch.zeros(2, 3, 5, 5)).shape
+        torch.Size([6, 25])
+    """
     return scores.flatten(0, 1).flatten(1)
 
 

@@ -8,15 +8,15 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from gpkl_lib.consistency import ConsistencyLoss, annealing_threshold, uda_loss
+from gpkl_lib.consistency import annealing_threshold, uda_loss
 from gpkl_lib.corpora import Batch
 from gpkl_lib.global_pointer import span_mask
 from gpkl_lib.tiled import tiled_span_loss, tiled_uda_loss
-from gpkl_lib.training.methods.method import Method, Setting, Step
+from gpkl_lib.training.methods.method import MaskedStep, Method, Setting, Step
 from gpkl_lib.training.methods.two_views import cross_entropy, rows
 
 
-def augmentation(step: Step) -> ConsistencyLoss:
+def augmentation(step: Step) -> MaskedStep:
     """Cross-entropy of labelled sentences, and alpha times what their model says of others, asked of altered copies.
 
     The batch holds the labelled sentences first and the altered copies (without labels) after them: one forward pass.
@@ -45,10 +45,10 @@ def augmentation(step: Step) -> ConsistencyLoss:
         reduction="mean" if config.divide == "all" else "mean_confident",
     )
     divergence = found.loss * (of.sum() / len(of))
-    return ConsistencyLoss(task + step.alpha * divergence, task, divergence)
+    return MaskedStep(task + step.alpha * divergence, task, divergence, found.confident)
 
 
-def augmentation_tiled(step: Step) -> ConsistencyLoss:
+def augmentation_tiled(step: Step) -> MaskedStep:
     """`augmentation` in tiles: the target has queries and keys, and nothing the scores."""
     batch, config, target = step.batch, step.config, step.given_projection
     query, key = step.model.project(batch)
@@ -72,7 +72,7 @@ def augmentation_tiled(step: Step) -> ConsistencyLoss:
     nothing_sure = found.confident == 0  # and no loss
     share = found.confident.masked_fill(nothing_sure, 1) if config.divide == "confident" else 1
     divergence = found.loss / share
-    return ConsistencyLoss(task + step.alpha * divergence, task, divergence)
+    return MaskedStep(task + step.alpha * divergence, task, divergence, found.confident)
 
 
 def _unsure(logits: Tensor, positives: Tensor, threshold: float) -> Tensor:
