@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -74,7 +75,10 @@ def fit(
 
     With `output`, that folder receives config.json, history.jsonl, history.png, scores.json, best/ (a saved tagger) and
     checkpoint/. A run that was killed goes on with resume=True and the same arguments; on a CPU it then ends bit for
-    bit as one left alone. Several processes (torchrun, accelerate launch) share each batch and step as one would.
+    bit as one left alone. Several processes share each batch and step as one would, both views of a sentence in the
+    same one: under `torchrun --nproc-per-node N`, or `accelerate launch --multi_gpu --num_processes N`, which is meant
+    for CPUs as well (without --multi_gpu it starts one process there, and a UserWarning says so). If one of them dies,
+    the run ends; started again with resume=True it goes on.
 
     Args:
         tagger: new, or trained before.
@@ -103,7 +107,8 @@ def fit(
         ValueError: no training sentence, no span in dev, a type without a head, a device that is not there; tiled=True
             with a method of your own that has no tiled form; unlabelled or teacher missing where the method needs it,
             given where it does not, or a teacher of other types.
-        TrainingError: a loss or a gradient is not finite; the last checkpoint is from before it.
+        TrainingError: a loss or a gradient is not finite; the last checkpoint is from before it. Or another process of
+            the run is gone.
         CheckpointError: the folder cannot be used, resumed or written, or another process is training in it.
 
     A log for TensorBoard (or Weights & Biases, with `wandb.log(dict(history.rows[-1]))`) is a listener::
@@ -136,7 +141,7 @@ def fit(
     with accelerator(config.device) as accelerate:
         process = Process(accelerate, tagger, config)
         folder = RunFolder(output, writes=process.is_main)
-        with folder.held(), ProgressBar(enabled=progress and process.is_main) as bar:
+        with folder.held(), _company(process, folder), ProgressBar(enabled=progress and process.is_main) as bar:
             run = Run.start(train, dev, config, process, folder, resume=resume, sources=steps.record())
             listeners = [one for one in (bar, on_step) if one is not None and process.is_main]
             while not run.finished:
@@ -217,6 +222,21 @@ def training_loss(
     if method.tiled is not None and takes_tiles(config, batch, tiled):
         return method.tiled(step)
     return method.loss(step)
+
+
+@contextmanager
+def _company(process: Process, folder: RunFolder) -> Iterator[None]:
+    """Say what it means for the run that another process is gone; the libraries speak of sockets."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not process.lost(error):
+            raise
+        kept = "give it an output folder to go on from" if folder.path is None else f"resume it from {folder.path}"
+        raise TrainingError(
+            f"another process of this run has ended too soon (this is {process.rank} of {process.count}, from 0); "
+            f"what that one said, or the launcher, tells why. Start the run again, and {kept}"
+        ) from error
 
 
 def _check_corpora(tagger: Tagger, train: Corpus, dev: Corpus) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -18,12 +20,15 @@ from gpkl_lib.tagger import Tagger
 from gpkl_lib.training.batching import Example
 from gpkl_lib.training.config import TrainingConfig
 
+ASKED_FOR_SEVERAL = {"ACCELERATE_USE_CPU", "MASTER_ADDR"}  # what accelerate launch sets where it starts no group itself
+
 
 @contextmanager
 def accelerator(device: str) -> Iterator[Any]:
     """An `accelerate.Accelerator` on "auto", "cpu", "cuda" or "mps"; then Accelerate and torch's seeds are as before.
 
-    Under `torchrun` or `accelerate launch` it joins the other processes; alone it is a group of one.
+    Under `torchrun` or `accelerate launch` it joins the other processes; alone it is a group of one. A UserWarning says
+    where a launcher was asked for several and has started one.
 
     Raises:
         ModuleNotFoundError: accelerate is missing; the message names the extra.
@@ -35,6 +40,12 @@ def accelerator(device: str) -> Iterator[Any]:
         raise ValueError(f'device {device!r} is not there; use "auto" to take what there is')
     foreign = bool(accelerate.state.PartialState._shared_state)  # the caller's own: leave it alone
     made = accelerate.Accelerator(cpu=device == "cpu", mixed_precision="no")
+    if made.num_processes == 1 and os.environ.keys() >= ASKED_FOR_SEVERAL and "WORLD_SIZE" not in os.environ:
+        warnings.warn(
+            "accelerate launch was asked for several processes and has started this one alone, as it does on a CPU; "
+            "torchrun --nproc-per-node N or accelerate launch --multi_gpu --num_processes N start them there too",
+            stacklevel=4,
+        )
     try:
         if device not in ("auto", made.device.type):
             raise ValueError(f"device {device!r} was asked for, but Accelerate has already chosen {made.device.type!r}")
@@ -130,6 +141,10 @@ class Process:
     def sum(self, counts: Tensor) -> Tensor:
         """The sums of integers over the processes."""
         return self.accelerator.reduce(counts.to(self.device), "sum").cpu()  # type: ignore[no-any-return]
+
+    def lost(self, error: RuntimeError) -> bool:
+        """Whether the error is that another process is gone: gloo has no type of error of its own."""
+        return self.count > 1 and (isinstance(error, torch.distributed.DistError) or "gloo" in str(error))
 
     def any(self, answer: bool) -> bool:
         """Whether any process has answered yes: all of them then go the same way."""
