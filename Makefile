@@ -25,7 +25,7 @@ help:
 	@echo '  make lint         linters only;   make library: those tests only;   make fonts: the tests of widths, which other fonts change'
 	@echo '  make test         linters and all tests; browser tests need a Chromium and otherwise say so in one line'
 	@echo '  make links        visit every address outside the book that it names (needs the network)'
-	@echo '  make results      run every recorded experiment again, some hours on two cores (real text needs GPKL_DATA)'
+	@echo '  make results      run every recorded experiment again, a day of two cores (real text needs GPKL_DATA); rows that are there stay'
 	@echo '  make results-NAME one of them, by the recipe book/_results/NAME.toml; those of a minute: normface, replay, corpora'
 	@echo '  make check-results  one row of each record again: does it come out within what rounding does?   check-results-NAME: of one'
 	@echo '  make campaign     what could fail in silence, at length (two hours of one core): digits of the divergences, damaged'

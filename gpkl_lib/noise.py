@@ -96,8 +96,9 @@ def argmax_probabilities(
 
     Source: eq-noise-probability in the chapter "Probabilities from a noisy argmax".
 
-    >>> argmax_probabilities(torch.tensor([1.0, 0.0]), noise="exponential")
-    tensor([0.8161, 0.1839])
+    Example:
+        >>> argmax_probabilities(torch.tensor([1.0, 0.0]), noise="exponential")
+        tensor([0.8161, 0.1839])
     """
     check_floating("input", input)
     check_temperature(temperature)

@@ -5,19 +5,35 @@ from __future__ import annotations
 import doctest
 import inspect
 import io
+import tempfile
 from contextlib import redirect_stdout
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
 
 import gpkl_lib
-import gpkl_lib.tagger
 
 FACES = ("corpora", "tagger", "training", "tiled", "experiments", "derivations", "explore", "chapters")
 NEEDS = {"derivations": "sympy", "explore": "anywidget", "chapters": "anywidget"}
-PRETRAINED = {"PretrainedEncoder"}  # whose examples load transformers
+EXTRAS = {  # what an example needs and loads
+    "PretrainedEncoder": "transformers",
+    "dask_client": "distributed",
+    "export_onnx": "onnxruntime",
+    "export_program": "onnxruntime",
+}
+old = pytest.mark.skipif(
+    torch.__version__ < (2, 6), reason=f"a graph of any length needs torch 2.6: {torch.__version__}"
+)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where an example writes without saying where, and where its temporary folders are."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
 def public(face: ModuleType) -> dict[str, object]:
@@ -26,8 +42,8 @@ def public(face: ModuleType) -> dict[str, object]:
     return {name: value for name, value in values.items() if inspect.isclass(value) or inspect.isroutine(value)}
 
 
-def failures(face: ModuleType, *, pretrained: bool = False) -> dict[str, str]:
-    """What is wrong with each example, "has no example" where there is none; of PRETRAINED or of all others.
+def failures(face: ModuleType, extra: str | None = None) -> dict[str, str]:
+    """What is wrong with each example, "has no example" where there is none; of those that need this extra, or none.
 
     An example takes for granted torch, what `gpkl_lib` hands on, and what the face itself does.
     """
@@ -40,7 +56,7 @@ def failures(face: ModuleType, *, pretrained: bool = False) -> dict[str, str]:
     for name, value in public(face).items():
         if face is not gpkl_lib and value is getattr(gpkl_lib, name, None):
             continue
-        if (name in PRETRAINED) != pretrained:
+        if EXTRAS.get(name) != extra:
             continue
         examples = [test for test in finder.find(value, name, globs=known) if test.examples]
         report = "" if examples else "has no example"
@@ -70,10 +86,17 @@ def test_examples_of_a_folder(face: str) -> None:
     refuse(failures(import_module(f"gpkl_lib.{face}")))
 
 
-@pytest.mark.pretrained
-def test_examples_that_load_transformers() -> None:
-    pytest.importorskip("transformers", reason="needs the extra transformers")
-    refuse(failures(gpkl_lib.tagger, pretrained=True))
+@pytest.mark.parametrize(
+    ("face", "extra"),
+    [
+        pytest.param("tagger", "transformers", marks=pytest.mark.pretrained),
+        pytest.param("tagger", "onnxruntime", marks=[old, pytest.mark.slow]),
+        ("experiments", "distributed"),
+    ],
+)
+def test_examples_that_need_an_extra(face: str, extra: str) -> None:
+    pytest.importorskip(extra)
+    refuse(failures(import_module(f"gpkl_lib.{face}"), extra))
 
 
 def test_an_example_that_is_wanting_or_wrong_is_seen() -> None:

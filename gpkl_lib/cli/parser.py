@@ -258,7 +258,9 @@ def _learning(parser: argparse.ArgumentParser) -> None:
 def _predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help=MODEL)
     parser.add_argument("file", metavar="FILE", help="what to read; - is standard input")
-    parser.add_argument("--write", choices=FORMS, default="jsonl", help="the form of what is written")
+    parser.add_argument(
+        "--write", choices=FORMS, help="the form of what is written; else by the name of --output, as jsonl if none"
+    )
     parser.add_argument("--output", metavar="F", help="file to write; standard output if not given")
     add_reading(parser, "of FILE", text=True)
     parser.add_argument("--threshold", metavar="X", type=float, help=THRESHOLD)

@@ -20,6 +20,7 @@ from gpkl_lib.corpora import Row, brat_texts, written_rows
 from gpkl_lib.tagger import Entity, Prediction, Tagger
 
 FORMS = ("jsonl", "conll", "brat", "html")
+BY_NAME = {".conll": "conll", ".ann": "brat", ".html": "html", ".htm": "html"}  # of --output; else jsonl
 AHEAD = 16  # batches
 
 
@@ -27,7 +28,8 @@ def predict(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     """Write the spans that a tagger finds in a file: `gpkl predict`."""
     if arguments.threshold is not None and arguments.threshold != arguments.threshold:
         raise UsageError("--threshold must be a number, got nan")
-    form, output = arguments.write, None if arguments.output is None else Path(arguments.output)
+    output = None if arguments.output is None else Path(arguments.output)
+    form = arguments.write or BY_NAME.get(output.suffix.lower() if output else "", "jsonl")
     if form == "brat" and output is None:
         raise UsageError("--write brat makes two files, a .txt and an .ann: give --output")
     tagger = load(arguments)

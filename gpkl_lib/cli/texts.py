@@ -21,7 +21,7 @@ a first minute, without a file of your own:
   gpkl train --output runs/first                     a tagger of the built-in toy corpus
   echo "Professor Miller of the University of Berlin lives near Lake Garda." > notes.txt
   gpkl predict runs/first notes.txt                  its spans, a line of JSON for a line of text
-  gpkl predict runs/first notes.txt --write html --output notes.html     a page to look at
+  gpkl predict runs/first notes.txt --output notes.html     a page to look at
   gpkl evaluate runs/first toy:test --errors         what it finds, misses and confuses
 
 Your own text: gpkl train --train FILE, with a token and its tag a line, or another form
@@ -106,13 +106,13 @@ standard error. Words and punctuation marks of a text become tokens (a mark or a
 stays with its letter), or, with --tokens characters, each of its characters. Row n of the
 result is line n of a text.
 
---write chooses what is written:
+--write, or the name of --output, chooses what is written:
   jsonl  {"text", "tokens", "spans": [[start, end, type], ...], "found": [...]} a line.
          "spans" count tokens from 0, end exclusive: gpkl train, evaluate and convert read
          them. "found" tells the same spans with type, text, start_char and end_char (in
          characters of the line, end exclusive), start_token, end_token and score.
   conll  a token and its tags a line, in as many columns as nested spans need
-  brat   OUTPUT.txt and OUTPUT.ann
+  brat   two files, OUTPUT.ann and beside it OUTPUT.txt, the text
   html   one page that shows the spans over the text, nested ones too; it needs no network
 
 A score above 0 (or above the threshold that gpkl evaluate --tune-threshold chose) is a
@@ -125,8 +125,9 @@ PREDICT_EXAMPLES = """\
 examples:
   echo "Anna met Professor Miller in Oslo." | gpkl predict runs/first -
   gpkl predict runs/first NOTES.txt --output notes.jsonl
-  gpkl predict runs/first NOTES.txt --write html --probability --output notes.html
-  gpkl predict runs/first NOTES.txt --write brat --output notes.ann
+  gpkl predict runs/first NOTES.txt --output notes.html --probability
+  gpkl predict runs/first NOTES.txt --output notes.ann
+  gpkl predict runs/first NOTES.txt --write conll
   tail -n 100 NOTES.txt | gpkl predict runs/first - --format text --batch-size 1
 """
 

@@ -30,6 +30,16 @@ def dask_client(address: str, report: Callable[[str], None]) -> Iterator[Any]:
     Raises:
         ModuleNotFoundError: distributed is missing; the message names the extra.
         TrainingError: no scheduler answers there.
+
+    Example:
+        >>> from distributed import LocalCluster
+        >>> said = []
+        >>> with LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster:
+        ...     with dask_client(cluster.scheduler_address, said.append) as client:
+        ...         client.submit(sum, [1, 2]).result()
+        3
+        >>> said[0].endswith("1 workers")
+        True
     """
     distributed = optional("distributed", "dask", "a comparison on a Dask cluster")
     try:

@@ -36,6 +36,14 @@ class DrawTheNoise(Explorable):
 
     Raises:
         traitlets.TraitError: a value outside these.
+
+    Example:
+        >>> value = DrawTheNoise([1.0, 0.0, -1.0], draws=4000).values()
+        >>> round(value["exact"], 4), abs(value["drawn"] - value["exact"]) < 0.03  # Gumbel's noise is softmax's
+        (0.6652, True)
+        >>> value = DrawTheNoise((1.0, 0.0, -1.0), (0.0, 0.5, 0.3), noise="cauchy").values()
+        >>> round(value["exact"], 3), value["least"] >= 0
+        (0.567, True)
     """
 
     s = RangedList(-1000.0, 1000.0, least=CLASSES, most=CLASSES, what="three scores")

@@ -81,8 +81,8 @@ class Predictor(nn.Module):
     ) -> list[Span] | list[list[Span]]:
         """The spans of each text as (type, start, end) over its tokens, as training and scoring have them.
 
-        What was said of `max_span_length` holds: no span is longer. There is no dropout. `entities` tells what the
-        spans say, where their characters are and how they scored; `stream` reads a text at a time.
+        None is longer than `max_span_length`, and there is no dropout. `entities` tells what the spans say, where their
+        characters are and how they scored; `stream` reads from any iterable and answers a text at a time.
 
         Args:
             texts: strings, lists of tokens or sentences, whose own spans are not looked at. A single string or sentence

@@ -12,7 +12,7 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import logsigmoid
 
 from gpkl_lib.divergence import Activation, kl_terms
 from gpkl_lib.tiled.boards import LOG2, NEGATIVE_FILL, SAFE_BITS, Boards
@@ -262,8 +262,8 @@ def binary_kl(t: Tensor, s: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
     p, no_p, q, no_q = s.sigmoid(), (-s).sigmoid(), t.sigmoid(), (-t).sigmoid()
     near = u.abs() <= 1
     small = u.masked_fill(~near, 0)
-    no = torch.where(near, torch.log1p(q * torch.expm1(small)), softplus(s) - softplus(t))
-    yes = torch.where(near, torch.log1p(no_q * torch.expm1(-small)), softplus(-s) - softplus(-t))
+    no = torch.where(near, torch.log1p(q * torch.expm1(small)), logsigmoid(-t) - logsigmoid(-s))
+    yes = torch.where(near, torch.log1p(no_q * torch.expm1(-small)), logsigmoid(t) - logsigmoid(s))
     return kl_terms(q, p, yes) + kl_terms(no_q, no_p, no), (p * no_q + no_p * q) * torch.tanh(u / 2)
 
 

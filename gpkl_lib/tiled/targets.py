@@ -36,7 +36,7 @@ def tiled_distillation_loss(
     """Cross-entropy of all spans, and alpha times T^2 KL(sigmoid(t/T) || sigmoid(s/T)) from a teacher's scores t.
 
     Equal to `sparse_multilabel_cross_entropy` on the scores s = q_i . k_j plus alpha times `distillation_loss` with
-    activation "sigmoid" and reduction "batchmean", each row being the spans of one type in one sentence.
+    activation "sigmoid" and reduction "rowmean", each row being the spans of one type in one sentence.
 
     Args:
         query, key, positives, attention_mask, block: those of `tiled_span_loss`, of one view.
@@ -84,7 +84,7 @@ def tiled_uda_loss(
 ) -> MaskedLoss:
     """KL(sigmoid(t / T) || sigmoid(s)) of each span of which the model is sure, from the scores t of a fixed target.
 
-    Equal to `uda_loss` with activation "sigmoid" and reduction "batchmean", each row being the spans of one type in one
+    Equal to `uda_loss` with activation "sigmoid" and reduction "rowmean", each row being the spans of one type in one
     sentence. Over `confident` it is the mean over sure spans alone, times the mean number of spans in a row.
 
     Args:
@@ -130,7 +130,7 @@ def tiled_symmetric_kl(
 ) -> Tensor:
     """The symmetric KL of each span's decision, sigmoid(s) against sigmoid(t) of a fixed target, as VAT asks for it.
 
-    Equal to `symmetric_kl` of the scores with activation "sigmoid" and reduction "batchmean", each row being the spans
+    Equal to `symmetric_kl` of the scores with activation "sigmoid" and reduction "rowmean", each row being the spans
     of one type in one sentence, the target being detached.
 
     Args:

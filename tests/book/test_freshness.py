@@ -117,7 +117,7 @@ def test_the_command_line_is_reached_where_a_cell_runs_it(library: Any) -> None:
     from gpkl_book import freshness
 
     found = inputs("training/real-corpora", library)
-    assert "gpkl_lib/cli/commands.py" in found
+    assert "gpkl_lib/cli/train.py" in found
     assert freshness.HELP.relative_to(ROOT).as_posix() not in found
     asking = 'subprocess.run([sys.executable, "-m", "gpkl_lib", "--help"])'
     assert freshness.HELP in freshness.inputs(asking, library)

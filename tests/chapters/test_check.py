@@ -79,6 +79,13 @@ def test_a_row_that_no_recipe_asks_for_is_said(altered: Any, capsys: pytest.Capt
             altered(name, capsys, lambda row: row.update(key="nowhere"))
 
 
+def test_without_a_record_of_rounding_nothing_is_run(folder: Path, tmp_path: Path) -> None:
+    for name in ("armed.toml", "armed.jsonl"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    with pytest.raises(check.cli.UsageError, match=r"rounding\.jsonl is missing, .*: make results-rounding"):
+        check.main([str(tmp_path / "armed.toml")])
+
+
 def test_what_differs_by_its_nature_is_not_made_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check.main([str(folder / "rounding.toml")]) == 0
     assert capsys.readouterr().out == "rounding: measures time or rounding, not made again\n"

@@ -6,6 +6,8 @@ import argparse
 import functools
 import importlib.util
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,7 +49,16 @@ UNDERWAY: set[str] = {
     *("few-weights", "few-arms", "toy-weights", "toy-arms"),
 }
 """Records that are not whole yet; each goes when it is."""
-MEASURED = {"milliseconds", "peak_mib", "median_ms", "median_mib", "processes", "skipped"}
+MEASURED = {
+    "milliseconds",
+    "cpu_milliseconds",
+    "peak_mib",
+    "median_ms",
+    "median_cpu_ms",
+    "median_mib",
+    "processes",
+    "skipped",
+}
 
 read_once = functools.cache(read_corpus)
 
@@ -100,6 +111,16 @@ def test_every_record_has_its_recipe_and_every_recipe_its_record() -> None:
     assert unfinished == UNDERWAY
 
 
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not here")
+def test_every_recipe_is_made_and_checked_by_make_and_no_name_of_it_is_undefined() -> None:
+    words = ["make", "-n", "--warn-undefined-variables", "results", "check-results", "bench"]
+    said = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "undefined" not in said.stderr
+    for name in RECIPES:
+        assert f"recorders book/_results/{name}.toml" in said.stdout
+        assert f"recorders.check book/_results/{name}.toml" in said.stdout
+
+
 @pytest.mark.parametrize("name", RECORDED)
 def test_every_row_is_named_by_its_settings(name: str) -> None:
     for key, row in recorded(name).items():
@@ -108,7 +129,7 @@ def test_every_row_is_named_by_its_settings(name: str) -> None:
 
 BEFORE = {
     *("corpora-alpha", "distillation", "germeval2014", "pretrained", "toy", "toy-alpha", "toy-short"),
-    *("toy-time", "uda", "vat", "wnut17"),
+    *("tiled-span-loss", "toy-time", "uda", "vat", "wnut17"),
 }
 """Records from before a file had to be of one commit and to count test sentences; each goes when it is made again."""
 

@@ -109,7 +109,7 @@ def test_every_example_runs_in_order(minute: tuple[Path, dict[str, str]], monkey
                 continue
             command = line.rpartition("gpkl ")[2].split()[0]
             printed = typed(line, *([] if "--recipe" in line or "--resume" in line else SMALL.get(command, [])))
-            if command == "predict" and "--output" not in line:
+            if command == "predict" and "--output" not in line and "conll" not in line:
                 assert all(json.loads(row)["text"] for row in printed.splitlines())
 
 

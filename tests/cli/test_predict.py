@@ -243,8 +243,8 @@ def test_probabilities_on_request_and_only_where_they_were_fitted(
 
 def test_the_page_holds_the_text_and_every_span(run: Path, notes: Path, tmp_path: Path):
     page, rows = tmp_path / "notes.html", tmp_path / "notes.jsonl"
-    for form, output in (("html", page), ("jsonl", rows)):
-        words = ["--threshold", "-2", "--write", form, "--output", str(output)]
+    for output in (page, rows):
+        words = ["--threshold", "-2", "--output", str(output)]
         assert main(["predict", str(run), str(notes), *words]) == 0
     source = page.read_text().partition("</style>")[2]
     lines = re.findall(r"<li[^>]*>(.*?)</li>", source, re.S)

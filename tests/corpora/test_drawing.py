@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gpkl_lib.cli import build_parser, commands
+from gpkl_lib.cli import build_parser, train
 from gpkl_lib.corpora import Corpus, noisy, shuffled, toy_corpus, write_jsonl
 from gpkl_lib.experiments import Trial
 
@@ -52,7 +52,7 @@ class TestCommandLine:
 
     @staticmethod
     def trial(*words: str) -> Trial:
-        return commands.trial(build_parser().parse_args(["train", *words]))
+        return train.trial(build_parser().parse_args(["train", *words]))
 
     def test_each_seed_has_sentences_of_its_own(self, files: list[str]):
         first, *drawn = (

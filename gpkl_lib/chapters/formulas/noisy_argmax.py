@@ -59,6 +59,7 @@ with sp.evaluate(False):
         Integral(phi(x - s[k]) / Phi(x - s[k]) * Over("prod", Phi(x - s[j]), j), x, -sp.oo, ZERO, sp.oo),
         "=", Integral(1 / u * Over("prod", Phi(inverse(u) + s[k] - s[j]), j), u, ZERO, ONE),
         where=SCORES, kinds=MILD,
+        words="Fix where it stands, at $x$; all others must stay below",
     )  # fmt: skip
 
     def _curve(mark: str, body: sp.Expr) -> sp.Expr:
@@ -69,16 +70,16 @@ with sp.evaluate(False):
     two = Together(
         Statement(
             _curve("uni", Integral((x + m), x, ZERO, 1 - m) + m), "=", 1 - (1 - m) ** 2 / 2,
-            where={m: interval(0, 1)}, kinds=MILD,
+            where={m: interval(0, 1)}, kinds=MILD, words="For a uniform pair the noises fill a square",
         ),
         Statement(
             _curve("exp", Integral(exp(-x) * (1 - exp(-(x + m))), x, ZERO, sp.oo)), "=", 1 - exp(-m) / 2,
-            where=LEAD, kinds=MILD,
+            where=LEAD, kinds=MILD, words="Exponential noise has no memory: half of the time",
         ),
         Statement(
             _curve("norm", Integral(normal * (1 + sp.erf((x + m) / sp.sqrt(2))) / 2, x, -sp.oo, ZERO, sp.oo)), "=",
             (1 + sp.erf(m / 2)) / 2,
-            where=LEAD, kinds=MILD,
+            where=LEAD, kinds=MILD, words="The difference of two normal or Cauchy noises",
         ),
         Statement(
             _curve(
@@ -88,12 +89,12 @@ with sp.evaluate(False):
                 + Integral(exp(x) / 2 * exp(x + m) / 2, x, -sp.oo, -m),
             ),
             "=", 1 - (1 + m / 2) * exp(-m) / 2,
-            where=LEAD, kinds=MILD,
+            where=LEAD, kinds=MILD, words="For Laplace and logistic noise",
         ),
         Statement(
             _curve("log", Integral(phi(x) * Phi(x + m), x, -sp.oo, ZERO, sp.oo)), "=",
             exp(m) * (exp(m) - 1 - m) / (exp(m) - 1) ** 2,
-            where=LEAD, kinds=MILD,
+            where=LEAD, kinds=MILD, words="For Laplace and logistic noise",
         ),
         Statement(
             _curve(
@@ -101,7 +102,7 @@ with sp.evaluate(False):
                                 x, -sp.pi / 2, ZERO, sp.pi / 2)
             ),
             "=", sp.Rational(1, 2) + arctan(m / 2) / sp.pi,
-            where=LEAD, kinds=MILD,
+            where=LEAD, kinds=MILD, words="The difference of two normal or Cauchy noises",
         ),
     )  # fmt: skip
 
@@ -121,13 +122,16 @@ with sp.evaluate(False):
 
     power = function(r"\Phi(\Phi^{-1}(#1) + #2)", (u, c), exp(-exp(-(-log(-log(u)) + c))))
     gumbel = Together(
-        Statement(power(u, m), "=", u ** exp(-m), where={u: interval(0, 1), **LEAD}, kinds=MILD),
+        Statement(
+            power(u, m), "=", u ** exp(-m),
+            where={u: interval(0, 1), **LEAD}, kinds=MILD, words="A shift of the noise by $m$ is a power of the rank",
+        ),
         Statement(
             Integral(1 / u * Over("prod", power(u, s[k] - s[j]), j), u, ZERO, ONE),
             "=", Integral(u ** (total(exp(s[j] - s[k]), j) - 1), u, ZERO, ONE),
             "=", 1 / total(exp(s[j] - s[k]), j),
             "=", softmax(s)[k],
-            where=SCORES, kinds=MILD,
+            where=SCORES, kinds=MILD, words="A shift of the noise by $m$ is a power of the rank",
         ),
     )  # fmt: skip
 
@@ -138,15 +142,18 @@ with sp.evaluate(False):
     subgradient = Statement(
         largest(t + noise), ">=", largest(s + noise) + t[I] - s[I],
         given=WINNERS, tight={1: [(t[i], s[i] + c)]},
+        words=r"the right side is $t_I + \varepsilon_I$, one of those",
     )  # fmt: skip
     sample = Statement(
         (s[I] - t[I]) - (s[J] - t[J]), ">=", ZERO,
         given=WINNERS, tight={1: [(t[i], s[i] + c)]},
+        words="The proof takes two inequalities. $I$ wins",
     )  # fmt: skip
     coupling = Statement(
         Inner(p - q, s - t), "=", total(total(rho[i, j] * ((s[i] - t[i]) - (s[j] - t[j])), j), i),
         given=[(p[i], total(rho[i, j], j)), (q[i], total(rho[j, i], j))],
         where={rho: matrix(0, 1)}, proof=True,
+        words="Sum each bracket below over the index",
     )  # fmt: skip
 
     # ------------------------------------------------------------------ one threshold a span
@@ -157,6 +164,7 @@ with sp.evaluate(False):
         D_sigma(s, t), "=", total(sp.Abs(s[i] - t[i]) * P[i]),
         given=[(P[i], between)],
         where=SCORES, kinds=MILD,
+        words=r"exactly when $-\varepsilon$ falls between their",
     )  # fmt: skip
 
     # ------------------------------------------------------------------ a gradient through a sample

@@ -51,7 +51,8 @@ def main(words: Sequence[str]) -> int:
             continue
         row = draw.choice(rows)
         prepare(recipe)
-        off, limit = difference(row, again(recipe, row)), tolerance(file.parent, row)
+        limit = tolerance(file.parent, row)
+        off = difference(row, again(recipe, row))
         agrees = off <= limit
         wrong += not agrees
         told = f"off by {off:.4f}, {'within' if agrees else 'MORE THAN'} {limit:.4f}"
@@ -102,7 +103,10 @@ def tolerance(folder: Path, row: Row) -> float:
     """How far rounding moves F1: `TIMES` the largest standard deviation of the record `rounding`; 0 without F1."""
     if not any(name.endswith(".f1") for name, _ in _numbers(row)):
         return 0.0
-    rows = read_rows(folder / "rounding.jsonl")
+    file = folder / "rounding.jsonl"
+    if not file.exists():
+        raise cli.UsageError(f"{file} is missing, which says how far rounding moves F1: make results-rounding")
+    rows = read_rows(file)
     return float(TIMES * max(stdev(scores) for one in rows for scores in (one["dev"], one["test"])))
 
 
