@@ -31,7 +31,7 @@ LAUNCHERS = {
 
 
 def launched(launcher: str, what: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**BARE, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    environment = {**BARE, "OMP_NUM_THREADS": str(torch.get_num_threads()), "HF_HOME": str(folder)}  # no one's settings
     command = [sys.executable, "-m", *LAUNCHERS[launcher], str(FILE), what, str(folder)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=HUNG)
 
@@ -145,7 +145,9 @@ def test_accelerate_launch_without_its_flag_starts_one_on_a_cpu_and_that_is_said
         "with accelerator('cpu') as made: print('processes', made.num_processes)\n"
     )
     command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", str(script)]
-    child = subprocess.run(command, env=BARE, capture_output=True, text=True, timeout=HUNG, check=True)
+    child = subprocess.run(
+        command, env={**BARE, "HF_HOME": str(tmp_path)}, capture_output=True, text=True, timeout=HUNG, check=True
+    )
     assert "processes 1" in child.stdout
     assert "asked for several processes and has started this one alone" in child.stderr
 
