@@ -14,7 +14,7 @@ from gpkl_lib._checks import check_floating, check_tensor, check_weight
 from gpkl_lib.consistency import ConsistencyLoss, rdrop_loss, two_views
 from gpkl_lib.global_pointer import span_mask
 from gpkl_lib.losses import sparse_multilabel_cross_entropy
-from gpkl_lib.spans import GoldCells, gold_cells
+from gpkl_lib.spans import GoldCells, check_types, gold_cells
 from gpkl_lib.tiled import tiled_head_loss
 
 TILED_FROM = 32  # tokens; benchmarks/span_loss.py finds 25 about even and 32 ahead
@@ -191,8 +191,8 @@ def _checked(
             raise ValueError(f"gold must hold the spans of each of {sentences} sentences, got {len(gold)} lists")
         cells = gold_cells(gold, types)
     heads = input.shape[1] if head is None else getattr(head, "num_types", None)
-    if types is not None and heads is not None and len(types) != heads:
-        raise ValueError(f"types must name all {heads} heads, got {len(types)} names")
+    if types is not None:
+        check_types(types, heads)
     return cells.to(input.device).as_subclass(Tensor)
 
 

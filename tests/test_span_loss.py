@@ -175,6 +175,8 @@ def test_views_that_alternate_are_refused() -> None:
         ({"gold": [[], [("PER", 3, 5)]]}, ValueError, r"positives\[0\] = \[1, 0, 3, 4\] is positive, but mask rules"),
         ({"gold": [[], [("ANIMAL", 0, 1)]]}, ValueError, "sentence 1: .* has a type without a head; types are P"),
         ({"types": None}, TypeError, "types must name the heads, in order, where gold are spans; got None"),
+        ({"types": set(TYPES)}, TypeError, "types must be a list of names, in the order of the heads, got {"),
+        ({"types": set(TYPES), "gold": gold_cells(SPANS, TYPES)}, TypeError, "types must be a list of names, in the"),
         ({"types": TYPES[:2], "gold": [[], []]}, ValueError, "types must name all 3 heads, got 2 names"),
     ],
 )  # fmt: skip
