@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from gpkl_lib._checks import check_floating, check_tensor, check_weight
+from gpkl_lib._checks import check_floating, check_weight
 from gpkl_lib.consistency import ConsistencyLoss, rdrop_loss, two_views
-from gpkl_lib.global_pointer import span_mask
+from gpkl_lib.global_pointer import check_token_mask, span_mask
 from gpkl_lib.losses import sparse_multilabel_cross_entropy
 from gpkl_lib.spans import GoldCells, check_types, gold_cells
 from gpkl_lib.tiled import tiled_head_loss
@@ -153,11 +153,7 @@ def _checked(
 ) -> Tensor:
     """Check the arguments against each other; return the gold cells, a plain tensor on the device of `input`."""
     check_floating("input", input)
-    check_tensor("attention_mask", attention_mask)
-    if attention_mask.is_floating_point():  # an additive one, 0 and -10000, would be taken for its opposite
-        raise TypeError(
-            f"attention_mask must be boolean or integer, True or 1 for a real token, got dtype {attention_mask.dtype}"
-        )
+    check_token_mask(attention_mask)
     if attention_mask.ndim != 2:
         raise ValueError(f"attention_mask must have shape (batch, L), got {tuple(attention_mask.shape)}")
     if head is None:

@@ -70,6 +70,9 @@ def test_wrong_logits_are_refused() -> None:
             decode_projection(torch.zeros(1, 2, 4, 3), torch.zeros(1, 2, 4, 3), types)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"attention_mask must have shape \(1, 4\), got \(2, 4\)"):
         decode_spans(torch.zeros(1, 2, 4, 4), TYPES, torch.ones(2, 4))
+    additive = torch.tensor([[0.0, 0.0, -1e9, -1e9]])
+    with pytest.raises(TypeError, match=r"attention_mask must be boolean or integer, .* got dtype torch\.float32"):
+        decode_spans(torch.zeros(1, 2, 4, 4), TYPES, additive)
     logits = torch.zeros(1, 2, 3, 3)
     logits[0, 1, 2, 0] = math.nan  # below the diagonal: never looked at
     assert decode_spans(logits, TYPES) == [[]]
