@@ -186,10 +186,22 @@ def _checked(
         if len(gold) != sentences:
             raise ValueError(f"gold must hold the spans of each of {sentences} sentences, got {len(gold)} lists")
         cells = gold_cells(gold, types)
+        _check_places(cells, types, attention_mask)
     heads = input.shape[1] if head is None else getattr(head, "num_types", None)
     if types is not None:
         check_types(types, heads)
     return cells.to(input.device).as_subclass(Tensor)
+
+
+def _check_places(cells: Tensor, types: Sequence[str], attention_mask: Tensor) -> None:
+    """Raise ValueError for the first span that is not on tokens of its sentence, in the form it was given in."""
+    real = nn.functional.pad(attention_mask.cpu().bool(), (0, 1))  # beyond the row there is no token
+    sentence, ends = cells[:, 0], cells[:, 2:].clamp(max=attention_mask.shape[1])
+    for row in (~real[sentence[:, None], ends].all(-1)).nonzero()[:1, 0].tolist():
+        b, h, i, j = cells[row].tolist()
+        tokens = max(real[b].nonzero()[:, 0].tolist(), default=-1) + 1
+        wrong = f"ends beyond its {tokens} tokens (end is exclusive)" if j >= tokens else "begins or ends on padding"
+        raise ValueError(f"gold: {(types[h], i, j + 1)} of sentence {b} {wrong}")
 
 
 def _check_logits(what: str, logits: Tensor, attention_mask: Tensor) -> None:
