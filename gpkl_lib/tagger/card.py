@@ -154,7 +154,7 @@ def _file_names(name: str) -> str:
 def _corpus(name: str) -> str:
     """The corpus that a part belongs to: of "wnut17:train", "toy(size=100)", "own.conll[:50] without ..."."""
     whole = _file_names(name).partition(" without ")[0]
-    return re.sub(r"(:(train|dev|test)|\(.*\)|\[[-\d:]*\]|, drawn with seed -?\d+)*$", "", whole)
+    return re.sub(r"(:(train|dev|test)|\(.*\)|\[[-\d:]*\]|, (drawn with|label noise) [^,\[]*)*$", "", whole)
 
 
 def _plain(text: str) -> str:

@@ -175,7 +175,12 @@ class TestCard:
             ("data/own.conll without data/own.conll[9::10]", "data/own.conll[9::10]", ["own.conll"] * 2, None),
             ("data/a:b (2).conll[:50]", "else/b.jsonl", ["a:b (2).conll", "b.jsonl"], "- dev: b.jsonl, "),
             ("wnut17:train[:90]", "wnut17:dev", ["wnut17"] * 2, "- dev: wnut17:dev, "),
-            ("own.conll, drawn with seed 3[:40]", "dev.conll", ["own.conll", "dev.conll"], None),
+            (
+                "own.conll, drawn with seed 3[:40], label noise 0.1 with seed 0",
+                "dev.conll",
+                ["own.conll", "dev.conll"],
+                None,
+            ),
         ],
     )
     def test_each_part_is_named_for_its_own_corpus(self, run, tmp_path, train, dev, named, shown):
