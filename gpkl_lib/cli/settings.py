@@ -6,9 +6,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from gpkl_lib.cli.parser import given
 from gpkl_lib.cli.said import UsageError, usage
 from gpkl_lib.experiments import ModelConfig
 from gpkl_lib.training import METHODS, TrainingConfig
+from gpkl_lib.training.methods import own_settings
 
 
 def config(arguments: argparse.Namespace) -> TrainingConfig:
@@ -18,6 +20,20 @@ def config(arguments: argparse.Namespace) -> TrainingConfig:
         return TrainingConfig(**{name: getattr(arguments, name) for name in names})
     except ValueError as error:
         raise usage(error, arguments) from error
+
+
+def unused(arguments: argparse.Namespace, words: Sequence[str]) -> list[str]:
+    """The flags of `gpkl train` that were given and that its method does not look at.
+
+    Of a --config file only what is not the default counts: the arguments.json of a run names every setting.
+    """
+    method, typed, defaults = METHODS[arguments.method], given(words), TrainingConfig()
+    used = {setting.name for setting in method.settings} | ({"alpha", "alpha_warmup"} if method.factor else set())
+    return [
+        "--" + name.replace("_", "-")
+        for name in ("alpha", "alpha_warmup", *own_settings())
+        if name in typed and name not in used and (not arguments.config or typed[name] != getattr(defaults, name))
+    ]
 
 
 def check_sources(methods: Sequence[str], arguments: argparse.Namespace) -> None:

@@ -35,6 +35,8 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> None:
         for part, corpus in task.parts().items():
             say(f"{part}: {corpus}")
         say(f"run folder: {folder}")
+        for flag in settings.unused(arguments, words):
+            say(f"warning: {flag} has no effect with --method {config.method}")
     try:
         tagger = settings.model(arguments).build(task, config.seed)
         history = fit(

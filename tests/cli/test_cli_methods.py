@@ -130,6 +130,28 @@ def test_a_mistake_gets_one_line_and_exit_code_2(
     assert expected in fails(capsys, *words)
 
 
+@pytest.mark.parametrize(
+    ("words", "settings", "expected"),
+    [
+        (["--alpha", "1"], "", ["--alpha has no effect with --method none"]),
+        (["--alpha=0.4", "--epsilon", "0.3", "--method=copies"], "",
+            [f"--{name} has no effect with --method copies" for name in ("alpha", "epsilon")]),
+        (["--alpha", "0.4", "--method", "sigmoid"], "", []),
+        (["--method", "sigmoid"], "alpha = 0.4\nepsilon = 0.3\n", ["--epsilon has no effect with --method sigmoid"]),
+        ([], "alpha = 1.0\nalpha-warmup = 0.2\n", []),
+    ],
+)  # fmt: skip
+def test_what_the_method_does_not_look_at_is_said(
+    words: list[str], settings: str, expected: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    if settings:
+        (tmp_path / "settings.toml").write_text(settings)
+        words = [*words, "--config", str(tmp_path / "settings.toml")]
+    assert main(["train", "--toy-size", "20", *SMALL, *words, "--output", str(tmp_path / "run")]) == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "has no effect" in line]
+    assert said == [f"warning: {each}" for each in expected]
+
+
 def test_a_teacher_of_other_types_is_refused(teacher: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     (tmp_path / "mine.conll").write_text("Mars B-planet\nshines O\n\n" * 20)
     words = ["--train", str(tmp_path / "mine.conll"), "--method", "distillation", "--teacher", teacher]
