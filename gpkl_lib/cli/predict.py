@@ -20,7 +20,8 @@ from gpkl_lib.corpora import Row, brat_texts, written_rows
 from gpkl_lib.tagger import Entity, Prediction, Tagger
 
 FORMS = ("jsonl", "conll", "brat", "html")
-BY_NAME = {".conll": "conll", ".ann": "brat", ".html": "html", ".htm": "html"}  # of --output; else jsonl
+BY_NAME = {"": "jsonl", ".jsonl": "jsonl", ".json": "jsonl", ".conll": "conll"}  # of --output
+BY_NAME |= {".ann": "brat", ".html": "html", ".htm": "html"}
 AHEAD = 16  # batches
 
 
@@ -29,7 +30,10 @@ def predict(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     if arguments.threshold is not None and arguments.threshold != arguments.threshold:
         raise UsageError("--threshold must be a number, got nan")
     output = None if arguments.output is None else Path(arguments.output)
-    form = arguments.write or BY_NAME.get(output.suffix.lower() if output else "", "jsonl")
+    form = arguments.write or BY_NAME.get(output.suffix.lower() if output else "")
+    if form is None:
+        known = ", ".join(filter(None, BY_NAME))
+        raise UsageError(f"--output {output}: no form has that ending ({known}); name one by --write")
     if form == "brat" and output is None:
         raise UsageError("--write brat makes two files, a .txt and an .ann: give --output")
     tagger = load(arguments)

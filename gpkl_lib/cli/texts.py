@@ -106,7 +106,7 @@ standard error. Words and punctuation marks of a text become tokens (a mark or a
 stays with its letter), or, with --tokens characters, each of its characters. Row n of the
 result is line n of a text.
 
---write, or the name of --output, chooses what is written:
+--write, or the ending of --output, chooses what is written; an ending of no form is refused:
   jsonl  {"text", "tokens", "spans": [[start, end, type], ...], "found": [...]} a line.
          "spans" count tokens from 0, end exclusive: gpkl train, evaluate and convert read
          them. "found" tells the same spans with type, text, start_char and end_char (in

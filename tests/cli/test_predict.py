@@ -209,6 +209,21 @@ def test_what_cannot_be_read_or_written_is_one_line(
     assert message in fails(capsys, "predict", str(run), "-", "--format", form, *words)
 
 
+def test_an_ending_of_no_form_is_refused_unless_the_form_is_named(
+    run: Path, notes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    output = tmp_path / "x.docx"
+    words = [str(run), str(notes), "--output", str(output)]
+    known = ".jsonl, .json, .conll, .ann, .html, .htm"
+    message = f"--output {output}: no form has that ending ({known}); name one by --write"
+    assert message in fails(capsys, "predict", *words)
+    assert not output.exists()
+    assert main(["predict", *words, "--write", "jsonl"]) == 0
+    for name in ("found", "found.JSON"):
+        assert main(["predict", *words[:-1], str(tmp_path / name)]) == 0
+        assert (tmp_path / name).read_bytes() == output.read_bytes() != b""
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "cesu-8", "utf-16"])
 def test_lines_that_come_are_read_in_every_encoding(
     run: Path, tmp_path: Path, encoding: str, capsys: pytest.CaptureFixture[str]
