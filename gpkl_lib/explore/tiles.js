@@ -34,7 +34,7 @@ const TRAITS = ["scores", "rows", "blocks", "length", "copies"];
 const ROW = 36;
 const SMALL = 150;
 const PAUSE = 700; // milliseconds between two blocks while it plays
-const SHAPE = { batch: 4, heads: 10, features: 64, block: 2 ** 20, blocks: 4, hold: 6 * 2 ** 20 };
+const SHAPE = { batch: 4, heads: 10, features: 64, block: 2 ** 20, blocks: 4, hold: 12 * 2 ** 20 };
 // the memory plot: lengths in powers of 2, bytes in powers of 10
 const SHORT = Math.log2(128);
 const LONG = Math.log2(8192);

@@ -88,11 +88,11 @@ def tiled_bytes(
     batch: int, heads: int, length: int, features: int, block: int = BLOCK, blocks: int = BLOCKS, hold: int = HOLD
 ) -> int:
     """Most bytes at a time: float32 gradients of queries and keys in two views, `blocks` blocks of scores at work, and
-    two numbers, the weights of the two losses, for each of the up to `hold` scores that wait for their denominator.
+    the up to `hold` scores that wait for their normaliser.
     """
     pairs = 2 * batch * heads
     gradients, work, wait = pairs * 2 * length * features, min(block, pairs * length**2), min(hold, pairs * length**2)
-    return 4 * (gradients + blocks * work + 2 * wait)
+    return 4 * (gradients + blocks * work + wait)
 
 
 class Tiles(Explorable):

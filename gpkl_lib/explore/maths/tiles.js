@@ -74,8 +74,7 @@ export const lossOfAll = (scores, n) => walkTiles(scores, n, n, 1).logsumexp;
 /** @type {(batch: number, heads: number, length: number) => number} */
 export const boardBytes = (batch, heads, length) => 4 * 2 * batch * heads * length ** 2;
 
-// most bytes at a time: gradients of queries and keys in two views, blocks of scores at work, and two numbers for each
-// score that waits
+// most bytes at a time: gradients of queries and keys in two views, blocks of scores at work, and the scores that wait
 /**
  * @type {(batch: number, heads: number, length: number, features: number, block: number, blocks: number,
  *   hold: number) => number}
@@ -83,5 +82,5 @@ export const boardBytes = (batch, heads, length) => 4 * 2 * batch * heads * leng
 export const tiledBytes = (batch, heads, length, features, block, blocks, hold) => {
   const pairs = 2 * batch * heads;
   const all = pairs * length ** 2;
-  return 4 * (pairs * 2 * length * features + blocks * Math.min(block, all) + 2 * Math.min(hold, all));
+  return 4 * (pairs * 2 * length * features + blocks * Math.min(block, all) + Math.min(hold, all));
 };
