@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gpkl_lib._checks import check_floating
+from gpkl_lib._checks import check_floating, check_tensor
 
 
 def rotary_embedding(x: Tensor, position: int = -2, scale: Tensor | float = 1.0) -> Tensor:
@@ -77,13 +77,24 @@ def token_mask(attention_mask: Tensor | None, shape: tuple[int, int], device: to
     """Mask (B, L), True = a real token; without an attention_mask every token is.
 
     Raises:
+        TypeError: attention_mask is floating point.
         ValueError: attention_mask is not of that shape.
     """
     if attention_mask is None:
         return torch.ones(shape, dtype=torch.bool, device=device)
     if attention_mask.shape != shape:
         raise ValueError(f"attention_mask must have shape {shape}, got {tuple(attention_mask.shape)}")
+    check_token_mask(attention_mask)
     return attention_mask.bool()
+
+
+def check_token_mask(attention_mask: Tensor) -> None:
+    """Raise TypeError unless boolean or integer: an additive mask, 0 and -10000, would be taken for its opposite."""
+    check_tensor("attention_mask", attention_mask)
+    if attention_mask.is_floating_point():
+        raise TypeError(
+            f"attention_mask must be boolean or integer, True or 1 for a real token, got dtype {attention_mask.dtype}"
+        )
 
 
 class SpanHead(nn.Module):
@@ -162,7 +173,7 @@ class GlobalPointer(SpanHead):
         Cells that are no span hold the dtype's lowest number.
 
         Raises:
-            TypeError: hidden_states not floating point.
+            TypeError: hidden_states not floating point, or attention_mask not boolean or integer.
             ValueError: hidden_states or attention_mask of another shape.
         """
         hidden_states, real = self.mask_padding(hidden_states, attention_mask)
@@ -203,7 +214,7 @@ class EfficientGlobalPointer(SpanHead):
         Cells that are no span hold the dtype's lowest number.
 
         Raises:
-            TypeError: hidden_states not floating point.
+            TypeError: hidden_states not floating point, or attention_mask not boolean or integer.
             ValueError: hidden_states or attention_mask of another shape.
         """
         hidden_states, real = self.mask_padding(hidden_states, attention_mask)

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from gpkl_lib._checks import check_floating, check_tensor, check_weight
+from gpkl_lib._checks import check_floating, check_weight
 from gpkl_lib.consistency import ConsistencyLoss, rdrop_loss, two_views
-from gpkl_lib.global_pointer import span_mask
+from gpkl_lib.global_pointer import check_token_mask, span_mask
 from gpkl_lib.losses import sparse_multilabel_cross_entropy
-from gpkl_lib.spans import GoldCells, gold_cells
+from gpkl_lib.spans import GoldCells, check_types, gold_cells
 from gpkl_lib.tiled import tiled_head_loss
 
 TILED_FROM = 32  # tokens; benchmarks/span_loss.py finds 25 about even and 32 ahead
@@ -153,11 +153,7 @@ def _checked(
 ) -> Tensor:
     """Check the arguments against each other; return the gold cells, a plain tensor on the device of `input`."""
     check_floating("input", input)
-    check_tensor("attention_mask", attention_mask)
-    if attention_mask.is_floating_point():  # an additive one, 0 and -10000, would be taken for its opposite
-        raise TypeError(
-            f"attention_mask must be boolean or integer, True or 1 for a real token, got dtype {attention_mask.dtype}"
-        )
+    check_token_mask(attention_mask)
     if attention_mask.ndim != 2:
         raise ValueError(f"attention_mask must have shape (batch, L), got {tuple(attention_mask.shape)}")
     if head is None:
@@ -190,10 +186,22 @@ def _checked(
         if len(gold) != sentences:
             raise ValueError(f"gold must hold the spans of each of {sentences} sentences, got {len(gold)} lists")
         cells = gold_cells(gold, types)
+        _check_places(cells, types, attention_mask)
     heads = input.shape[1] if head is None else getattr(head, "num_types", None)
-    if types is not None and heads is not None and len(types) != heads:
-        raise ValueError(f"types must name all {heads} heads, got {len(types)} names")
+    if types is not None:
+        check_types(types, heads)
     return cells.to(input.device).as_subclass(Tensor)
+
+
+def _check_places(cells: Tensor, types: Sequence[str], attention_mask: Tensor) -> None:
+    """Raise ValueError for the first span that is not on tokens of its sentence, in the form it was given in."""
+    real = nn.functional.pad(attention_mask.cpu().bool(), (0, 1))  # beyond the row there is no token
+    sentence, ends = cells[:, 0], cells[:, 2:].clamp(max=attention_mask.shape[1])
+    for row in (~real[sentence[:, None], ends].all(-1)).nonzero()[:1, 0].tolist():
+        b, h, i, j = cells[row].tolist()
+        tokens = max(real[b].nonzero()[:, 0].tolist(), default=-1) + 1
+        wrong = f"ends beyond its {tokens} tokens (end is exclusive)" if j >= tokens else "begins or ends on padding"
+        raise ValueError(f"gold: {(types[h], i, j + 1)} of sentence {b} {wrong}")
 
 
 def _check_logits(what: str, logits: Tensor, attention_mask: Tensor) -> None:

@@ -66,8 +66,7 @@ def gold_cells(spans: Sequence[Iterable[Sequence[str | int]]], types: Sequence[s
         >>> gold_cells([[("PER", 0, 2), ("LOC", 1, 2)], []], ["PER", "LOC"]).tolist()
         [[0, 0, 0, 1], [0, 1, 1, 1]]
     """
-    if isinstance(types, str):
-        raise TypeError(f"types must be a list of names, got the one name {types!r}")
+    check_types(types)
     head = {name: index for index, name in enumerate(types)}
     if len(head) != len(types):
         raise ValueError(f"types must be distinct names, got {list(types)}")
@@ -82,6 +81,25 @@ def gold_cells(spans: Sequence[Iterable[Sequence[str | int]]], types: Sequence[s
                 )
             cells.append((row, head[kind], start, end - 1))
     return torch.tensor(cells, dtype=torch.long).view(-1, 4).as_subclass(GoldCells)
+
+
+def check_types(types: Sequence[str], heads: int | None = None) -> None:
+    """Check names of types that stand in the order of the heads, which a set does not have.
+
+    Raises:
+        TypeError: a string, or what is no sequence.
+        ValueError: another number of names than of heads, where that is known.
+
+    Example:
+        >>> check_types({"PER"})
+        Traceback (most recent call last):
+            ...
+        TypeError: types must be a list of names, in the order of the heads, got {'PER'}
+    """
+    if isinstance(types, str | bytes) or not isinstance(types, Sequence):
+        raise TypeError(f"types must be a list of names, in the order of the heads, got {types!r:.80}")
+    if heads is not None and len(types) != heads:
+        raise ValueError(f"types must name all {heads} heads, got {len(types)} names")
 
 
 def decode_spans(
@@ -99,6 +117,7 @@ def decode_spans(
         One list a row of the batch, sorted by start, then end, then type.
 
     Raises:
+        TypeError: types no list of names, or a floating-point attention_mask.
         ValueError: logits or attention_mask of another shape, types of another length, NaN as the score
             of a span.
 
@@ -110,8 +129,7 @@ def decode_spans(
     """
     if logits.ndim != 4 or logits.shape[-1] != logits.shape[-2]:
         raise ValueError(f"logits must have shape (batch, types, L, L), got {tuple(logits.shape)}")
-    if len(types) != logits.shape[1]:
-        raise ValueError(f"types must name all {logits.shape[1]} heads, got {len(types)} names")
+    check_types(types, logits.shape[1])
     valid = span_mask(token_mask(attention_mask, (logits.shape[0], logits.shape[-1]), logits.device))
     if (logits.isnan() & valid).any():
         raise ValueError("logits hold NaN; the model has diverged or a mask is missing")
@@ -138,12 +156,11 @@ def score_projection(
         For each row of the batch the score of each span found, in the order of `decode_spans`.
 
     Raises:
-        TypeError: query or key not floating point.
+        TypeError: query or key not floating point, types no list of names, or a floating-point attention_mask.
         ValueError: query, key or attention_mask of another shape, types of another length, NaN as the score of a span.
     """
     cells, scores = cells_above(query, key, attention_mask=attention_mask, threshold=threshold, max_length=max_length)
-    if len(types) != query.shape[1]:
-        raise ValueError(f"types must name all {query.shape[1]} heads, got {len(types)} names")
+    check_types(types, query.shape[1])
     found: list[dict[Span, float]] = [{} for _ in range(query.shape[0])]
     for (b, h, i, j), score in zip(cells.tolist(), scores.tolist(), strict=True):
         found[b][types[h], i, j + 1] = score

@@ -253,6 +253,9 @@ def test_wrong_inputs_are_refused(head: Head) -> None:
             model(torch.zeros(shape))
     with pytest.raises(ValueError, match=r"attention_mask must have shape \(2, 5\), got \(5, 2\)"):
         model(torch.zeros(2, 5, 6), torch.ones(5, 2))
+    additive = torch.tensor([[0.0, 0.0, -1e9]])
+    with pytest.raises(TypeError, match=r"attention_mask must be boolean or integer, .* got dtype torch\.float32"):
+        model(torch.zeros(1, 3, 6), additive)
     with pytest.raises(ValueError, match=r"attention_mask must have shape \(batch, L\), got \(2,\)"):
         span_mask(torch.ones(2))
     with pytest.raises(ValueError, match="rotary position needs an even feature size, got 3"):

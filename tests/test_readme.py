@@ -18,46 +18,60 @@ BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.S)
 COMMANDS = [line for _, block in BLOCKS for line in block.splitlines() if line.startswith("gpkl ")]
 
 
+class Encoder(torch.nn.Module):
+    """Words under dropout, with the states that it gave in training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.states = torch.nn.Embedding(9, 768), list[torch.Tensor]()
+
+    def forward(self, ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        assert ids.shape == attention_mask.shape
+        states = torch.nn.functional.dropout(self.words(ids), 0.1, self.training)
+        if self.training:
+            states.retain_grad()
+            self.states.append(states)
+        return states
+
+
 def test_python_runs_and_the_loss_reaches_the_scores():
     first, second = (block for language, block in BLOCKS if language == "python")
     torch.manual_seed(0)
-    words = torch.nn.Embedding(9, 768)
-    states = []
-
-    def encoder(ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        states.append(torch.nn.functional.dropout(words(ids), 0.1))
-        states[-1].retain_grad()
-        return states[-1]
-
+    encoder = Encoder()
     names: dict[str, Any] = {"encoder": encoder, "input_ids": torch.tensor([[1, 2, 3, 4, 5], [6, 7, 8, 0, 0]])}
     exec(first, names)
     exec(second, names)
     torch.testing.assert_close(names["loss"], names["task"] + 0.1 * names["divergence"])
     assert names["divergence"] > 0
     names["loss"].backward()
-    assert states[1].grad.shape == (4, 5, 768)
-    assert states[1].grad[1::2, 3:].abs().max() == 0  # padding
-    assert states[1].grad[:, :2].abs().amax(-1).min() > 0
+    gradient = encoder.states[1].grad
+    assert gradient is not None
+    assert gradient.shape == (4, 5, 768)
+    assert gradient[1::2, 3:].abs().max() == 0  # padding
+    assert gradient[:, :2].abs().amax(-1).min() > 0
 
 
 def test_trained_as_written_it_finds_the_spans_again():
     second = [block for language, block in BLOCKS if language == "python"][1]
     torch.manual_seed(0)
-    words = torch.nn.Embedding(9, 768)
+    encoder = Encoder()
     names: dict[str, Any] = {
         "torch": torch,
-        "encoder": lambda ids, attention_mask: torch.nn.functional.dropout(words(ids), 0.1),
+        "encoder": encoder,
         "input_ids": torch.tensor([[1, 2, 3, 4, 5], [6, 7, 8, 0, 0]]),
     }
-    before, loop, after = re.split("(?=twice =)|(?=decode_spans\\(h)", second)
+    before, loop, after = re.split(r"(?=twice =)|(?=encoder\.eval)", second)
     exec(before, names)
-    optimizer = torch.optim.Adam([*words.parameters(), *names["head"].parameters()], 0.003)
+    optimizer = torch.optim.Adam([*encoder.parameters(), *names["head"].parameters()], 0.003)
     for _ in range(40):
         optimizer.zero_grad()
         exec(loop, names)
         names["loss"].backward()
         optimizer.step()
-    assert eval(after.partition("  #")[0], names) == 2 * names["spans"]
+    *ready, last = after.splitlines()
+    exec("\n".join(ready), names)
+    assert not encoder.training
+    assert eval(last, names) == names["spans"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

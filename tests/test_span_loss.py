@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -171,10 +173,10 @@ def test_views_that_alternate_are_refused() -> None:
         ({"attention_mask": MASK[0]}, ValueError, r"attention_mask must have shape \(batch, L\), got \(5,\)"),
         ({"gold": SPANS[:1]}, ValueError, "gold must hold the spans of each of 2 sentences, got 1 lists"),
         ({"gold": SPANS + SPANS}, ValueError, "gold must hold the spans of each of 2 sentences, got 4 lists"),
-        ({"gold": [[("PER", 1, 6)], []]}, ValueError, r"positives\[0\] = \[0, 0, 1, 5\] lies outside input"),
-        ({"gold": [[], [("PER", 3, 5)]]}, ValueError, r"positives\[0\] = \[1, 0, 3, 4\] is positive, but mask rules"),
         ({"gold": [[], [("ANIMAL", 0, 1)]]}, ValueError, "sentence 1: .* has a type without a head; types are P"),
         ({"types": None}, TypeError, "types must name the heads, in order, where gold are spans; got None"),
+        ({"types": set(TYPES)}, TypeError, "types must be a list of names, in the order of the heads, got {"),
+        ({"types": set(TYPES), "gold": gold_cells(SPANS, TYPES)}, TypeError, "types must be a list of names, in the"),
         ({"types": TYPES[:2], "gold": [[], []]}, ValueError, "types must name all 3 heads, got 2 names"),
     ],
 )  # fmt: skip
@@ -182,6 +184,38 @@ def test_what_does_not_fit_is_refused(change: dict[str, Any], error: type[Except
     arguments = {"input": scores(2, 3, 5, 5), "gold": SPANS, "attention_mask": MASK, "types": TYPES} | change
     with pytest.raises(error, match=message):
         global_pointer_loss(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("mask", "gold", "message"),
+    [
+        (
+            MASK,
+            [[("LOC", 2, 3), ("PER", 0, 6)], []],
+            "('PER', 0, 6) of sentence 0 ends beyond its 5 tokens (end is exc",
+        ),
+        (MASK, [[("PER", 7, 9)], []], "('PER', 7, 9) of sentence 0 ends beyond its 5 tokens (end is exclusive)"),
+        (MASK, [[], [("LOC", 2, 5)]], "('LOC', 2, 5) of sentence 1 ends beyond its 4 tokens (end is exclusive)"),
+        (MASK.flip(1), [[], [("ORG", 0, 3)]], "('ORG', 0, 3) of sentence 1 begins or ends on padding"),
+        (0 * MASK, [[("PER", 0, 1)], []], "('PER', 0, 1) of sentence 0 ends beyond its 0 tokens (end is exclusive)"),
+        (MASK[:, :0], [[], [("PER", 0, 1)]], "('PER', 0, 1) of sentence 1 ends beyond its 0 tokens (end is exclusive)"),
+    ],
+)
+def test_a_span_off_its_sentence_is_named_as_it_was_given(mask: Tensor, gold: Any, message: str) -> None:
+    length = mask.shape[1]
+    for loss, views in ((global_pointer_loss, 1), (functools.partial(global_pointer_rdrop_loss, alpha=1.0), 2)):
+        with pytest.raises(ValueError, match="^gold: " + re.escape(message)):
+            loss(scores(2 * views, 3, length, length), gold, mask.repeat(views, 1), types=TYPES)
+
+
+def test_cells_off_their_sentence_are_named_as_cells() -> None:
+    for span, sentence, message in (
+        (("PER", 1, 6), 0, "positives[0] = [0, 0, 1, 5] lies outside input"),
+        (("PER", 3, 5), 1, "positives[0] = [1, 0, 3, 4] is positive, but mask rules"),
+    ):
+        cells = gold_cells([[span] if row == sentence else [] for row in range(2)], TYPES)
+        with pytest.raises(ValueError, match=re.escape(message)):
+            global_pointer_loss(scores(2, 3, 5, 5), cells, MASK)
 
 
 def test_a_head_that_gives_no_logits_is_refused() -> None:

@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from gpkl_lib import GoldCells, decode_spans, gold_cells, span_scores
-from gpkl_lib.spans import Span, SpanScores
+from gpkl_lib.spans import Span, SpanScores, decode_projection
 
 TYPES = ("loc", "org")
 
@@ -63,8 +63,16 @@ def test_wrong_logits_are_refused() -> None:
             decode_spans(torch.zeros(shape), TYPES)
     with pytest.raises(ValueError, match="types must name all 3 heads, got 2 names"):
         decode_spans(torch.zeros(1, 3, 2, 2), TYPES)
+    for types in ("PL", {"P", "L"}):  # a set of strings has another order in every process
+        with pytest.raises(TypeError, match="types must be a list of names, in the order of the heads, got"):
+            decode_spans(torch.zeros(1, 2, 4, 4), types)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="types must be a list of names, in the order of the heads, got"):
+            decode_projection(torch.zeros(1, 2, 4, 3), torch.zeros(1, 2, 4, 3), types)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"attention_mask must have shape \(1, 4\), got \(2, 4\)"):
         decode_spans(torch.zeros(1, 2, 4, 4), TYPES, torch.ones(2, 4))
+    additive = torch.tensor([[0.0, 0.0, -1e9, -1e9]])
+    with pytest.raises(TypeError, match=r"attention_mask must be boolean or integer, .* got dtype torch\.float32"):
+        decode_spans(torch.zeros(1, 2, 4, 4), TYPES, additive)
     logits = torch.zeros(1, 2, 3, 3)
     logits[0, 1, 2, 0] = math.nan  # below the diagonal: never looked at
     assert decode_spans(logits, TYPES) == [[]]
@@ -197,7 +205,8 @@ def test_gold_cells_are_what_decoding_undoes() -> None:
         ([("a", 0, 1)], ["a"], TypeError, "spans must hold spans .* in sentence 0"),
         ([[(0, 0, 1)]], ["a"], TypeError, "spans must hold spans"),
         (["a"], ["a"], TypeError, "spans must hold a list of spans a sentence, got 'a' for sentence 0"),
-        ([[]], "PER", TypeError, "types must be a list of names, got the one name 'PER'"),
+        ([[]], "PER", TypeError, "types must be a list of names, in the order of the heads, got 'PER'"),
+        ([[]], {"PER"}, TypeError, r"types must be a list of names, in the order of the heads, got \{'PER'\}"),
         ([[]], ["a", "a"], ValueError, "types must be distinct names"),
     ],
 )

@@ -68,9 +68,8 @@ def model_card(tagger: Tagger, name: str, run: str | Path | None = None) -> str:
     if run is not None:
         scores, config = _run(tagger, Path(run))
         method = config["config"]["method"]
-        corpus = re.split("[:(]", Path(config["train"]["name"]).name)[0]  # wnut17:train, toy(size=100)
         tags += [] if method == "none" else [f"gpkl-{method}"]
-        found = {"model_name": title, "eval_results": _results(hub.EvalResult, scores, corpus)}
+        found = {"model_name": title, "eval_results": _results(hub.EvalResult, scores, config)}
         page += _scores_page(scores) + _settings_page(config)
     data = hub.ModelCardData(library_name="gpkl-lib", pipeline_tag=TASK, tags=tags, **found)
     return f"---\n{data.to_yaml()}\n---\n\n{page}"
@@ -87,14 +86,14 @@ def _run(tagger: Tagger, run: Path) -> tuple[dict[str, Mapping[str, Any]], dict[
     return {part: of for part, of in scores.items() if isinstance(of, Mapping)}, config
 
 
-def _results(kind: Any, scores: Mapping[str, Mapping[str, Any]], corpus: str) -> list[Any]:
-    """One entry of the model-index for each part and metric."""
+def _results(kind: Any, scores: Mapping[str, Mapping[str, Any]], config: Mapping[str, Any]) -> list[Any]:
+    """One entry of the model-index for each part and metric; a part that config does not name is train's corpus."""
     return [
         kind(
             task_type=TASK,
             task_name="Span recognition",
             dataset_type="other",
-            dataset_name=corpus,
+            dataset_name=_corpus(config.get(part, config["train"])["name"]),
             dataset_split=part,
             metric_type=metric,
             metric_name=f"{title} (exact spans, micro)",
@@ -139,12 +138,23 @@ def _scores_page(scores: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _settings_page(config: Mapping[str, Any]) -> str:
     corpora = "\n".join(
-        f"- {part}: {_plain(Path(of['name']).name)}, {of['sentences']:,} sentences, sha256 `{of['sha256']}`"
+        f"- {part}: {_plain(_file_names(of['name']))}, {of['sentences']:,} sentences, sha256 `{of['sha256']}`"
         for part, of in config.items()
         if part != "config" and isinstance(of, Mapping) and "sha256" in of
     )
     lines = "\n".join(f"| {name} | {_plain(str(value))} |" for name, value in config["config"].items())
     return f"\n## Training\n\n{corpora}\n\n| setting | value |\n|---|---|\n{lines}\n"
+
+
+def _file_names(name: str) -> str:
+    """The name of a corpus without folders, in "data/own.conll without data/own.conll[9::10]" neither."""
+    return " without ".join(Path(part).name for part in name.split(" without "))
+
+
+def _corpus(name: str) -> str:
+    """The corpus that a part belongs to: of "wnut17:train", "toy(size=100)", "own.conll[:50] without ..."."""
+    whole = _file_names(name).partition(" without ")[0]
+    return re.sub(r"(:(train|dev|test)|\(.*\)|\[[-\d:]*\]|, drawn with seed -?\d+)*$", "", whole)
 
 
 def _plain(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -98,14 +98,18 @@ def as_row(given: Input | Row, tokens: str) -> Row:
     raise TypeError(f"a text is a string, a list of strings (its tokens) or a Sentence, got {given!r:.80}")
 
 
-def as_rows(given: Iterable[Input | Row], tokens: str) -> Iterable[Row]:
+def as_rows(given: Iterable[Input | Row], tokens: str) -> Iterator[Row]:
     """`as_row` of each; the error says which one it is.
 
     Raises:
-        TypeError: no iterable, or one of other things.
+        TypeError: no iterable of texts, a single one among them (at once); or one of other things (when it comes).
     """
-    if not isinstance(given, Iterable):
-        raise TypeError(f"texts must be a string, or an iterable of texts, got {given!r:.80}")
+    if isinstance(given, str | bytes | Mapping | Sentence) or not isinstance(given, Iterable):
+        raise TypeError(f"texts must be an iterable of texts, a list [text] where there is one, got {given!r:.80}")
+    return _rows(given, tokens)
+
+
+def _rows(given: Iterable[Input | Row], tokens: str) -> Iterator[Row]:
     for number, one in enumerate(given):
         try:
             yield as_row(one, tokens)

@@ -169,6 +169,29 @@ class TestCard:
         ):
             assert shown in page, shown
 
+    @pytest.mark.parametrize(
+        ("train", "dev", "named", "shown"),
+        [
+            ("data/own.conll without data/own.conll[9::10]", "data/own.conll[9::10]", ["own.conll"] * 2, None),
+            ("data/a:b (2).conll[:50]", "else/b.jsonl", ["a:b (2).conll", "b.jsonl"], "- dev: b.jsonl, "),
+            ("wnut17:train[:90]", "wnut17:dev", ["wnut17"] * 2, "- dev: wnut17:dev, "),
+            ("own.conll, drawn with seed 3[:40]", "dev.conll", ["own.conll", "dev.conll"], None),
+        ],
+    )
+    def test_each_part_is_named_for_its_own_corpus(self, run, tmp_path, train, dev, named, shown):
+        shutil.copytree(run, tmp_path / "run")
+        config, scores = (json.loads((run / name).read_text()) for name in ("config.json", "scores.json"))
+        config["train"]["name"], config["dev"]["name"] = train, dev
+        (tmp_path / "run/config.json").write_text(json.dumps(config))
+        (tmp_path / "run/scores.json").write_text(json.dumps({"test": scores["dev"], "dev": scores["dev"]}))
+        Tagger.load(run / "best").save_pretrained(tmp_path / "saved", run=tmp_path / "run")
+        card = hub.ModelCard.load(tmp_path / "saved/README.md")
+        results = {each.dataset_split: each.dataset_name for each in card.data.eval_results}
+        assert [results["test"], results["dev"]] == named
+        assert (shown or r"- train: own.conll") in card.text
+        if " without " in train:
+            assert r"- train: own.conll without own.conll\[9::10\], 40 sentences" in card.text
+
     def test_its_code_runs(self, repositories, run):
         Tagger.load(run / "best").push_to_hub("me/names", run=run)
         page = (repositories.root / "me/names/main/README.md").read_text()

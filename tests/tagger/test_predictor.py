@@ -42,8 +42,21 @@ def test_what_is_no_text_is_named(given):
         with pytest.raises(TypeError, match="a text is a string, a list of strings") as error:
             method(given)
         assert where in str(error.value)
-    with pytest.raises(TypeError, match="texts must be a string, or an iterable of texts, got 3"):
-        TAGGER.predict(3)
+
+
+@pytest.mark.parametrize("given", [3, b"abc", {"text": "Anna"}])
+def test_what_holds_no_texts_is_refused(given):
+    for method in (TAGGER.predict, TAGGER.entities, TAGGER.stream):
+        with pytest.raises(TypeError, match=r"texts must be an iterable of texts, a list \[text\] .*, got ") as error:
+            method(given)
+        assert str(error.value).endswith(f"got {given!r}")
+
+
+@pytest.mark.parametrize("given", ["Anna", Sentence(("Anna",))])
+def test_a_stream_does_not_take_one_text_for_many(given):
+    with pytest.raises(TypeError, match=r"a list \[text\] where there is one, got"):
+        TAGGER.stream(given)
+    assert next(TAGGER.stream([given])).tokens == ["Anna"]
 
 
 def test_wrong_settings_are_named_at_once():
