@@ -44,6 +44,7 @@ const VIEWS = [
 const MANY = 4000;
 const STEP = 200; // draws that a click adds
 const SEEN = 100; // of the draws, the last, as dots
+const DRAWN = `last ${SEEN} draws, none beyond the frame`;
 const three = (value) => Number(value.toPrecision(3));
 const share = (value) => `${fixed(100 * value, 1)} %`;
 const exactly = (value) => (Math.abs(value) < 1e-12 ? 0 : value); // what is left of a difference that is 0
@@ -103,8 +104,8 @@ function scoresPlot(parent, model) {
       caption.replaceChildren(
         ...rich(
           two
-            ? "scores *s* ● and *t* ◆: drag them. Coloured dots: who won, noise on"
-            : "scores *s* ●: drag them. Dots: *s* + *T ε*, the largest in blue",
+            ? `scores *s* ● and *t* ◆: drag them. Coloured dots: who won, noise on; ${DRAWN}`
+            : `scores *s* ●: drag them. Dots: *s* + *T ε*, the largest in blue; ${DRAWN}`,
         ),
       );
     }

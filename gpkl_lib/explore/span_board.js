@@ -8,6 +8,7 @@ import { cellAt, cellCount, cellPlace, compareSpans, spansAbove, verdictOf } fro
 
 const ROW = 30;
 const LANE = 20;
+const CROWDED = 8; // words beyond which scores of three characters need a smaller type
 const LEFT = -20; // scores are drawn from here on
 const LOW = -10; // the threshold moves from here on
 const HIGH = 10;
@@ -28,6 +29,7 @@ const STYLE = `${SENTENCE_STYLE}
 .gpkl-sb-cursor { fill: none; stroke: var(--gpkl-ink); stroke-width: 2; }
 .gpkl-sb-legs { fill: none; stroke: var(--gpkl-ink); stroke-width: 1; stroke-dasharray: 2 3; }
 .gpkl-sb-ticks { fill: none; stroke: var(--gpkl-grey); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
+.gpkl-sb-matrix .gpkl-sb-small { font-size: 10px; stroke-width: 2px; }
 .gpkl-sb-cell { margin: 0.2rem 0 0; min-height: 4.4em; }
 .gpkl-span-board .gpkl-readouts { grid-template-columns: repeat(4, auto); justify-content: space-between; }
 @container (max-width: 18rem) { .gpkl-span-board .gpkl-readouts { grid-template-columns: repeat(3, auto); } }
@@ -82,6 +84,7 @@ function matrixPanel(parent, model, look) {
   const at = (share) => `${(100 * share) / length}%`;
   const build = (tokens) => {
     length = tokens.length;
+    const tick = `gpkl-tick${length > CROWDED ? " gpkl-sb-small" : ""}`;
     set(svg, { height: ROW * length });
     set(ground, { height: ROW * length });
     heads.replaceChildren(
@@ -97,7 +100,7 @@ function matrixPanel(parent, model, look) {
         shade: v("rect", { ...box, class: "gpkl-sb-shade" }),
         mark: v("rect", { ...box, y: ROW * i + 2, height: ROW - 4, rx: 3, class: "gpkl-sb-mark" }),
       };
-      part.score = v("text", { x: at(j + 0.5), y: ROW * i + 14, "text-anchor": "middle", class: "gpkl-tick" });
+      part.score = v("text", { x: at(j + 0.5), y: ROW * i + 14, "text-anchor": "middle", class: tick });
       part.sign = v("text", { x: at(j + 0.5), y: ROW * i + 27, "text-anchor": "middle", class: "gpkl-tick" });
       shades.append(part.shade);
       cells.append(part.mark, part.score, part.sign);
@@ -111,7 +114,7 @@ function matrixPanel(parent, model, look) {
       build(tokens);
       drawn = tokens.join(" ");
     }
-    rebuild(caption, type, () => ["type ", h("b", {}, type), ": row = first word, column = end"]);
+    rebuild(caption, type, () => ["type ", h("b", {}, type), ": row = first word, column = last"]);
     set(svg, { "aria-label": `Scores of type ${type}: arrow keys move from span to span` });
     parts.forEach(({ shade, mark, score, sign }, place) => {
       const value = triangle[place];
@@ -132,7 +135,7 @@ function matrixPanel(parent, model, look) {
     const place = cellPlace(i, j, length);
     const value = triangle[place];
     const told =
-      `${type}, start ${i}, end ${j + 1}: score ${fixed(value, 2)}, ` +
+      `${type}, ${i === j ? `word ${i + 1}` : `words ${i + 1} to ${j + 1}`}: score ${fixed(value, 2)}, ` +
       `${value > threshold ? "above" : "not above"} ${fixed(threshold, 1)}: ${SAID[verdicts[place]]}`;
     rebuild(text, [told, drawn], () => [h("b", {}, `“${tokens.slice(i, j + 1).join(" ")}”`), ` as ${told}.`]);
     return `${tokens.slice(i, j + 1).join(" ")}: ${told}`;

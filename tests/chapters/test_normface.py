@@ -35,11 +35,13 @@ def test_clusters_are_balanced_noisy_and_the_same_every_time() -> None:
 def test_a_run_learns_stays_above_the_floor_and_repeats() -> None:
     curve = fit_normalized(*SMALL, scale=2.0, steps=55, every=20)
     assert curve.steps == [0, 20, 40, 55]
-    assert all(len(x) == 4 for x in (curve.loss, curve.accuracy, curve.margin))
+    assert all(len(x) == 4 for x in (curve.loss, curve.accuracy, curve.margin, curve.lead))
     assert curve.loss[-1] < curve.loss[0]
     assert min(curve.loss) >= normalized_scale_bound(5, 2.0)
     assert all(0 <= a <= 1 for a in curve.accuracy)
-    assert max(curve.margin) <= 5 / 4 + 1e-4
+    assert all(m < lead <= 5 / 4 + 1e-4 for m, lead in zip(curve.margin, curve.lead, strict=True))
+    for loss, lead in zip(curve.loss, curve.lead, strict=True):  # the first line of the bound
+        assert loss >= math.log1p(4 * math.exp(-2 * lead)) - 1e-4
     assert fit_normalized(*SMALL, scale=2.0, steps=55, every=20) == curve
     assert fit_normalized(*SMALL, scale=2.0, steps=55, every=20, seed=1) != curve
 
@@ -75,7 +77,7 @@ def test_only_what_is_missing_is_added(
 ) -> None:
     monkeypatch.setattr(
         "gpkl_lib.chapters.recorders.normface.fit_normalized",
-        lambda *_, scale, seed: Curve(scale, [0], [1.0], [0.5], [0.0]),
+        lambda *_, scale, seed: Curve(scale, [0], [1.0], [0.5], [0.0], [0.0]),
     )
     recipe, output = tmp_path / "record.toml", tmp_path / "record.jsonl"
     for scales in ("[1, 4]", "[1, 4, 16]"):

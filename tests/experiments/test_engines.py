@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,7 @@ from gpkl_lib.experiments.records import identity
 from gpkl_lib.experiments.runner import ModelConfig, Task, Trial, compare, grid
 from gpkl_lib.training import METHODS, TrainingConfig, TrainingError
 
-distributed = pytest.importorskip("distributed", reason="needs the extra dask")
-dask = pytest.importorskip("dask")
+pytestmark = pytest.mark.skipif(find_spec("distributed") is None, reason="needs the extra dask")
 
 BASE = TrainingConfig(epochs=2, batch_size=8, learning_rate=0.01, device="cpu")
 DIFFERENT = ("seconds", "cpu_seconds", "resumed", "provenance")
@@ -42,6 +42,8 @@ def measured(row: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def one_worker():
     """A client of a worker in this process."""
+    import distributed
+
     options = {"n_workers": 1, "processes": False, "dashboard_address": None}
     with (
         distributed.LocalCluster(threads_per_worker=1, **options) as cluster,
@@ -101,6 +103,8 @@ def test_what_a_run_raises_ends_the_comparison(one_worker: Any, monkeypatch: pyt
 
 
 def test_a_worker_of_two_threads_is_refused(tmp_path: Path):
+    import distributed
+
     options = {"n_workers": 1, "processes": False, "dashboard_address": None}
     with (
         distributed.LocalCluster(threads_per_worker=2, **options) as cluster,
@@ -156,6 +160,8 @@ def known(key: str, dask_scheduler: Any = None) -> bool:
 @pytest.mark.slow
 def test_a_worker_killed_costs_its_run_and_nothing_else(tmp_path: Path):
     """Of two workers, one that has a finished run behind it and another one under way is killed."""
+    import distributed
+
     four = trials(0, base=replace(BASE, epochs=10))
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
     killed: dict[str, str] = {}
@@ -191,6 +197,9 @@ def test_a_worker_killed_costs_its_run_and_nothing_else(tmp_path: Path):
 
 @pytest.mark.slow
 def test_a_run_that_kills_its_workers_ends_the_comparison(tmp_path: Path):
+    import dask
+    import distributed
+
     options = {"n_workers": 1, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
 
     def run(trial: Trial, folder: Path) -> dict[str, Any]:
@@ -208,6 +217,8 @@ def test_a_run_that_kills_its_workers_ends_the_comparison(tmp_path: Path):
 
 @pytest.mark.slow
 def test_a_scheduler_that_ends_says_so(tmp_path: Path):
+    import distributed
+
     options = {"n_workers": 1, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
     four = trials(0, base=replace(BASE, epochs=5))
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster) as client:

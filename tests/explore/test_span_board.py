@@ -1,5 +1,6 @@
 """The span board in a browser: keys, pointer and touch on cells, words and threshold; drawn is what was decided."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,8 @@ def board(index=0, **settings):
 
 def cell(page):
     """(start, end exclusive) of the cell looked at, from the sentence that tells it."""
-    words = page.locator(".gpkl-sb-cell").inner_text()
-    start, end = words.partition("start ")[2].split(":")[0].split(", end ")
-    return int(start), int(end)
+    told = re.search(r"words? (\d+)(?: to (\d+))?:", page.locator(".gpkl-sb-cell").inner_text())
+    return int(told[1]) - 1, int(told[2] or told[1])
 
 
 def centre(page, i, j, length):
@@ -49,12 +49,12 @@ def test_the_cell_is_told_in_words_and_to_screen_readers(stage):
     page = stage(board(2, type="organisation", cell=(1, 3))).page
     score = LOADED[2].scores[LOADED[2].types.index("organisation"), 1, 3].item()
     told = (
-        f"Friends of Buven” as organisation, start 1, end 4: score {score:.2f}, above 0.0: "
+        f"Friends of Buven” as organisation, words 2 to 4: score {score:.2f}, above 0.0: "
         "decided, but no true span (wrong)."
     )
     assert told in page.locator(".gpkl-sb-cell").inner_text()
     page.wait_for_timeout(900)
-    assert "Friends of Buven: organisation, start 1, end 4" in page.locator(".gpkl-status").inner_text()
+    assert "Friends of Buven: organisation, words 2 to 4" in page.locator(".gpkl-status").inner_text()
     for (i, j), words in {
         (1, 4): "not decided, yet a true span (missed)",
         (0, 0): "not decided, and no true span",

@@ -121,7 +121,7 @@ with sp.evaluate(False):
     B = function(r"\mathrm{B}(#1, #2)", (a, b), sp.beta(a, b))
     log_beta = (a - 1) * log(c) + (b - 1) * log(1 - c) - log(B(a, b))
     KL_beta = function(
-        r"\mathrm{KL}\bigl(\mathrm{Beta}(#1, #2) \,\|\, \mathrm{Beta}(#3, #4)\bigr)",
+        r"\mathrm{KL}(\beta_{#1, #2} \,\|\, \beta_{#3, #4})",
         (a, b, s, t),
         Integral(
             exp(log_beta) * (log_beta - ((s - 1) * log(c) + (t - 1) * log(1 - c) - log(B(s, t)))),

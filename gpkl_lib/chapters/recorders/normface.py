@@ -28,13 +28,17 @@ Labelled = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Curve:
-    """What a run showed at `steps`: training loss (nats), held-out accuracy, smallest training margin (cosine)."""
+    """What a run showed at `steps`: training loss (nats), held-out accuracy, smallest and mean training lead (cosines).
+
+    The margin is taken over the nearest rival, its least value; the lead over the mean of the rivals, its mean value.
+    """
 
     scale: float
     steps: list[int]
     loss: list[float]
     accuracy: list[float]
     margin: list[float]
+    lead: list[float]
 
 
 def clusters(
@@ -93,7 +97,7 @@ def fit_normalized(
     first, second, weight = (torch.randn(*shape, generator=draw) / math.sqrt(shape[0]) for shape in shapes)
     parameters = [p.requires_grad_() for p in (first, second, weight)]
     optimizer = torch.optim.Adam(parameters, lr=learning_rate)
-    curve = Curve(scale, [], [], [], [])
+    curve = Curve(scale, [], [], [], [], [])
 
     def cosines(x: Tensor) -> Tensor:
         return normalize(torch.tanh(x @ first) @ second, dim=1) @ normalize(weight, dim=1).T
@@ -110,6 +114,8 @@ def fit_normalized(
             curve.loss.append(float(f"{loss.item():.5g}"))
             curve.accuracy.append(round(right.double().mean().item(), 4))
             curve.margin.append(round((own - rival).min().item(), 4))
+            others = (cosine.sum(1, keepdim=True) - own) / (num_classes - 1)
+            curve.lead.append(round((own - others).mean().item(), 4))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -130,4 +136,5 @@ def normface_rows(scales: Sequence[float], seeds: Sequence[int]) -> Iterator[Ent
 def _run(settings: Row, train: Labelled, test: Labelled) -> Row:
     began = time.perf_counter()
     curve = asdict(fit_normalized(train, test, scale=settings["scale"], seed=settings["seed"]))
+    del curve["lead"]  # for the page; no row has it
     return {**settings, **curve, "seconds": round(time.perf_counter() - began, 3)}
