@@ -341,3 +341,19 @@ def _span(argument: str, span: Sequence[str | int], row: int) -> Span:
     raise TypeError(
         f"{argument} must hold spans (type, start, end), or [start, end, type], got {span!r:.80} in sentence {row}"
     )
+
+
+def nested(spans: Iterable[Span]) -> set[Span]:
+    """The spans inside, or on the very place of, another one of them.
+
+    >>> sorted(nested([("person", 0, 3), ("place", 2, 3), ("group", 5, 6)]))
+    [('place', 2, 3)]
+    """
+    spans = list(spans)
+    places = Counter(span[1:] for span in spans)
+    inside, reach = set(), 0  # `reach`: how far the spans before it go, which begin no later
+    for start, end in sorted(places, key=lambda place: (place[0], -place[1])):
+        if end <= reach or places[start, end] > 1:
+            inside.add((start, end))
+        reach = max(reach, end)
+    return {span for span in spans if span[1:] in inside}

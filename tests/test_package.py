@@ -36,7 +36,7 @@ FLOORS = (
     "consistency adversarial",
     "tiled",
     "spans",
-    "span_loss span_errors",
+    "span_loss",
     "corpora",
     "tagger",
     "training",

@@ -18,15 +18,21 @@ from gpkl_lib.cli.predict import load
 from gpkl_lib.cli.said import UsageError, say
 from gpkl_lib.corpora import Corpus, Row, Sentence, token_kind
 from gpkl_lib.experiments import (
+    VERDICTS,
+    Match,
+    confusion,
     confusion_rows,
     confusion_table,
+    counts,
+    counts_of_nested,
+    counts_of_type,
     error_rows,
     errors_table,
     score_rows,
     scores_table,
     show,
+    span_errors,
 )
-from gpkl_lib.span_errors import VERDICTS, Match, confusion, counts, counts_of_nested, counts_of_type, span_errors
 from gpkl_lib.spans import Span, SpanScores, span_scores
 from gpkl_lib.tagger import Tagger, tagger_folder
 

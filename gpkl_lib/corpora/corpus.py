@@ -13,8 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
 from typing import overload
 
-from gpkl_lib.span_errors import nested
-from gpkl_lib.spans import Span
+from gpkl_lib.spans import Span, nested
 
 
 class CorpusError(ValueError):

@@ -3,6 +3,15 @@
 from gpkl_lib._storage import read_rows
 from gpkl_lib.experiments.contrasts import Contrast, bootstrapped, contrasts
 from gpkl_lib.experiments.engines import dask_client
+from gpkl_lib.experiments.errors import (
+    VERDICTS,
+    Match,
+    confusion,
+    counts,
+    counts_of_nested,
+    counts_of_type,
+    span_errors,
+)
 from gpkl_lib.experiments.plots import comparison_figure
 from gpkl_lib.experiments.records import identity, provenance, read_counts
 from gpkl_lib.experiments.runner import compare, run_trial, score_record
@@ -24,7 +33,9 @@ from gpkl_lib.experiments.trials import ModelConfig, Task, Trial, best_on_dev, g
 
 __all__ = [
     "MARGIN",
+    "VERDICTS",
     "Contrast",
+    "Match",
     "MethodSummary",
     "ModelConfig",
     "Task",
@@ -36,9 +47,13 @@ __all__ = [
     "compare",
     "comparison_figure",
     "comparison_table",
+    "confusion",
     "confusion_rows",
     "confusion_table",
     "contrasts",
+    "counts",
+    "counts_of_nested",
+    "counts_of_type",
     "dask_client",
     "error_rows",
     "errors_table",
@@ -57,6 +72,7 @@ __all__ = [
     "score_rows",
     "scores_table",
     "show",
+    "span_errors",
     "summarise",
     "variants",
 ]

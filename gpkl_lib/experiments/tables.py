@@ -10,8 +10,8 @@ from typing import Any
 from gpkl_lib._optional import optional
 from gpkl_lib._storage import Row
 from gpkl_lib.corpora import visible
+from gpkl_lib.experiments.errors import Match, confusion, counts, counts_of_nested, counts_of_type
 from gpkl_lib.experiments.summary import MARGIN, MethodSummary
-from gpkl_lib.span_errors import Match, confusion, counts, counts_of_nested, counts_of_type
 from gpkl_lib.spans import SpanScores
 from gpkl_lib.statistics import PairedDifference, Verdict
 from gpkl_lib.training import METHODS, History
@@ -93,7 +93,6 @@ def errors_table(title: str, matches: Sequence[Match]) -> Any:
     """A type a row, then spans inside others, then all: what became of gold spans, and what predicted ones are.
 
     Example:
-        >>> from gpkl_lib.span_errors import span_errors
         >>> matches = span_errors([[("PER", 0, 1)]], [[("LOC", 0, 1)]])
         >>> errors_table("dev", matches).row_count > 0
         True
@@ -105,7 +104,6 @@ def error_rows(matches: Sequence[Match]) -> tuple[list[str], list[list[str]]]:
     """Head and body of the table of errors; gold spans to the left, predicted ones to the right.
 
     Example:
-        >>> from gpkl_lib.span_errors import span_errors
         >>> matches = span_errors([[("PER", 0, 1)]], [[("LOC", 0, 1)]])
         >>> head, body = error_rows(matches)
         >>> len(head) == len(body[0])
@@ -126,7 +124,6 @@ def confusion_table(title: str, matches: Sequence[Match]) -> Any:
     """A gold type a row, as which types its spans were predicted.
 
     Example:
-        >>> from gpkl_lib.span_errors import span_errors
         >>> matches = span_errors([[("PER", 0, 1)]], [[("LOC", 0, 1)]])
         >>> confusion_table("dev", matches).row_count > 0
         True
@@ -138,7 +135,6 @@ def confusion_rows(matches: Sequence[Match]) -> tuple[list[str], list[list[str]]
     """Head and body of the table of types; the last row and column are spurious and missed spans.
 
     Example:
-        >>> from gpkl_lib.span_errors import span_errors
         >>> matches = span_errors([[("PER", 0, 1)]], [[("LOC", 0, 1)]])
         >>> head, body = confusion_rows(matches)
         >>> head

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from gpkl_lib import span_errors as module
-from gpkl_lib.span_errors import confusion, counts, counts_of_nested, counts_of_type, nested, span_errors
-from gpkl_lib.spans import Span, span_scores
+from gpkl_lib.experiments import confusion, counts, counts_of_nested, counts_of_type, span_errors
+from gpkl_lib.experiments import errors as module
+from gpkl_lib.spans import Span, nested, span_scores
 
 SPAN = some.tuples(some.sampled_from("abc"), some.integers(0, 6), some.integers(1, 4)).map(
     lambda span: (span[0], span[1], span[1] + span[2])

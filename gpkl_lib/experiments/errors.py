@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
-from gpkl_lib.spans import Span, as_spans
+from gpkl_lib.spans import Span, as_spans, nested
 
 Verdict = Literal["correct", "wrong_type", "wrong_boundary", "missed", "spurious"]
 VERDICTS: tuple[Verdict, ...] = ("correct", "wrong_type", "wrong_boundary", "missed", "spurious")
@@ -71,22 +71,6 @@ def span_errors(
         for verdict, true, own in sorted(_pairs(guess, truth), key=lambda pair: _place(pair[1] or pair[2])):
             found.append(Match(verdict, number, true, own, true in inner_true, own in inner))
     return found
-
-
-def nested(spans: Iterable[Span]) -> set[Span]:
-    """The spans inside, or on the very place of, another one of them.
-
-    >>> sorted(nested([("person", 0, 3), ("place", 2, 3), ("group", 5, 6)]))
-    [('place', 2, 3)]
-    """
-    spans = list(spans)
-    places = Counter(span[1:] for span in spans)
-    inside, reach = set(), 0  # `reach`: how far the spans before it go, which begin no later
-    for start, end in sorted(places, key=lambda place: (place[0], -place[1])):
-        if end <= reach or places[start, end] > 1:
-            inside.add((start, end))
-        reach = max(reach, end)
-    return {span for span in spans if span[1:] in inside}
 
 
 def counts(matches: Iterable[Match]) -> dict[str, dict[str, int]]:
