@@ -9,8 +9,7 @@ from pathlib import Path
 from gpkl_lib.cli.parser import given
 from gpkl_lib.cli.said import UsageError, usage
 from gpkl_lib.experiments import ModelConfig
-from gpkl_lib.training import METHODS, TrainingConfig
-from gpkl_lib.training.methods import own_settings
+from gpkl_lib.training import METHODS, TrainingConfig, own_settings
 
 
 def config(arguments: argparse.Namespace) -> TrainingConfig:

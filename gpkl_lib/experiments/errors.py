@@ -31,6 +31,9 @@ class Match(NamedTuple):
         gold: None where the decoded span is spurious.
         predicted: None where the gold span is missed.
         gold_nested, predicted_nested: whether the span lies within, or on the place of, another one of its own side.
+
+    >>> Match("missed", 0, ("person", 0, 2), None).gold
+    ('person', 0, 2)
     """
 
     verdict: Verdict
@@ -89,12 +92,20 @@ def counts(matches: Iterable[Match]) -> dict[str, dict[str, int]]:
 
 
 def counts_of_type(matches: Iterable[Match], kind: str) -> dict[str, dict[str, int]]:
-    """`counts` of the gold spans of a type, and of the predicted spans of this type; a wrong type is in two types."""
+    """`counts` of the gold spans of a type, and of the predicted spans of this type; a wrong type is in two types.
+
+    >>> counts_of_type([Match("wrong_type", 0, ("group", 4, 5), ("place", 4, 5))], "place")["gold"]["spans"]
+    0
+    """
     return _sides(matches, lambda span, _: span[0] == kind)
 
 
 def counts_of_nested(matches: Iterable[Match]) -> dict[str, dict[str, int]]:
-    """`counts` of the gold spans inside another gold span, and of the predicted ones inside another predicted one."""
+    """`counts` of the gold spans inside another gold span, and of the predicted ones inside another predicted one.
+
+    >>> counts_of_nested([Match("missed", 0, ("place", 2, 3), None, gold_nested=True)])["gold"]["missed"]
+    1
+    """
     return _sides(matches, lambda _, inner: inner)
 
 
