@@ -8,7 +8,7 @@ import { cellAt, cellCount, cellPlace, compareSpans, spansAbove, verdictOf } fro
 
 const ROW = 30;
 const LANE = 20;
-const CROWDED = 8; // words beyond which scores of three characters need a smaller type
+const CROWDED = 8; // words beyond which there is no room for scores of three characters
 const LEFT = -20; // scores are drawn from here on
 const LOW = -10; // the threshold moves from here on
 const HIGH = 10;
@@ -29,7 +29,6 @@ const STYLE = `${SENTENCE_STYLE}
 .gpkl-sb-cursor { fill: none; stroke: var(--gpkl-ink); stroke-width: 2; }
 .gpkl-sb-legs { fill: none; stroke: var(--gpkl-ink); stroke-width: 1; stroke-dasharray: 2 3; }
 .gpkl-sb-ticks { fill: none; stroke: var(--gpkl-grey); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
-.gpkl-sb-matrix .gpkl-sb-small { font-size: 10px; stroke-width: 2px; }
 .gpkl-sb-cell { margin: 0.2rem 0 0; min-height: 4.4em; }
 .gpkl-span-board .gpkl-readouts { grid-template-columns: repeat(4, auto); justify-content: space-between; }
 @container (max-width: 18rem) { .gpkl-span-board .gpkl-readouts { grid-template-columns: repeat(3, auto); } }
@@ -84,7 +83,6 @@ function matrixPanel(parent, model, look) {
   const at = (share) => `${(100 * share) / length}%`;
   const build = (tokens) => {
     length = tokens.length;
-    const tick = `gpkl-tick${length > CROWDED ? " gpkl-sb-small" : ""}`;
     set(svg, { height: ROW * length });
     set(ground, { height: ROW * length });
     heads.replaceChildren(
@@ -100,7 +98,7 @@ function matrixPanel(parent, model, look) {
         shade: v("rect", { ...box, class: "gpkl-sb-shade" }),
         mark: v("rect", { ...box, y: ROW * i + 2, height: ROW - 4, rx: 3, class: "gpkl-sb-mark" }),
       };
-      part.score = v("text", { x: at(j + 0.5), y: ROW * i + 14, "text-anchor": "middle", class: tick });
+      part.score = v("text", { x: at(j + 0.5), y: ROW * i + 14, "text-anchor": "middle", class: "gpkl-tick" });
       part.sign = v("text", { x: at(j + 0.5), y: ROW * i + 27, "text-anchor": "middle", class: "gpkl-tick" });
       shades.append(part.shade);
       cells.append(part.mark, part.score, part.sign);
@@ -114,13 +112,15 @@ function matrixPanel(parent, model, look) {
       build(tokens);
       drawn = tokens.join(" ");
     }
-    rebuild(caption, type, () => ["type ", h("b", {}, type), ": row = first word, column = last"]);
+    const crowded = length > CROWDED;
+    const left = crowded ? "; scores below −9.5 are not written" : "";
+    rebuild(caption, type + left, () => ["type ", h("b", {}, type), `: row = first word, column = last${left}`]);
     set(svg, { "aria-label": `Scores of type ${type}: arrow keys move from span to span` });
     parts.forEach(({ shade, mark, score, sign }, place) => {
       const value = triangle[place];
       const verdict = verdicts[place];
       set(shade, { "fill-opacity": (0.5 / (1 + Math.exp(-value / 4))).toFixed(3) });
-      write(score, fixed(value, Math.abs(value) < 2 ? 1 : 0));
+      write(score, crowded && value < -9.5 ? "" : fixed(value, Math.abs(value) < 2 ? 1 : 0));
       write(sign, SIGN[verdict]);
       set(sign, { class: `gpkl-text gpkl-${TONE[verdict]}` });
       set(mark, {
