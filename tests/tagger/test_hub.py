@@ -238,7 +238,7 @@ class TestCard:
 class TestErrors:
     @pytest.fixture(autouse=True)
     def offline(self, monkeypatch):
-        monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", True)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
 
     @pytest.mark.parametrize(
         ("name", "message"),
