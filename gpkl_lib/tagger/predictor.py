@@ -6,6 +6,7 @@ import math
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any, overload
 
@@ -273,19 +274,25 @@ class Predictor(nn.Module):
         order = sorted(range(len(sentences)), key=lambda index: len(sentences[index]))
         places = iter(order)
         found: list[dict[Span, float]] = [{} for _ in sentences]
-        training = self.training
-        self.eval()
-        try:
+        with self.unchanging():
             for group in batches([sentences[index] for index in order], batch_size, shuffle=False):
                 batch = self.collate(group, labels=False).to(self.device)
-                with torch.no_grad():
-                    query, key = self.project(batch)
+                query, key = self.project(batch)
                 limits: dict[str, Any] = {"threshold": threshold, "max_length": self.max_span_length}
                 for scores in score_projection(query, key, self.types, batch.attention_mask, **limits):
                     found[next(places)] = scores
+        return found
+
+    @contextmanager
+    def unchanging(self) -> Iterator[None]:
+        """No dropout and no gradients inside; afterwards the tagger's mode is as it was."""
+        training = self.training
+        self.eval()
+        try:
+            with torch.no_grad():
+                yield
         finally:
             self.train(training)
-        return found
 
     def warn_of_oddities(self, sentences: Sequence[Sentence], *, stacklevel: int = 3) -> None:
         """One UserWarning with counts, if the encoder cannot be shown some words or sentences as they stand."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -197,22 +196,10 @@ def fixed_target(
     In tiles its queries and keys, each (B, H, L, d). The H types are in the order of `types`.
     """
     order = slice(None) if types == tagger.types else [tagger.types.index(name) for name in types]
-    with unchanging(tagger):
+    with tagger.unchanging():
         batch = tagger.collate(sentences, labels=False).to(device)
         if tiled:
             query, key = tagger.project(batch)
             return query[:, order], key[:, order]
         scores: Tensor = tagger(batch)
         return scores[:, order]
-
-
-@contextmanager
-def unchanging(tagger: Tagger) -> Iterator[None]:
-    """No dropout and no gradients; afterwards the tagger's mode is as it was."""
-    training = tagger.training
-    tagger.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        tagger.train(training)

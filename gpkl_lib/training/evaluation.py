@@ -15,7 +15,6 @@ from gpkl_lib.span_loss import TILED_FROM
 from gpkl_lib.spans import SpanScores, decode_projection, span_scores
 from gpkl_lib.tagger import Tagger
 from gpkl_lib.tiled import tiled_span_loss
-from gpkl_lib.training.batching import unchanging
 from gpkl_lib.training.methods.two_views import cross_entropy
 from gpkl_lib.training.process import Process
 
@@ -68,7 +67,7 @@ def evaluate_together(tagger: Tagger, dev: Corpus, process: Process) -> DevScore
 def _evaluated(tagger: Tagger, sentences: Sequence[Sentence]) -> tuple[SpanScores, float]:
     """Scores, and the sum of the sentences' losses."""
     loss, predicted = 0.0, []
-    with unchanging(tagger):
+    with tagger.unchanging():
         for group in batches(sentences, BATCH, shuffle=False):
             batch = tagger.collate([_known(sentence, tagger.types) for sentence in group]).to(tagger.device)
             query, key = tagger.project(batch)

@@ -46,27 +46,23 @@ def reliability(scores: Tensor, gold: Tensor) -> list[tuple[int, float, int]]:
 
 def candidates(tagger: Tagger, corpus: Corpus) -> tuple[Tensor, Tensor]:
     """The scores (N,) of all spans of all types in a corpus, without dropout, and which of them are gold (N,)."""
-    training, scores, gold = tagger.training, [], []
-    tagger.eval()
-    for group in batches(corpus.sentences, 32, shuffle=False):
-        batch = tagger.collate(group).to(tagger.device)
-        with torch.no_grad():
+    scores, gold = [], []
+    with tagger.unchanging():
+        for group in batches(corpus.sentences, 32, shuffle=False):
+            batch = tagger.collate(group).to(tagger.device)
             logits = tagger(batch)
-        true = torch.zeros_like(logits, dtype=torch.bool)
-        true[batch.positives.unbind(1)] = True
-        valid = span_mask(batch.attention_mask).expand_as(logits)
-        scores.append(logits[valid].cpu())
-        gold.append(true[valid].cpu())
-    tagger.train(training)
+            true = torch.zeros_like(logits, dtype=torch.bool)
+            true[batch.positives.unbind(1)] = True
+            valid = span_mask(batch.attention_mask).expand_as(logits)
+            scores.append(logits[valid].cpu())
+            gold.append(true[valid].cpu())
     return torch.cat(scores), torch.cat(gold)
 
 
 def note(tagger: Tagger, sentence: Sentence, dev: Corpus) -> Row:
     """What a tagger holds without dropout: its scores of one sentence, cell by cell, and its calibration on `dev`."""
-    training = tagger.training
-    with torch.no_grad():
-        scores = tagger.eval()(tagger.collate([sentence]).to(tagger.device))[0].cpu()
-    tagger.train(training)
+    with tagger.unchanging():
+        scores = tagger(tagger.collate([sentence]).to(tagger.device))[0].cpu()
     rows, columns = torch.triu_indices(len(sentence), len(sentence))
     bins = [(count, round(mean, 4), hits) for count, mean, hits in reliability(*candidates(tagger, dev))]
     return {"scores": [" ".join(map(_short, one)) for one in scores[:, rows, columns].tolist()], "bins": bins}
