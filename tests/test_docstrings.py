@@ -45,7 +45,8 @@ def public(face: ModuleType) -> dict[str, object]:
 def failures(face: ModuleType, extra: str | None = None) -> dict[str, str]:
     """What is wrong with each example, "has no example" where there is none; of those that need this extra, or none.
 
-    An example takes for granted torch, what `gpkl_lib` hands on, and what the face itself does.
+    An example takes for granted torch, what `gpkl_lib` hands on, what the face itself does, and what the example in
+    the face's docstring defines.
     """
     found = {}
     finder, runner = (
@@ -53,6 +54,9 @@ def failures(face: ModuleType, extra: str | None = None) -> dict[str, str]:
         doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS),
     )
     known = {"torch": torch, **public(gpkl_lib), **{name: getattr(face, name) for name in face.__all__}}
+    for test in finder.find(face, face.__name__, globs=known):  # what the face's own example defines
+        assert not runner.run(test, clear_globs=False).failed
+        known |= test.globs
     for name, value in public(face).items():
         if face is not gpkl_lib and value is getattr(gpkl_lib, name, None):
             continue

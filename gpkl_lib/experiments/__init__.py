@@ -1,4 +1,15 @@
-"""Experiments: methods x weights x seeds x corpora, recorded row by row, compared in pairs."""
+"""Experiments: methods x weights x seeds x corpora, recorded row by row, compared in pairs.
+
+What is read of the rows of a comparison, here of two methods and three seeds; the examples of this package use them:
+
+>>> def row(method, alpha, seed, f1):
+...     config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed}
+...     found = {"f1": f1, "precision": f1, "recall": f1}
+...     cost = {"steps": 50, "seconds": 1.0, "cpu_seconds": 1.0, "history": {"f1": [f1], "divergence": [None]}}
+...     return {"corpus": {"name": "mine"}, "model": {}, "config": config, "dev": found, "test": found, **cost}
+>>> rows = [row("none", 0.0, seed, 0.50 + seed / 100) for seed in range(3)]
+>>> rows += [row("sigmoid", 0.4, seed, 0.55 + seed / 90) for seed in range(3)]
+"""
 
 from gpkl_lib._storage import read_rows
 from gpkl_lib.experiments.contrasts import Contrast, bootstrapped, contrasts

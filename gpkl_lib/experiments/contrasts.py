@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from gpkl_lib._storage import Row
 from gpkl_lib.experiments.records import read_counts
-from gpkl_lib.experiments.summary import MARGIN, MethodSummary, groups, label, variants
+from gpkl_lib.experiments.summary import MARGIN, MethodSummary, check_one_group, label, variants
 from gpkl_lib.statistics import PairedDifference, Verdict, hierarchical_bootstrap, judge, paired_difference, sign_flips
 
 
@@ -20,13 +20,6 @@ class Contrast(NamedTuple):
         flips: p-value of sign flips, which asks for no normal distribution; not adjusted.
 
     Example:
-        >>> def row(method, alpha, seed, f1):
-        ...     config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed}
-        ...     found = {"f1": f1, "precision": f1, "recall": f1}
-        ...     cost = {"steps": 50, "seconds": 1.0, "cpu_seconds": 1.0, "history": {"f1": [f1], "divergence": [None]}}
-        ...     return {"corpus": {"name": "mine"}, "model": {}, "config": config, "dev": found, "test": found, **cost}
-        >>> rows = [row("none", 0.0, seed, 0.50 + seed / 100) for seed in range(3)]
-        >>> rows += [row("sigmoid", 0.4, seed, 0.55 + seed / 90) for seed in range(3)]
         >>> found = contrasts(by_method(rows), ("sigmoid", "none"))["sigmoid", "none"]
         >>> round(found.difference.mean, 4), found.flips
         (0.0511, 0.25)
@@ -51,13 +44,6 @@ def contrasts(
         KeyError: a method that is not among the summaries.
 
     Example:
-        >>> def row(method, alpha, seed, f1):
-        ...     config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed}
-        ...     found = {"f1": f1, "precision": f1, "recall": f1}
-        ...     cost = {"steps": 50, "seconds": 1.0, "cpu_seconds": 1.0, "history": {"f1": [f1], "divergence": [None]}}
-        ...     return {"corpus": {"name": "mine"}, "model": {}, "config": config, "dev": found, "test": found, **cost}
-        >>> rows = [row("none", 0.0, seed, 0.50 + seed / 100) for seed in range(3)]
-        >>> rows += [row("sigmoid", 0.4, seed, 0.55 + seed / 90) for seed in range(3)]
         >>> found = contrasts(by_method(rows), ("sigmoid", "none"))
         >>> [(pair, contrast.verdict.word) for pair, contrast in found.items()]
         [(('sigmoid', 'none'), 'better')]
@@ -95,8 +81,7 @@ def bootstrapped(rows: Sequence[Row], method: str, rival: str, *, resamples: int
         >>> low <= high
         True
     """
-    if len(groups(rows)) != 1:
-        raise ValueError(f"rows of one comparison are wanted, got {len(groups(rows))} comparisons")
+    check_one_group(rows)
     counts = []
     for name in (method, rival):
         found = list(variants([row for row in rows if label(row) == name]).values())

@@ -29,13 +29,6 @@ def comparison_figure(rows: Sequence[Row]) -> Any:
     Right: F1 on dev against alpha, a line through the means of each warm-up, a level one without a weight.
 
     Example:
-        >>> def row(method, alpha, seed, f1):
-        ...     config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed}
-        ...     found = {"f1": f1, "precision": f1, "recall": f1}
-        ...     cost = {"steps": 50, "seconds": 1.0, "cpu_seconds": 1.0, "history": {"f1": [f1], "divergence": [None]}}
-        ...     return {"corpus": {"name": "mine"}, "model": {}, "config": config, "dev": found, "test": found, **cost}
-        >>> rows = [row("none", 0.0, seed, 0.50 + seed / 100) for seed in range(3)]
-        >>> rows += [row("sigmoid", 0.4, seed, 0.55 + seed / 90) for seed in range(3)]
         >>> len(comparison_figure(rows).axes)  # each method's seeds, and dev F1 against alpha
         2
     """

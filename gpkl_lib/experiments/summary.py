@@ -46,13 +46,6 @@ class MethodSummary:
         steps, seconds, cpu_seconds: mean optimiser steps, wall time and processor time of a run.
 
     Example:
-        >>> def row(method, alpha, seed, f1):
-        ...     config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed}
-        ...     found = {"f1": f1, "precision": f1, "recall": f1}
-        ...     cost = {"steps": 50, "seconds": 1.0, "cpu_seconds": 1.0, "history": {"f1": [f1], "divergence": [None]}}
-        ...     return {"corpus": {"name": "mine"}, "model": {}, "config": config, "dev": found, "test": found, **cost}
-        >>> rows = [row("none", 0.0, seed, 0.50 + seed / 100) for seed in range(3)]
-        >>> rows += [row("sigmoid", 0.4, seed, 0.55 + seed / 90) for seed in range(3)]
         >>> none, sigmoid = summarise(rows)
         >>> sigmoid.method, sigmoid.alpha, round(sigmoid.difference.mean, 4)
         ('sigmoid', 0.4, 0.0511)
@@ -98,13 +91,6 @@ def variants(rows: Sequence[Row]) -> dict[Variant, dict[int, Row]]:
         ValueError: two rows of one variant and seed (students of two teachers, say).
 
     Example:
-        >>> def row(method, alpha, seed, f1):
-        ...     config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed}
-        ...     found = {"f1": f1, "precision": f1, "recall": f1}
-        ...     cost = {"steps": 50, "seconds": 1.0, "cpu_seconds": 1.0, "history": {"f1": [f1], "divergence": [None]}}
-        ...     return {"corpus": {"name": "mine"}, "model": {}, "config": config, "dev": found, "test": found, **cost}
-        >>> rows = [row("none", 0.0, seed, 0.50 + seed / 100) for seed in range(3)]
-        >>> rows += [row("sigmoid", 0.4, seed, 0.55 + seed / 90) for seed in range(3)]
         >>> [(variant.label, sorted(runs)) for variant, runs in variants(rows).items()]
         [('none', [0, 1, 2]), ('sigmoid', [0, 1, 2])]
     """
@@ -141,13 +127,6 @@ def groups(rows: Sequence[Row]) -> list[list[Row]]:
         ValueError: two data sets of one seed in a group.
 
     Example:
-        >>> def row(method, alpha, seed, f1):
-        ...     config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed}
-        ...     found = {"f1": f1, "precision": f1, "recall": f1}
-        ...     cost = {"steps": 50, "seconds": 1.0, "cpu_seconds": 1.0, "history": {"f1": [f1], "divergence": [None]}}
-        ...     return {"corpus": {"name": "mine"}, "model": {}, "config": config, "dev": found, "test": found, **cost}
-        >>> rows = [row("none", 0.0, seed, 0.50 + seed / 100) for seed in range(3)]
-        >>> rows += [row("sigmoid", 0.4, seed, 0.55 + seed / 90) for seed in range(3)]
         >>> [len(group) for group in groups(rows)]
         [6]
     """
@@ -165,6 +144,14 @@ def groups(rows: Sequence[Row]) -> list[list[Row]]:
     return list(found.values())
 
 
+def check_one_group(rows: Sequence[Row]) -> None:
+    """Raise ValueError unless all rows may be compared with each other."""
+    found = groups(rows)
+    if len(found) != 1:
+        told = ", ".join(f"{len(group)} rows on {group[0]['corpus']['name']}" for group in found)
+        raise ValueError(f"rows of one comparison are wanted, got {len(found)} comparisons: {told or 'no row'}")
+
+
 def by_method(rows: Sequence[Row], *, baseline: str = "none") -> dict[str, MethodSummary]:
     """`summarise` for rows of one group: the summary of each method by its `label`.
 
@@ -172,20 +159,10 @@ def by_method(rows: Sequence[Row], *, baseline: str = "none") -> dict[str, Metho
         ValueError: rows of several groups, none of which is the one that is meant.
 
     Example:
-        >>> def row(method, alpha, seed, f1):
-        ...     config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed}
-        ...     found = {"f1": f1, "precision": f1, "recall": f1}
-        ...     cost = {"steps": 50, "seconds": 1.0, "cpu_seconds": 1.0, "history": {"f1": [f1], "divergence": [None]}}
-        ...     return {"corpus": {"name": "mine"}, "model": {}, "config": config, "dev": found, "test": found, **cost}
-        >>> rows = [row("none", 0.0, seed, 0.50 + seed / 100) for seed in range(3)]
-        >>> rows += [row("sigmoid", 0.4, seed, 0.55 + seed / 90) for seed in range(3)]
         >>> by_method(rows)["sigmoid"].test
         {0: 0.55, 1: 0.5611111111111111, 2: 0.5722222222222223}
     """
-    found = groups(rows)
-    if len(found) != 1:
-        told = ", ".join(f"{len(group)} rows on {group[0]['corpus']['name']}" for group in found)
-        raise ValueError(f"rows of one comparison are wanted, got {len(found)} comparisons: {told or 'no row'}")
+    check_one_group(rows)
     return {summary.method: summary for summary in summarise(rows, baseline=baseline)}
 
 
@@ -199,13 +176,6 @@ def summarise(rows: Sequence[Row], *, baseline: str = "none") -> list[MethodSumm
     have fewer seeds than others, the variants with most seeds stand to be chosen.
 
     Example:
-        >>> def row(method, alpha, seed, f1):
-        ...     config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed}
-        ...     found = {"f1": f1, "precision": f1, "recall": f1}
-        ...     cost = {"steps": 50, "seconds": 1.0, "cpu_seconds": 1.0, "history": {"f1": [f1], "divergence": [None]}}
-        ...     return {"corpus": {"name": "mine"}, "model": {}, "config": config, "dev": found, "test": found, **cost}
-        >>> rows = [row("none", 0.0, seed, 0.50 + seed / 100) for seed in range(3)]
-        >>> rows += [row("sigmoid", 0.4, seed, 0.55 + seed / 90) for seed in range(3)]
         >>> [(summary.method, summary.tried) for summary in summarise(rows)]
         [('none', 1), ('sigmoid', 1)]
     """
@@ -251,13 +221,6 @@ def remarks(rows: Sequence[Row]) -> list[str]:
     """A sentence, with what to try, for each sign that runs learnt nothing or that the best weight was not offered.
 
     Example:
-        >>> def row(method, alpha, seed, f1):
-        ...     config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed}
-        ...     found = {"f1": f1, "precision": f1, "recall": f1}
-        ...     cost = {"steps": 50, "seconds": 1.0, "cpu_seconds": 1.0, "history": {"f1": [f1], "divergence": [None]}}
-        ...     return {"corpus": {"name": "mine"}, "model": {}, "config": config, "dev": found, "test": found, **cost}
-        >>> rows = [row("none", 0.0, seed, 0.50 + seed / 100) for seed in range(3)]
-        >>> rows += [row("sigmoid", 0.4, seed, 0.55 + seed / 90) for seed in range(3)]
         >>> remarks([row("none", 0.0, seed, 0.0) for seed in range(2)])[0].partition(";")[0]
         'mine: no run of none found a span of dev: its F1 compares nothing'
     """

@@ -154,13 +154,6 @@ def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row]) ->
     """A method a row, at the alpha and warm-up that dev chose; `rows` are those of the group.
 
     Example:
-        >>> def row(method, alpha, seed, f1):
-        ...     config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed}
-        ...     found = {"f1": f1, "precision": f1, "recall": f1}
-        ...     cost = {"steps": 50, "seconds": 1.0, "cpu_seconds": 1.0, "history": {"f1": [f1], "divergence": [None]}}
-        ...     return {"corpus": {"name": "mine"}, "model": {}, "config": config, "dev": found, "test": found, **cost}
-        >>> rows = [row("none", 0.0, seed, 0.50 + seed / 100) for seed in range(3)]
-        >>> rows += [row("sigmoid", 0.4, seed, 0.55 + seed / 90) for seed in range(3)]
         >>> comparison_table(summarise(rows), rows).row_count
         2
     """
@@ -222,13 +215,6 @@ def in_words(verdict: Verdict) -> str:
     In brackets is Holm's p-value, and the smallest difference that would have been seen with 80 % power.
 
     Example:
-        >>> def row(method, alpha, seed, f1):
-        ...     config = {"method": method, "alpha": alpha, "alpha_warmup": 0.0, "seed": seed}
-        ...     found = {"f1": f1, "precision": f1, "recall": f1}
-        ...     cost = {"steps": 50, "seconds": 1.0, "cpu_seconds": 1.0, "history": {"f1": [f1], "divergence": [None]}}
-        ...     return {"corpus": {"name": "mine"}, "model": {}, "config": config, "dev": found, "test": found, **cost}
-        >>> rows = [row("none", 0.0, seed, 0.50 + seed / 100) for seed in range(3)]
-        >>> rows += [row("sigmoid", 0.4, seed, 0.55 + seed / 90) for seed in range(3)]
         >>> in_words(by_method(rows)["sigmoid"].verdict)
         'better (p = 0.00016)'
     """
