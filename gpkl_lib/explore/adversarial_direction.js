@@ -2,7 +2,23 @@
 // The gradient at the point itself is 0; a few steps of power iteration find out.
 
 import { follow, frame, put, readout, slider } from "./kit/controls.js";
-import { ceiling, clamp, fixed, grid, KEYS, label, num, plot, pool, py, round, set, v, write } from "./kit/kit.js";
+import {
+  ceiling,
+  clamp,
+  fixed,
+  grid,
+  KEYS,
+  label,
+  num,
+  plot,
+  pool,
+  py,
+  round,
+  set,
+  stretched,
+  v,
+  write,
+} from "./kit/kit.js";
 import {
   divergenceRing,
   levelRadii,
@@ -242,13 +258,7 @@ function ringPanel(parent) {
     inset: [14, 10, 40, 38],
   });
   const lines = v("g");
-  const stage = v("svg", {
-    width: "100%",
-    height: RING,
-    viewBox: `0 0 100 ${RING}`,
-    preserveAspectRatio: "none",
-    class: "gpkl-column",
-  });
+  const stage = stretched(RING);
   const curve = v("path", { class: "gpkl-curve gpkl-blue" });
   const mean = v("line", { x1: "0%", x2: "100%", class: "gpkl-rule gpkl-purple", "stroke-dasharray": "6 4" });
   const tops = [

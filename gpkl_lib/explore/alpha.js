@@ -2,7 +2,23 @@
 // weight.
 
 import { choice, dragAcross, follow, frame, put, readout, slider } from "./kit/controls.js";
-import { captionOf, fixed, grid, h, minus, num, plot, rebuild, rich, round, set, ticks, v, write } from "./kit/kit.js";
+import {
+  captionOf,
+  fixed,
+  grid,
+  h,
+  minus,
+  num,
+  plot,
+  rebuild,
+  rich,
+  round,
+  set,
+  stretched,
+  ticks,
+  v,
+  write,
+} from "./kit/kit.js";
 import { differences, epochsBelow, interval, mean, meanCurve } from "./maths/alpha.js";
 
 const HEIGHT = 210;
@@ -34,8 +50,6 @@ function placer(alphas) {
   return logs.map((value) => EDGE + ((100 - 2 * EDGE) * (value - logs[0])) / reach);
 }
 
-const stretched = (height) =>
-  v("svg", { width: "100%", height, viewBox: `0 0 100 ${height}`, preserveAspectRatio: "none", class: "gpkl-column" });
 const path = (points) => points.map(([x, y], i) => `${i ? "L" : "M"}${x.toFixed(2)} ${y.toFixed(2)}`).join("");
 
 // F1 of every weight: lines through the means, bars for the intervals, a dot a seed; drag across for the weight

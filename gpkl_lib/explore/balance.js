@@ -20,6 +20,7 @@ import {
   round,
   same,
   set,
+  stretched,
   sub,
   ticks,
   v,
@@ -184,13 +185,7 @@ function tiltPlot(parent, model) {
   const strip = v("g");
   const cursor = v("line", { y1: -6, y2: CURVE + 72, class: "gpkl-cursor" });
   const place = label("", { y: -10, "text-anchor": "middle" });
-  const stage = v("svg", {
-    width: "100%",
-    height: CURVE,
-    viewBox: `0 0 100 ${CURVE}`,
-    preserveAspectRatio: "none",
-    class: "gpkl-column",
-  });
+  const stage = stretched(CURVE);
   const toY = (value) => (CURVE * (1 - value)) / 2;
   const marks = KINDS.map(({ title, tone }, k) => {
     captionOf(svg).append(h("span", { class: `gpkl-key ${tone}` }, k ? "■ " : "● ", rich(title)));

@@ -17,6 +17,7 @@ import {
   round,
   same,
   set,
+  stretched,
   sub,
   ticks,
   v,
@@ -207,14 +208,7 @@ function temperaturePlot(parent, model) {
   const lines = v("g");
   const cursor = v("line", { y1: -4, y2: CURVE + 4, class: "gpkl-cursor" });
   const dots = v("g");
-  const stage = v("svg", {
-    width: "100%",
-    height: CURVE,
-    viewBox: `0 0 100 ${CURVE}`,
-    preserveAspectRatio: "none",
-    class: "gpkl-column",
-    style: "overflow:hidden",
-  });
+  const stage = stretched(CURVE, { style: "overflow:hidden" });
   const toY = (share) => (CURVE * (1.1 - share)) / 2.5;
   const curves = BOUNDS.map(([, , tone, dash]) =>
     v("path", { class: `gpkl-curve ${tone}`, style: `stroke-dasharray:${dash ?? "none"}` }),

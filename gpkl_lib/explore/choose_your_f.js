@@ -18,6 +18,7 @@ import {
   round,
   same,
   set,
+  stretched,
   ticks,
   uid,
   v,
@@ -72,8 +73,6 @@ const path = (xs, ys, reach, toY) =>
       return `${joined ? "L" : "M"}${percent(x, reach).toFixed(2)} ${y.toFixed(2)}`;
     })
     .join("");
-const stretched = (height) =>
-  v("svg", { width: "100%", height, viewBox: `0 0 100 ${height}`, preserveAspectRatio: "none", class: "gpkl-column" });
 
 function xAxis(group, reach, y) {
   rebuild(group, reach, () =>

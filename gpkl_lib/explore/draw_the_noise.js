@@ -17,6 +17,7 @@ import {
   pyTensor,
   rich,
   set,
+  stretched,
   sub,
   ticks,
   v,
@@ -179,13 +180,7 @@ function pairsPlot(parent) {
       return { box, texts };
     }),
   );
-  const stage = v("svg", {
-    width: "100%",
-    height: HEIGHT,
-    viewBox: `0 0 300 ${HEIGHT}`,
-    preserveAspectRatio: "none",
-    class: "gpkl-column",
-  });
+  const stage = stretched(HEIGHT, { viewBox: `0 0 300 ${HEIGHT}` });
   const clouds = ["grey", "green"].map((tone) => v("path", { class: `gpkl-cloud gpkl-${tone}` }));
   stage.append(...clouds);
   svg.append(

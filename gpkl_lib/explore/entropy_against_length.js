@@ -1,7 +1,7 @@
 // "Entropy against length": does a softmax over more scores spread out, and does a scale of kappa log n stop it?
 
 import { choice, dragAcross, follow, frame, put, readout, slider } from "./kit/controls.js";
-import { captionOf, clamp, fixed, grid, h, label, num, plot, py, rich, set, v, write } from "./kit/kit.js";
+import { captionOf, clamp, fixed, grid, h, label, num, plot, py, rich, set, stretched, v, write } from "./kit/kit.js";
 import { countsOf, decay, entropyOf, gapOf, invariantScale, score, sumsOf } from "./maths/scale.js";
 
 const POWERS = Array.from({ length: 11 }, (_, i) => i + 4);
@@ -70,13 +70,7 @@ function lengthPlot(parent, model) {
   ].map(([text, tone]) => h("span", { class: `gpkl-key ${tone}` }, rich(text)));
   captionOf(svg).append(...keys);
   const lines = v("g");
-  const stage = v("svg", {
-    width: "100%",
-    height: HEIGHT,
-    viewBox: `0 0 100 ${HEIGHT}`,
-    preserveAspectRatio: "none",
-    class: "gpkl-column",
-  });
+  const stage = stretched(HEIGHT);
   const limit = v("path", { class: "gpkl-curve gpkl-grey", style: "stroke-width:1.5;stroke-dasharray:4 4" });
   const curves = [
     v("path", { class: "gpkl-curve gpkl-vermilion", style: "stroke-dasharray:9 4" }),

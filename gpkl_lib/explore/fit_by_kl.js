@@ -1,7 +1,23 @@
 // "Fit by KL": one Gaussian for two modes. Which KL is made small decides whether it spreads over both or takes one.
 
 import { choice, follow, frame, handle, put, readout, slider } from "./kit/controls.js";
-import { captionOf, fixed, h, KEYS, label, minus, num, plot, py, round, set, ticks, v, write } from "./kit/kit.js";
+import {
+  captionOf,
+  fixed,
+  h,
+  KEYS,
+  label,
+  minus,
+  num,
+  plot,
+  py,
+  round,
+  set,
+  stretched,
+  ticks,
+  v,
+  write,
+} from "./kit/kit.js";
 import { fitLoss, fitPart, fitStep, forwardKl, logModes, logNormal, reverseKl } from "./maths/distributions.js";
 
 const REACH = 8;
@@ -15,8 +31,6 @@ const xs = Array.from({ length: POINTS }, (_, i) => -REACH + (2 * REACH * i) / (
 const percent = (x) => (50 * (x + REACH)) / REACH;
 const path = (ys, toY) =>
   ys.map((y, i) => `${i ? "L" : "M"}${percent(xs[i]).toFixed(2)} ${toY(y).toFixed(2)}`).join("");
-const stretched = (height) =>
-  v("svg", { width: "100%", height, viewBox: `0 0 100 ${height}`, preserveAspectRatio: "none", class: "gpkl-column" });
 const axis = (svg, y) =>
   svg.append(
     v("line", { x1: "0%", x2: "100%", y1: y, y2: y, class: "gpkl-axis" }),

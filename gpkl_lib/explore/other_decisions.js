@@ -20,6 +20,7 @@ import {
   rich,
   round,
   set,
+  stretched,
   ticks,
   v,
   write,
@@ -209,13 +210,7 @@ function curves(parent, model) {
     inset: [24, 14, 26, 46],
   });
   const lines = v("g");
-  const stage = v("svg", {
-    width: "100%",
-    height: CURVE,
-    viewBox: `0 0 100 ${CURVE}`,
-    preserveAspectRatio: "none",
-    class: "gpkl-column",
-  });
+  const stage = stretched(CURVE);
   const cursor = v("line", { y1: -6, y2: CURVE, class: "gpkl-cursor" });
   const place = label("", { y: -10, "text-anchor": "middle" });
   const caption = captionOf(svg);

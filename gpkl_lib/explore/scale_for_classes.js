@@ -2,7 +2,7 @@
 // ask for?
 
 import { dragAcross, follow, frame, handle, put, readout, slider } from "./kit/controls.js";
-import { clamp, fixed, grid, h, label, num, plot, pool, py, rich, round, set, v, write } from "./kit/kit.js";
+import { clamp, fixed, grid, h, label, num, plot, pool, py, rich, round, set, stretched, v, write } from "./kit/kit.js";
 import { marginFor, nearest, scaleBound, scaleFor } from "./maths/scale.js";
 
 const LOW = -0.5;
@@ -30,14 +30,7 @@ function boundPlot(parent, model) {
     wide: true,
     inset: [12, 22, 4, 52],
   });
-  const stage = v("svg", {
-    width: "100%",
-    height: HEIGHT,
-    viewBox: `0 0 100 ${HEIGHT}`,
-    preserveAspectRatio: "none",
-    class: "gpkl-column",
-    style: "overflow:hidden",
-  });
+  const stage = stretched(HEIGHT, { style: "overflow:hidden" });
   const zone = v("rect", { y: 0, height: HEIGHT, x: "0%", class: "gpkl-zone" });
   const curve = v("path", { class: "gpkl-curve gpkl-blue" });
   stage.append(curve);
@@ -132,14 +125,7 @@ function boundPlot(parent, model) {
 // recorded curves of one quantity over the steps, the chosen scale's drawn heavier
 function runPlot(parent, { caption, name, low, high, ticks, show = null, floor = false }) {
   const svg = plot(parent, { caption, height: RUN + 24, label: name, inset: [10, 10, 4, 44] });
-  const stage = v("svg", {
-    width: "100%",
-    height: RUN,
-    viewBox: `0 0 100 ${RUN}`,
-    preserveAspectRatio: "none",
-    class: "gpkl-column",
-    style: "overflow:hidden",
-  });
+  const stage = stretched(RUN, { style: "overflow:hidden" });
   const at = (value) => (RUN * (high - clamp(value, low, high))) / (high - low);
   const lines = v("g");
   const axis = v("g");

@@ -20,6 +20,7 @@ import {
   rebuild,
   rich,
   set,
+  stretched,
   ticks,
   uid,
   v,
@@ -139,11 +140,7 @@ function shown(parent) {
   const axis = v("g");
   const dots = v("g");
   const curve = v("path", { class: "gpkl-curve gpkl-ink" });
-  const stage = v(
-    "svg",
-    { width: "100%", height: HEIGHT, viewBox: `0 0 100 ${HEIGHT}`, preserveAspectRatio: "none", class: "gpkl-column" },
-    curve,
-  );
+  const stage = stretched(HEIGHT, {}, curve);
   svg.append(
     lines,
     stage,
@@ -200,24 +197,14 @@ function shares(parent, model) {
     ...rich("whose pull it is, in per cent, as *T* runs, and in the limit:"),
     ...NAMES.map((name, k) => h("span", { class: `gpkl-key gpkl-${TONES[k]}` }, `${MARKS[k]} ${name}`)),
   );
-  const stage = v("svg", {
-    width: "100%",
-    height: LOW,
-    viewBox: `0 0 100 ${LOW}`,
-    preserveAspectRatio: "none",
-    class: "gpkl-column",
-  });
+  const stage = stretched(LOW);
   const paint = (k) =>
     k === 2 ? { fill: hatch } : { class: `gpkl-bar gpkl-${TONES[k]}`, "fill-opacity": k ? 0.45 : 0.75 };
   const areas = NAMES.map((_, k) => v("path", paint(k)));
   const bars = NAMES.map((_, k) => v("rect", { x: "94%", width: "6%", ...paint(k) }));
   const edges = [0, 1].map((k) => v("path", { class: `gpkl-curve gpkl-${TONES[2 * k]}` }));
   stage.append(...edges);
-  const filled = v(
-    "svg",
-    { width: "100%", height: LOW, viewBox: `0 0 100 ${LOW}`, preserveAspectRatio: "none", class: "gpkl-column" },
-    areas,
-  );
+  const filled = stretched(LOW, {}, areas);
   const axis = [...[0.1, 1, 10, 100].map((T) => ({ text: String(T), x: toX(T) })), { text: "∞", x: 97 }].map(
     ({ text, x }) => v("text", { x: `${x}%`, y: LOW + 18, "text-anchor": "middle", class: "gpkl-tick" }, text),
   );

@@ -15,6 +15,7 @@ import {
   rebuild,
   round,
   set,
+  stretched,
   ticks,
   v,
   write,
@@ -225,13 +226,7 @@ function memoryPanel(parent, model) {
   );
   const ground = v("rect", { width: "100%", height: SMALL, class: "gpkl-ground" });
   const axes = v("g");
-  const stage = v("svg", {
-    width: "100%",
-    height: SMALL,
-    viewBox: `0 0 100 ${SMALL}`,
-    preserveAspectRatio: "none",
-    class: "gpkl-column",
-  });
+  const stage = stretched(SMALL);
   const lines = {
     dense: v("path", { class: "gpkl-curve gpkl-vermilion", style: "stroke-dasharray:8 4" }),
     tiled: v("path", { class: "gpkl-curve gpkl-blue" }),

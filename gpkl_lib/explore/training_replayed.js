@@ -2,7 +2,23 @@
 // scrubbing.
 
 import { choice, dragAcross, follow, frame, put, readout, slider } from "./kit/controls.js";
-import { ceiling, clamp, fixed, grid, h, label, num, plot, pool, rebuild, set, ticks, v, write } from "./kit/kit.js";
+import {
+  ceiling,
+  clamp,
+  fixed,
+  grid,
+  h,
+  label,
+  num,
+  plot,
+  pool,
+  rebuild,
+  set,
+  stretched,
+  ticks,
+  v,
+  write,
+} from "./kit/kit.js";
 import { SENTENCE_STYLE, SIGN, sentencePanel, TONE } from "./kit/sentence.js";
 import { cellAt, cellCount, cellPlace, compareSpans, spansAbove, verdictOf } from "./maths/board.js";
 import { calibrationError, lossOf, readCells, reliabilityPoints } from "./maths/replay.js";
@@ -132,13 +148,7 @@ function curves(parent, model, { caption, name, digits }) {
   const names = v("g");
   const paths = v("g");
   const dots = v("g");
-  const stage = v("svg", {
-    width: "100%",
-    height: HEIGHT,
-    viewBox: `0 0 100 ${HEIGHT}`,
-    preserveAspectRatio: "none",
-    class: "gpkl-column",
-  });
+  const stage = stretched(HEIGHT);
   const cursor = v("line", { y1: 0, y2: HEIGHT, class: "gpkl-cursor" });
   stage.append(paths);
   svg.append(

@@ -22,6 +22,7 @@ import {
   round,
   same,
   set,
+  stretched,
   sub,
   ticks,
   v,
@@ -182,13 +183,7 @@ function shiftPlot(parent, model) {
   const strip = v("g");
   const cursor = v("line", { y1: -6, y2: CURVE + 76, class: "gpkl-cursor" });
   const place = label("", { y: -10, "text-anchor": "middle" });
-  const stage = v("svg", {
-    width: "100%",
-    height: CURVE,
-    viewBox: `0 0 100 ${CURVE}`,
-    preserveAspectRatio: "none",
-    class: "gpkl-column",
-  });
+  const stage = stretched(CURVE);
   const caption = captionOf(svg);
   caption.append(...rich("*D* as *t* moves by *c*: "));
   const kinds = ["softmax", "sigmoid"].map((name, k) => {

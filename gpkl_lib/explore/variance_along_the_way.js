@@ -16,6 +16,7 @@ import {
   pyTensor,
   same,
   set,
+  stretched,
   sub,
   ticks,
   v,
@@ -126,13 +127,7 @@ function wayPlot(parent, model) {
   });
   const lines = v("g");
   const hatch = pattern(svg, "gpkl-blue");
-  const stage = v("svg", {
-    width: "100%",
-    height: LOW,
-    viewBox: `0 0 100 ${LOW}`,
-    preserveAspectRatio: "none",
-    class: "gpkl-column",
-  });
+  const stage = stretched(LOW);
   const curve = v("path", { class: "gpkl-curve gpkl-blue" });
   stage.append(curve);
   const area = v("svg", { width: "100%", height: LOW, class: "gpkl-column" });

@@ -18,6 +18,7 @@ import {
   rich,
   round,
   set,
+  stretched,
   v,
   write,
 } from "./kit/kit.js";
@@ -83,13 +84,7 @@ function stripPanel(parent, model) {
   const lines = v("g");
   const zone = v("rect", { y: 0, height: 2 * HALF, class: "gpkl-zone" });
   const edge = v("line", { y1: -8, y2: 2 * HALF + 6, class: "gpkl-hard" });
-  const stage = v("svg", {
-    width: "100%",
-    height: 2 * HALF,
-    viewBox: `0 0 100 ${2 * HALF}`,
-    preserveAspectRatio: "none",
-    class: "gpkl-column",
-  });
+  const stage = stretched(2 * HALF);
   const stems = ["gpkl-wc-stems gpkl-green", "gpkl-wc-stems gpkl-blue", "gpkl-wc-stems gpkl-wc-out gpkl-grey"].map(
     (name) => v("path", { class: name }),
   );
@@ -155,9 +150,9 @@ function curvePanel(parent, model) {
   caption.prepend(...rich("loss as *β* runs:"));
   const lines = v("g");
   const cursor = v("line", { y1: 0, y2: CURVE, class: "gpkl-cursor" });
-  const stage = v(
-    "svg",
-    { width: "100%", height: CURVE, viewBox: `0 0 100 ${CURVE}`, preserveAspectRatio: "none", class: "gpkl-column" },
+  const stage = stretched(
+    CURVE,
+    {},
     kinds.map(({ curve }) => curve),
   );
   svg.append(

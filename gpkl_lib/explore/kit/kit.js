@@ -175,6 +175,13 @@ export function plot(parent, { caption, height, label, wide = false, inset = [8,
 /** @type {(svg: Element) => Element} */
 export const captionOf = (svg) => /** @type {Element} */ (svg.previousElementSibling);
 
+// A part of a plot in which x goes from 0 to 100, whatever its width in pixels: for paths.
+/** @type {(height: number, attrs?: Attributes, ...children: (Child | Child[])[]) => SVGSVGElement} */
+export const stretched = (height, attrs = {}, ...children) => {
+  const box = { width: "100%", height, viewBox: `0 0 100 ${height}`, preserveAspectRatio: "none" };
+  return v("svg", { ...box, class: "gpkl-column", ...attrs }, ...children);
+};
+
 // Text in a plot, symbols between stars in italics.
 /** @type {(text: string, attrs?: Attributes) => SVGTextElement} */
 export const label = (text, attrs = {}) => v("text", { class: "gpkl-text", ...attrs }, rich(text, v));
