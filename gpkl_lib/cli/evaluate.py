@@ -24,8 +24,8 @@ from gpkl_lib.experiments import (
     confusion_rows,
     confusion_table,
     counts,
+    counts_by_type,
     counts_of_nested,
-    counts_of_type,
     error_rows,
     errors_table,
     score_rows,
@@ -175,6 +175,4 @@ def _wrong(corpus: Corpus, matches: Sequence[Match]) -> list[dict[str, Any]]:
 
 
 def _errors(matches: Sequence[Match]) -> dict[str, Any]:
-    types = sorted({span[0] for match in matches for span in (match.gold, match.predicted) if span})
-    by_type = {kind: counts_of_type(matches, kind) for kind in types}
-    return {**counts(matches), "nested": counts_of_nested(matches), "by_type": by_type}
+    return {**counts(matches), "nested": counts_of_nested(matches), "by_type": counts_by_type(matches)}

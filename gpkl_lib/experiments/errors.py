@@ -100,6 +100,16 @@ def counts_of_type(matches: Iterable[Match], kind: str) -> dict[str, dict[str, i
     return _sides(matches, lambda span, _: span[0] == kind)
 
 
+def counts_by_type(matches: Sequence[Match]) -> dict[str, dict[str, dict[str, int]]]:
+    """`counts_of_type` of every type, sorted by its name.
+
+    >>> list(counts_by_type([Match("wrong_type", 0, ("place", 4, 5), ("group", 4, 5))]))
+    ['group', 'place']
+    """
+    types = sorted({span[0] for match in matches for span in (match.gold, match.predicted) if span})
+    return {kind: counts_of_type(matches, kind) for kind in types}
+
+
 def counts_of_nested(matches: Iterable[Match]) -> dict[str, dict[str, int]]:
     """`counts` of the gold spans inside another gold span, and of the predicted ones inside another predicted one.
 

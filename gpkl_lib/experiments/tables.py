@@ -10,7 +10,7 @@ from typing import Any
 from gpkl_lib._optional import optional
 from gpkl_lib._storage import Row
 from gpkl_lib.corpora import visible
-from gpkl_lib.experiments.errors import Match, confusion, counts, counts_of_nested, counts_of_type
+from gpkl_lib.experiments.errors import Match, confusion, counts, counts_by_type, counts_of_nested
 from gpkl_lib.experiments.summary import MARGIN, MethodSummary
 from gpkl_lib.spans import SpanScores
 from gpkl_lib.statistics import PairedDifference, Verdict
@@ -109,9 +109,8 @@ def error_rows(matches: Sequence[Match]) -> tuple[list[str], list[list[str]]]:
         >>> len(head) == len(body[0])
         True
     """
-    types = sorted({span[0] for match in matches for span in (match.gold, match.predicted) if span})
     body = []
-    rows = [(kind, counts_of_type(matches, kind)) for kind in types]
+    rows = counts_by_type(matches).items()
     for name, found in [*rows, ("inside another span", counts_of_nested(matches)), ("all", counts(matches))]:
         gold = [found["gold"][each] for each in ("spans", "correct", "wrong_type", "wrong_boundary", "missed")]
         own = [found["predicted"][each] for each in ("spans", "correct", "wrong_type", "wrong_boundary", "spurious")]
