@@ -164,7 +164,7 @@ def score_projection(
     found: list[dict[Span, float]] = [{} for _ in range(query.shape[0])]
     for (b, h, i, j), score in zip(cells.tolist(), scores.tolist(), strict=True):
         found[b][types[h], i, j + 1] = score
-    return [{span: spans[span] for span in sorted(spans, key=_order)} for spans in found]
+    return [{span: spans[span] for span in sorted(spans, key=place_of)} for spans in found]
 
 
 def decode_projection(
@@ -190,11 +190,11 @@ def _named(cells: Tensor, types: Sequence[str], sentences: int) -> list[list[Spa
     found: list[list[Span]] = [[] for _ in range(sentences)]
     for b, h, i, j in cells.tolist():
         found[b].append((types[h], i, j + 1))
-    return [sorted(spans, key=_order) for spans in found]
+    return [sorted(spans, key=place_of) for spans in found]
 
 
-def _order(span: Span) -> tuple[int, int, str]:
-    """By start, then end, then type."""
+def place_of(span: Span) -> tuple[int, int, str]:
+    """Where a span stands among others: by start, then end, then type."""
     return span[1], span[2], span[0]
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gpkl_lib.corpora.corpus import Sentence
-from gpkl_lib.spans import Span, gold_cells
+from gpkl_lib.spans import Span, gold_cells, place_of
 
 POOL = 50  # batches whose sentences are sorted by length together: enough to save padding, few enough to stay random
 
@@ -175,7 +175,7 @@ class Windows:
         merged: list[set[Span]] = [set() for _ in range(1 + max((row for row, _ in self.origins), default=-1))]
         for (row, offset), spans in zip(self.origins, predicted, strict=True):
             merged[row].update((kind, start + offset, end + offset) for kind, start, end in spans)
-        return [sorted(spans, key=lambda s: (s[1], s[2], s[0])) for spans in merged]
+        return [sorted(spans, key=place_of) for spans in merged]
 
 
 def windows(sentences: Sequence[Sentence], max_length: int, overlap: int) -> Windows:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
 from typing import overload
 
-from gpkl_lib.spans import Span, nested
+from gpkl_lib.spans import Span, nested, place_of
 
 
 class CorpusError(ValueError):
@@ -59,7 +59,7 @@ class Sentence:
         for span in self.spans:
             if not 0 <= span[1] < span[2] <= len(self.tokens):
                 raise ValueError(f"span {span} does not lie within {len(self.tokens)} tokens (end is exclusive)")
-        spans = sorted({(str(t), int(start), int(end)) for t, start, end in self.spans}, key=_place)
+        spans = sorted({(str(t), int(start), int(end)) for t, start, end in self.spans}, key=place_of)
         object.__setattr__(self, "spans", tuple(spans))
 
     def __len__(self) -> int:
@@ -73,10 +73,6 @@ class Sentence:
     def surface(self, span: Span) -> str:
         """The tokens of a span, joined by spaces."""
         return " ".join(self.tokens[span[1] : span[2]])
-
-
-def _place(span: Span) -> tuple[int, int, str]:
-    return span[1], span[2], span[0]
 
 
 @dataclass

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple
 
-from gpkl_lib.spans import Span, as_spans, nested
+from gpkl_lib.spans import Span, as_spans, nested, place_of
 
 Verdict = Literal["correct", "wrong_type", "wrong_boundary", "missed", "spurious"]
 VERDICTS: tuple[Verdict, ...] = ("correct", "wrong_type", "wrong_boundary", "missed", "spurious")
@@ -71,7 +71,7 @@ def span_errors(
     found = []
     for number, (guess, truth) in enumerate(zip(guesses, truths, strict=True)):
         inner, inner_true = nested(guess), nested(truth)
-        for verdict, true, own in sorted(_pairs(guess, truth), key=lambda pair: _place(pair[1] or pair[2])):
+        for verdict, true, own in sorted(_pairs(guess, truth), key=_place):
             found.append(Match(verdict, number, true, own, true in inner_true, own in inner))
     return found
 
@@ -144,7 +144,7 @@ def _pairs(guess: set[Span], truth: set[Span]) -> Iterable[tuple[Verdict, Span |
     )
     for verdict, fit in fits:
         near = [(own, true) for own in left for true in lost if fit(own, true)]
-        for own, true in sorted(near, key=lambda pair: (-_share(*pair), _place(pair[1]), _place(pair[0]))):
+        for own, true in sorted(near, key=lambda pair: (-_share(*pair), place_of(pair[1]), place_of(pair[0]))):
             if own in left and true in lost:
                 left.remove(own)
                 lost.remove(true)
@@ -153,14 +153,16 @@ def _pairs(guess: set[Span], truth: set[Span]) -> Iterable[tuple[Verdict, Span |
     yield from (("missed", span, None) for span in lost)
 
 
+def _place(pair: tuple[Verdict, Span | None, Span | None]) -> tuple[int, int, str]:
+    _, gold, predicted = pair
+    span = gold or predicted
+    assert span
+    return place_of(span)
+
+
 def _share(a: Span, b: Span) -> float:
     both = min(a[2], b[2]) - max(a[1], b[1])
     return both / (a[2] - a[1] + b[2] - b[1] - both)
-
-
-def _place(span: Span | None) -> tuple[int, int, str]:
-    assert span
-    return span[1], span[2], span[0]
 
 
 def _sides(matches: Iterable[Match], holds: Any) -> dict[str, dict[str, int]]:
