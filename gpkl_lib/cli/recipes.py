@@ -35,7 +35,7 @@ from gpkl_lib.cli import train
 from gpkl_lib.cli.parser import given, parsers
 from gpkl_lib.cli.said import UsageError
 from gpkl_lib.experiments import Task, Trial
-from gpkl_lib.training import SCORES
+from gpkl_lib.tagger import SCORES
 
 Settings = dict[str, Any]
 COMPARE = "compare"

@@ -15,8 +15,8 @@ from gpkl_lib.cli import inputs, settings
 from gpkl_lib.cli.parser import given
 from gpkl_lib.cli.said import UsageError, say, usage
 from gpkl_lib.experiments import Task, Teacher, Trial, history_table, scores_table, show
-from gpkl_lib.tagger import DECODING, tagger_folder
-from gpkl_lib.training import CONFIG, LOCK, SCORES, evaluate, fit, holds_training
+from gpkl_lib.tagger import CONFIG, DECODING, SCORES, tagger_folder
+from gpkl_lib.training import LOCK, evaluate, fit, holds_training
 
 ARGUMENTS = "arguments.json"
 NOT_RECORDED = ("command", "config", "output", "resume")

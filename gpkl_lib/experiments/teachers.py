@@ -9,8 +9,8 @@ from pathlib import Path
 from gpkl_lib._storage import CheckpointError, Row, digest, read_json, read_tensors
 from gpkl_lib.corpora import Corpus, contents
 from gpkl_lib.experiments.records import identity
-from gpkl_lib.tagger import WEIGHTS, Tagger, tagger_folder
-from gpkl_lib.training import CONFIG, evaluate
+from gpkl_lib.tagger import CONFIG, WEIGHTS, Tagger, tagger_folder
+from gpkl_lib.training import evaluate
 
 _records: dict[str, Row] = {}  # a teacher has many students in a comparison: it is scored once a process
 

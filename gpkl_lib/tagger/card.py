@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 from gpkl_lib._optional import optional
 from gpkl_lib._storage import CheckpointError, digest, read_json, read_tensors
 from gpkl_lib.corpora import visible
-from gpkl_lib.tagger.places import BEST, WEIGHTS
+from gpkl_lib.tagger.places import BEST, CONFIG, SCORES, WEIGHTS
 
 if TYPE_CHECKING:
     from gpkl_lib.tagger.tagger import Tagger
 
-SCORES, CONFIG = "scores.json", "config.json"
 METRICS = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 TASK = "token-classification"
 HEADS = {"global_pointer": "GlobalPointer", "efficient": "Efficient GlobalPointer"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 DESCRIPTION, WEIGHTS = "tagger.json", "model.safetensors"
-BEST = "best"
-"""The folder of a training run in which its tagger lies."""
+BEST, CONFIG, SCORES = "best", "config.json", "scores.json"
+"""In the folder of a training run: the folder in which its tagger lies, what was asked for, what came out."""
 
 
 def tagger_folder(place: str | Path) -> Path:

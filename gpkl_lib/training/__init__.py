@@ -3,7 +3,7 @@
 from gpkl_lib.span_loss import TILED_FROM
 from gpkl_lib.training.config import TrainingConfig
 from gpkl_lib.training.evaluation import evaluate
-from gpkl_lib.training.folder import CONFIG, LOCK, SCORES, holds_training
+from gpkl_lib.training.folder import LOCK, holds_training
 from gpkl_lib.training.history import History
 from gpkl_lib.training.loop import LearningWarning, TrainingError, fit, training_loss
 from gpkl_lib.training.methods import METHODS, TWO_VIEWS, Method, Setting, Step, own_settings, register
@@ -12,10 +12,8 @@ from gpkl_lib.training.progress import Progress
 from gpkl_lib.training.tiles import takes_tiles
 
 __all__ = [
-    "CONFIG",
     "LOCK",
     "METHODS",
-    "SCORES",
     "TILED_FROM",
     "TWO_VIEWS",
     "History",

@@ -23,10 +23,10 @@ from gpkl_lib._storage import (
     save_checkpoint,
     write_text,
 )
-from gpkl_lib.tagger import BEST, DESCRIPTION, WEIGHTS, Tagger
+from gpkl_lib.tagger import BEST, CONFIG, DESCRIPTION, SCORES, WEIGHTS, Tagger
 from gpkl_lib.training.history import FILE, History
 
-CONFIG, SCORES, PICTURE, CHECKPOINT = "config.json", "scores.json", "history.png", "checkpoint"
+PICTURE, CHECKPOINT = "history.png", "checkpoint"
 LOCK = "lock"
 FREE = {"config.device", "config.checkpoint_seconds", "train.name", "dev.name"}  # may change when a run is resumed
 
