@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Literal, get_args
 
@@ -23,9 +22,7 @@ NAMES = {"softmax": "softmax", "l2": "ℓ₂ norm", "sigmoid": "sigmoid over 8",
 
 def by_distance() -> list[float]:
     """The 64 scores of a board that depends on the distance j - i alone, as in `byDistance` of maths/rows.js."""
-    steps = torch.arange(TOKENS, dtype=torch.float64)
-    exact = 20 * torch.cos(0.8 * (steps - steps[:, None]) - 0.6)
-    return [math.floor(score + 0.5) / 10 for score in exact.flatten().tolist()]
+    return [(25 - 8 * abs(j - i - 1)) / 10 for i in range(TOKENS) for j in range(TOKENS)]
 
 
 class RowSums(Explorable):

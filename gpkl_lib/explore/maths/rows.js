@@ -25,4 +25,4 @@ export const rowOutput = (weights, first) => sum(first ? weights.slice(1) : weig
 // scores as relative position gives them to equal tokens: a function of the distance j - i alone, row by row
 /** @type {(n: number) => number[]} */
 export const byDistance = (n) =>
-  Array.from({ length: n * n }, (_, at) => Math.round(20 * Math.cos(0.8 * ((at % n) - Math.floor(at / n)) - 0.6)) / 10);
+  Array.from({ length: n * n }, (_, at) => (25 - 8 * Math.abs((at % n) - Math.floor(at / n) - 1)) / 10);
