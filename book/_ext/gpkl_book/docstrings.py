@@ -12,11 +12,12 @@ from dataclasses import dataclass
 INLINE = re.compile(
     r'\bchapter\s+"(?P<title>[^"]+)"'
     r"|``(?P<literal>[^`]+)``|`(?P<code>[^`]+)`"
-    r'|(?P<value>(?<!\w)"[a-z][\w-]*"(?!\w))'  # reduction="none"
+    r'|(?P<value>(?<![\w=])(?:\w+=)?"[a-z][\w-]*"(?!\w))'  # reduction="none"
     r"|(?P<flag>(?<![\w-])--[a-z][\w-]*)"  # typography would make a dash of it
     r"|\b(?P<equation>eq-[a-z0-9]+(?:-[a-z0-9]+)*)"
     r"|(?P<sign>[*|\\]|(?<=\w)_(?!\w))"
 )
+BEFORE, AFTER = "\n ([{<-/:'\"", "\n )]}>-/:.,;!?'\""  # what may stand beside markup without an escaped space
 SECTION = re.compile(r"([A-Z][a-z]+):")
 SHARED = re.compile(r"( +)(\w+(?:, \w+)+): .*")
 
@@ -99,15 +100,22 @@ def _prose(text: str, docstring: str, links: Links) -> str:
         if kind == "sign":
             return f"\\{match[0]}"
         if kind == "title":
-            return f"chapter :doc:`/{links.pages[' '.join(match['title'].split())]}`"
+            title = " ".join(match["title"].split())
+            return f"chapter :doc:`/{_of_the_book(links.pages, title)}`"
         if kind == "equation":
-            title = links.titles[match[0]]
+            title = _of_the_book(links.titles, match[0])
             place = "" if f'"{title}"' in " ".join(docstring.split()) else f" of :doc:`/{links.pages[title]}`"
             return f":eq:`{match[0]}`{place}"
         word = match[kind or 0]
         target = links.name(word) if kind == "code" else None
         marked = f":py:obj:`{word} <{target}>`" if target else f"``{word}``"
         before, after = text[match.start() - 1 : match.start()], text[match.end() : match.end() + 1]
-        return ("\\ " if before.isalnum() else "") + marked + ("\\ " if after.isalnum() else "")
+        return ("" if before in BEFORE else "\\ ") + marked + ("" if after in AFTER else "\\ ")
 
     return re.sub(r"^Source: ", "**Source:** ", INLINE.sub(replaced, text), flags=re.M)
+
+
+def _of_the_book(places: Mapping[str, str], name: str) -> str:
+    if name not in places:
+        raise KeyError(f"a docstring names {name!r}, which the book does not have")
+    return places[name]

@@ -29,7 +29,7 @@ class Records(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Read recipes and records, and remember that the page is made from them."""
         kind = directives.choice(self.arguments[0], KINDS)
-        lines = [".. list-table::", "   :class: gpkl-records", "   :header-rows: 1", "   :widths: 38 27 35", ""]
+        lines = [".. list-table::", "   :class: gpkl-stacked", "   :header-rows: 1", "   :widths: 38 27 35", ""]
         lines += ["   * - Question and command", "     - Setting", "     - Verdict"]
         for path in sorted(RESULTS.glob("*.toml")):
             self.env.note_dependency(str(path))
@@ -69,7 +69,8 @@ class Record:
         """The comment at the top of the recipe."""
         found = re.match(r"(?:#.*\n)+", self.path.read_text("utf-8"))
         text = " ".join(line.lstrip("# ") for line in found[0].splitlines()) if found else self.path.stem
-        return " ".join(restructured([re.sub(r"(:|\.) [Ss]ee PLAN\.md", "", text)], NO_LINKS))
+        text = re.sub(r":? [Ss]ee PLAN\.md\.?$", "", text)
+        return " ".join(restructured([text + "." * (text[-1] not in ".?")], NO_LINKS))
 
     def places(self) -> list[str]:
         """Return a line that links the chapters which read the record."""
@@ -83,7 +84,7 @@ class Record:
         runs = self.recipe.runs
         found = {
             "corpus": [name for run in runs for name in _list(run.get("corpus", []))],
-            "of": [name for run in runs for name in _list(run.get("arm", run.get("methods", [])))],
+            "compared": [name for run in runs for name in _list(run.get("arm", run.get("methods", [])))],
             "seeds": [_seeds(run["seeds"]) for run in runs if "seeds" in run],
         }
         lines = [f"| {what}: {', '.join(dict.fromkeys(names))}" for what, names in found.items() if names]
@@ -109,16 +110,16 @@ class Record:
             corpus, told, pairs = group[0]["corpus"], [], 0
             for one in summarise(group):
                 if one.difference and one.verdict:
-                    mean, low, high = (
-                        _points(x) for x in (one.difference.mean, one.difference.low, one.difference.high)
-                    )
-                    told.append(
-                        f"{one.method} {mean} " + (f"[{low}, {high}]" if "arm" in group[0] else f"*{one.verdict.word}*")
-                    )
+                    mean, low, high = map(_points, (one.difference.mean, one.difference.low, one.difference.high))
+                    word = f"[{low}, {high}]" if "arm" in group[0] else f"*{one.verdict.word}*"
+                    told.append(f"| {one.method}: {mean} {word}")
                     pairs = one.difference.pairs
             if told:
-                head = f"{corpus['name']}, {corpus['train']['sentences']} sentences, pairs of runs: {pairs}."
-                yield from (f"{head} {'; '.join(told)}", "")
+                yield from (
+                    f"| **{corpus['name']}**, sentences: {corpus['train']['sentences']}, pairs of runs: {pairs}",
+                    *told,
+                    "",
+                )
 
 
 def _list(value: str | list[str]) -> list[str]:

@@ -17,6 +17,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -131,9 +132,9 @@ class Api(SphinxDirective):
         module, _, name = full_name.rpartition(".")
         shown = repr(value).replace("typing.", "")
         fits = len(shown) <= SHORT and "\n" not in shown and str(ROOT) not in shown
-        path, said = _said_of(module, name)
+        path, said = said_of(module, name)
         self.env.note_dependency(str(path))
-        lines = restructured(said.split("\n"), _reference().links(full_name))
+        lines = restructured(said.split("\n"), current().links(full_name))
         head = [f".. py:data:: {name}", f"   :module: {module}", *([f"   :value: {shown}"] if fits else [])]
         return [*head, "", *(f"   {line}" for line in lines)]
 
@@ -148,11 +149,11 @@ def _entry(full_name: str, each: object) -> list[str]:
     if not issubclass(each, BaseException):
         lines += ["   :members:"]
     if any(base.__module__.startswith("torch.nn") for base in each.__mro__):
-        lines += ["   :inherited-members: Module"]
+        lines += ["   :inherited-members:"]  # of the tagger's other bases: what torch has is left out below
     return lines
 
 
-def _said_of(module: str, name: str) -> tuple[Path, str]:
+def said_of(module: str, name: str) -> tuple[Path, str]:
     """Return where a constant is defined and its docstring, the text below it, or else the comment on its line."""
     library = Library(LIBRARY)
     while (handed_on := library.sources[module].handed_on.get(name)) is not None:
@@ -160,7 +161,9 @@ def _said_of(module: str, name: str) -> tuple[Path, str]:
     source = library.sources[module]
     for here, below in zip(source.tree.body, [*source.tree.body[1:], ast.Pass()], strict=True):
         targets = here.targets if isinstance(here, ast.Assign) else [getattr(here, "target", None)]
-        if any(isinstance(one, ast.Name) and one.id == name for one in targets):
+        if any(
+            isinstance(one, ast.Name) and one.id == name for target in targets if target for one in ast.walk(target)
+        ):
             if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
                 return source.path, inspect.cleandoc(below.value.value)
             return source.path, source.path.read_text("utf-8").splitlines()[here.lineno - 1].partition("  # ")[2]
@@ -173,7 +176,7 @@ class Compared(SphinxRole):
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         """Return links, with commas between them; nothing where the check meets no public name."""
         found: list[nodes.Node] = []
-        for full in _reference().compared.get(self.text, []):
+        for full in current().compared.get(self.text, []):
             shown = nodes.literal(text=full, classes=["xref", "py", "py-obj"])
             attributes = {"refdomain": "py", "reftype": "obj", "reftarget": full, "refdoc": self.env.docname}
             found += [nodes.Text(", ")] * bool(found)
@@ -181,21 +184,19 @@ class Compared(SphinxRole):
         return ([nodes.Text("Compared with "), *found, nodes.Text(".")] if found else []), []
 
 
-_made: list[Reference] = []
-
-
-def _reference() -> Reference:
-    """Return what the docstrings are linked with, read at its first use."""
-    if not _made:
-        _made.append(Reference())
-    return _made[0]
+@cache
+def current() -> Reference:
+    """Return what the docstrings are linked with, read once a build."""
+    return Reference()
 
 
 def link_docstring(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
     """Make a docstring's words links, before napoleon reads its sections; say what is checked against it."""
     arguments = inspect.signature(obj).parameters if inspect.isroutine(obj) else ()
-    said = _reference().equations(name)
-    lines[:] = [*restructured(lines, _reference().links(name, arguments)), *(["", said] if said else [])]
+    said = current().equations(name)
+    if what in ("attribute", "property") and lines:
+        lines[0] = re.sub(r"^(?=.*: )", ":", lines[0])  # napoleon would take what stands before a colon for a type
+    lines[:] = [*restructured(lines, current().links(name, arguments)), *(["", said] if said else [])]
 
 
 def show_factories(
@@ -205,9 +206,10 @@ def show_factories(
     return signature and signature.replace("<factory>", "..."), returns
 
 
-def skip_fields(app: Sphinx, what: str, name: str, obj: object, skip: bool, options: object) -> bool | None:
-    """Leave out the fields of a named tuple, whose docstrings only give their number: the class tells of them."""
-    return True if type(obj).__name__ == "_tuplegetter" else None
+def skip_member(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: object) -> bool | None:
+    """Leave out what a class has from torch, and a named tuple's fields, whose docstrings only give their number."""
+    written = getattr(getattr(obj, "fget", obj), "__module__", None) or LIBRARY.name
+    return True if type(obj).__name__ == "_tuplegetter" or not written.startswith(LIBRARY.name) else None
 
 
 def find_outdated(
@@ -218,7 +220,7 @@ def find_outdated(
     if not pages:
         return []
     made_from = [*EXTENSION.glob("*.py"), *CHECKS.glob("*.py"), ROOT / "_toc.yml"]
-    new = digest(made_from, repr((_reference().places, _reference().chapters)))
+    new = digest(made_from, repr((current().places, current().chapters)))
     old, env.gpkl_reference = getattr(env, "gpkl_reference", ""), new  # type: ignore[attr-defined]
     return [] if new == old else sorted(pages)
 
@@ -231,7 +233,7 @@ def add_style(app: Sphinx, pagename: str, templatename: str, context: dict[str, 
 
 def setup(app: Sphinx) -> None:
     """Connect to Sphinx."""
-    _made.clear()
+    current.cache_clear()
     for field in PyObject.doc_field_types:
         if field.name == "variable":
             field.label = "Attributes"  # as the docstrings call them
@@ -241,6 +243,6 @@ def setup(app: Sphinx) -> None:
     app.add_role("compared", Compared())
     app.connect("autodoc-process-docstring", link_docstring, priority=400)  # napoleon's is 500
     app.connect("autodoc-process-signature", show_factories)
-    app.connect("autodoc-skip-member", skip_fields)
+    app.connect("autodoc-skip-member", skip_member)
     app.connect("env-get-outdated", find_outdated)
     app.connect("html-page-context", add_style)
