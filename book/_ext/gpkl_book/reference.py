@@ -7,7 +7,8 @@ A page of ``book/reference/api`` names what it shows:
        gpkl_lib.symmetric_kl
        gpkl_lib.kl_divergence
 
-Each name gets its entry, and the block begins with a table of them. A docstring's labels and titles lead to equations
+Each name gets its entry, and the block begins with a table of them; ``gpkl_lib.explore.*`` stands for all names of a
+face that no page has by themselves. A docstring's labels and titles lead to equations
 and chapters; below it stand the equations whose checks compare themselves with it, and the list of equations has the
 way back, ``{compared}`eq-rdrop```. A test holds that every public name stands on one page.
 """
@@ -38,17 +39,31 @@ from .records import Records
 
 PAGES = BOOK / "reference" / "api"
 CHECKS = BOOK / "_checks"
-BLOCK = re.compile(r"^\.\. api::\n\n((?: +[\w.]+\n)+)", re.M)
+BLOCK = re.compile(r"^\.\. api::\n\n((?: +[\w.*]+\n)+)", re.M)
 LABEL = re.compile(r"^:label: (eq-[\w-]+)$", re.M)
 SHORT = 100  # characters of a constant's value that are shown
 
 
-def listed(pages: Path = PAGES) -> Iterator[tuple[Path, str]]:
+def listed() -> Iterator[tuple[Path, str]]:
     """Yield page and full name of each entry of the reference, in order."""
-    for page in sorted(pages.glob("*.md")):
-        for block in BLOCK.findall(page.read_text("utf-8")):
-            for name in block.split():
-                yield page, name
+    return ((page, name) for page, line in lines() for name in meant(line))
+
+
+def lines() -> list[tuple[Path, str]]:
+    """Return page and text of each line of a block."""
+    pages = sorted(PAGES.glob("*.md"))
+    return [
+        (page, line) for page in pages for block in BLOCK.findall(page.read_text("utf-8")) for line in block.split()
+    ]
+
+
+def meant(line: str) -> list[str]:
+    """Return the full names that a line of a block stands for: itself, or what is left of a face."""
+    face, star, _ = line.partition(".*")
+    if not star:
+        return [line]
+    named = {name for _, name in lines()}
+    return [name for one in sorted(importlib.import_module(face).__all__) if (name := f"{face}.{one}") not in named]
 
 
 def taken(full_name: str) -> Any:
@@ -118,13 +133,13 @@ class Api(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Parse what autodoc and autosummary are asked for."""
-        entries = {name: taken(name) for name in " ".join(self.content).split()}
+        entries = {name: taken(name) for line in self.content for name in meant(line.strip())}
         told = [name for name, each in entries.items() if inspect.isclass(each) or inspect.isroutine(each)]
-        lines = [".. autosummary::", "   :nosignatures:", ""] + [f"   ~{name}" for name in told] + [""]
+        asked = [".. autosummary::", "   :nosignatures:", "", *(f"   ~{name}" for name in told), ""]
         for name, each in entries.items():
-            lines += [*(_entry(name, each) if name in told else self._constant(name, each)), ""]
+            asked += [*(_entry(name, each) if name in told else self._constant(name, each)), ""]
         box = nodes.container()
-        self.state.nested_parse(StringList(lines, source=self.get_source_info()[0]), self.content_offset, box)
+        self.state.nested_parse(StringList(asked, source=self.get_source_info()[0]), self.content_offset, box)
         return box.children
 
     def _constant(self, full_name: str, value: object) -> list[str]:
@@ -134,9 +149,9 @@ class Api(SphinxDirective):
         fits = len(shown) <= SHORT and "\n" not in shown and str(ROOT) not in shown
         path, said = said_of(module, name)
         self.env.note_dependency(str(path))
-        lines = restructured(said.split("\n"), current().links(full_name))
+        text = restructured(said.split("\n"), current().links(full_name))
         head = [f".. py:data:: {name}", f"   :module: {module}", *([f"   :value: {shown}"] if fits else [])]
-        return [*head, "", *(f"   {line}" for line in lines)]
+        return [*head, "", *(f"   {line}" for line in text)]
 
 
 def _entry(full_name: str, each: object) -> list[str]:
@@ -145,12 +160,12 @@ def _entry(full_name: str, each: object) -> list[str]:
         return [f".. autofunction:: {full_name}"]
     if hasattr(each, "_fields"):  # Python keeps the types of a named tuple as text
         each.__new__.__annotations__.update(get_type_hints(each))
-    lines = [f".. autoclass:: {full_name}"]
+    asked = [f".. autoclass:: {full_name}"]
     if not issubclass(each, BaseException):
-        lines += ["   :members:"]
+        asked += ["   :members:"]
     if any(base.__module__.startswith("torch.nn") for base in each.__mro__):
-        lines += ["   :inherited-members:"]  # of the tagger's other bases: what torch has is left out below
-    return lines
+        asked += ["   :inherited-members:"]  # of the tagger's other bases: what torch has is left out below
+    return asked
 
 
 def said_of(module: str, name: str) -> tuple[Path, str]:
