@@ -51,10 +51,8 @@ def listed() -> Iterator[tuple[Path, str]]:
 
 def lines() -> list[tuple[Path, str]]:
     """Return page and text of each line of a block."""
-    pages = sorted(PAGES.glob("*.md"))
-    return [
-        (page, line) for page in pages for block in BLOCK.findall(page.read_text("utf-8")) for line in block.split()
-    ]
+    texts = {page: page.read_text("utf-8") for page in sorted(PAGES.glob("*.md"))}
+    return [(page, line) for page, text in texts.items() for block in BLOCK.findall(text) for line in block.split()]
 
 
 def meant(line: str) -> list[str]:
@@ -235,7 +233,7 @@ def find_outdated(
     if not pages:
         return []
     made_from = [*EXTENSION.glob("*.py"), *CHECKS.glob("*.py"), ROOT / "_toc.yml"]
-    new = digest(made_from, repr((current().places, current().chapters)))
+    new = digest(made_from, repr((current().places, current().chapters, current().names)))
     old, env.gpkl_reference = getattr(env, "gpkl_reference", ""), new  # type: ignore[attr-defined]
     return [] if new == old else sorted(pages)
 
