@@ -43,7 +43,8 @@ def test_a_chapter_on_training_says_its_answer_first(path: Path) -> None:
     heading, box, *_ = Chapter.read(path).blocks
     assert (heading.kind, box.title) == ("heading", "The answer first")
     text = "".join(block.text for block in box.children) or box.text
-    assert [mark for mark in ("?", "{glue:text}`", "](") if mark not in text] == []
+    assert [mark for mark in ("?", "{glue:text}`") if mark not in text] == []
+    assert "{ref}`" in text or ".md)" in text
 
 
 def processor_seconds(page: str, build: Path) -> list[float]:
