@@ -1,11 +1,12 @@
-"""R-Drop in a loop of Hugging Face Accelerate: one process or many, any device and precision.
+"""R-Drop in a loop of Hugging Face Accelerate: many processes, any device.
 
-    python accelerate_loop.py                                     # the built-in toy corpus
-    accelerate launch accelerate_loop.py TRAIN.conll DEV.conll    # yours, as `accelerate config` was told
+    python accelerate_loop.py                             # the toy corpus
+    accelerate launch accelerate_loop.py TRAIN DEV        # files of yours
 
-What Accelerate asks of a model and of a loader, a `Tagger` and its `collate` have. The model is called
-once a step, with both views, so that the gradients of several processes are put together as always.
-Prints loss and dev F1 of each epoch (past 0.7 on the toy corpus) and leaves the folder `tagger`.
+What Accelerate asks of a model and of a loader, a `Tagger` and its `collate`
+have. The model is called once a step, with both views, so that the gradients of
+several processes are put together as always. Prints loss and dev F1 of each
+epoch (past 0.7 on the toy corpus) and leaves the folder `tagger`.
 """
 
 import sys
@@ -21,23 +22,30 @@ from gpkl_lib.training import evaluate
 
 def main(train="toy:train", dev="toy:dev", epochs=8):
     """Train on the first file, and score on the second after each epoch."""
-    train, dev, accelerator = read_corpus(train), read_corpus(dev), Accelerator()
-    tagger = Tagger.from_scratch(train.sentences, train.types)  # or Tagger.from_encoder("bert-base-cased", train.types)
-    loader = DataLoader(train.sentences, batch_size=16, shuffle=True, collate_fn=tagger.collate)
+    train, dev = read_corpus(train), read_corpus(dev)
+    tagger = Tagger.from_scratch(train.sentences, train.types)
+    loader = DataLoader(
+        train.sentences, batch_size=16, shuffle=True, collate_fn=tagger.collate
+    )
     optimizer = torch.optim.AdamW(tagger.parameters(), lr=5e-3)
+    accelerator = Accelerator()
     model, optimizer, loader = accelerator.prepare(tagger, optimizer, loader)
     for epoch in range(epochs):
         model.train()
         for batch in loader:
             twice = batch.doubled()
-            losses = global_pointer_rdrop_loss(model(twice), batch.positives, twice.attention_mask, alpha=0.4)
-            accelerator.backward(losses.loss)
+            loss, _, _ = global_pointer_rdrop_loss(
+                model(twice), batch.positives, twice.attention_mask, alpha=0.4
+            )
+            accelerator.backward(loss)
             optimizer.step()
             optimizer.zero_grad()
-        scores = evaluate(tagger, dev)
-        accelerator.print(f"epoch {epoch + 1}: loss {losses.loss:.3f}, dev F1 {scores.f1:.4f}")
+        f1 = evaluate(tagger, dev).f1
+        accelerator.print(
+            f"epoch {epoch + 1}: loss {loss:.3f}, dev F1 {f1:.4f}"
+        )
     if accelerator.is_main_process:
-        tagger.save("tagger")  # `Tagger.load("tagger")`, or `gpkl predict tagger FILE`
+        tagger.save("tagger")  # for Tagger.load, or gpkl predict
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
-"""Curves of a training run in TensorBoard or Weights & Biases: `fit` tells a listener of every epoch.
+"""Curves of a run in TensorBoard or Weights & Biases, from `fit(on_epoch=...)`.
 
-    python log_epochs.py tensorboard                    # then: tensorboard --logdir board
-    python log_epochs.py wandb TRAIN.conll DEV.conll    # stays here until: wandb sync wandb/offline-run-*
+    python log_epochs.py tensorboard                    # the toy corpus
+    python log_epochs.py wandb TRAIN.conll DEV.conll    # yours
 
-A listener is a function of the `History` so far. The last of its rows has epoch, loss, task,
-divergence, precision, recall, f1, dev_loss and seconds; a value is None where there was nothing to
-measure, as a divergence where there is one view.
+Then `tensorboard --logdir board`, or `wandb sync wandb/offline-run-*`, until
+when nothing has left your machine. A listener is a function of the `History` so
+far. The last of its rows has epoch, loss, task, divergence, precision, recall,
+f1, dev_loss and seconds; a value is None where there was nothing to measure, as
+a divergence where there is one view.
 """
 
 import sys
@@ -35,7 +37,7 @@ def wandb(mode="offline"):
     import wandb
 
     run = wandb.init(project="spans", mode=mode)
-    return lambda history: run.log(history.rows[-1], step=history.rows[-1]["epoch"])
+    return lambda history: run.log(history.rows[-1])
 
 
 def main(to="tensorboard", train="toy:train", dev="toy:dev", epochs=5):
@@ -44,8 +46,8 @@ def main(to="tensorboard", train="toy:train", dev="toy:dev", epochs=5):
     tagger = Tagger.from_scratch(train.sentences, train.types)
     config = TrainingConfig(method="sigmoid", alpha=0.4, epochs=epochs)
     listener = {"tensorboard": tensorboard, "wandb": wandb}[to]()
-    history = fit(tagger, train, dev, config=config, on_epoch=listener)
-    print(f"best epoch {history.best['epoch']}, dev F1 {history.best['f1']:.4f}")
+    best = fit(tagger, train, dev, config=config, on_epoch=listener).best
+    print(f"best epoch {best['epoch']}, dev F1 {best['f1']:.4f}")
 
 
 if __name__ == "__main__":

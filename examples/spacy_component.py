@@ -1,16 +1,18 @@
-"""A tagger as a component of a spaCy pipeline: nested spans in `doc.spans`, each with its score.
+"""A tagger in a spaCy pipeline: nested spans in `doc.spans`, with their scores.
 
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
     nlp.add_pipe("global_pointer").tagger = Tagger.load("runs/mine")
-    doc = nlp("Anna works at Berlin University.")
-    for span, score in zip(doc.spans["sc"], doc.spans["sc"].attrs["scores"]):
+    spans = nlp("Anna works at Berlin University.").spans["sc"]
+    for span, score in zip(spans, spans.attrs["scores"]):
         print(span.text, span.label_, score)
 
-`python spacy_component.py TAGGER "Some text."` prints the spans of a text; without arguments, with a
-tagger that it trains on the toy corpus. Scores are logits, all above the tagger's threshold. The tagger
-goes where weights go, through `nlp.to_disk` and `nlp.to_bytes`. Import this file before `spacy.load`:
-that is how spaCy knows the component.
+`python spacy_component.py TAGGER "Some text."` prints the spans of a text;
+without arguments, with a tagger that it trains on the toy corpus.
+
+Scores are logits, all above the tagger's threshold. The tagger goes where
+weights go, through `nlp.to_disk` and `nlp.to_bytes`. Import this file before
+`spacy.load`: that is how spaCy knows the component.
 """
 
 import io
@@ -30,9 +32,21 @@ from gpkl_lib import Tagger, fit
 from gpkl_lib.corpora import toy_corpus
 
 
+def sentences(doc):
+    """The words of each sentence; of the whole text where there are none."""
+    parts = doc.sents if doc.has_annotation("SENT_START") else [doc]
+    return [[word for word in part if not word.is_space] for part in parts]
+
+
+def span_of(doc, words, entity):
+    """An entity that was found in these words, as a span of spaCy's."""
+    first, last = words[entity.start_token], words[entity.end_token - 1]
+    return Span(doc, first.i, last.i + 1, entity.type)
+
+
 @Language.factory("global_pointer", default_config={"spans_key": "sc"})
 class GlobalPointerComponent:
-    """Asks a tagger for the spans of each sentence, or of the whole text where nothing has set sentences."""
+    """Asks a tagger for the spans of each sentence."""
 
     def __init__(self, nlp, name, spans_key):
         self.name, self.spans_key, self.tagger = name, spans_key, None
@@ -42,26 +56,24 @@ class GlobalPointerComponent:
         return next(self.pipe([doc]))
 
     def pipe(self, docs, batch_size=128):
-        """The docs, with their spans; as many at a time as nlp.pipe has for a batch."""
-        docs = iter(docs)
+        """The docs, with their spans, a batch at a time."""
+        docs, key = iter(docs), self.spans_key
         while batch := list(islice(docs, batch_size)):
-            parts = [part for doc in batch for part in (doc.sents if doc.has_annotation("SENT_START") else [doc[:]])]
-            words = [[token for token in part if not token.is_space] for part in parts]
-            found = {doc: [] for doc in batch}
-            answers = self.known().entities([[token.text for token in row] for row in words])
-            for row, entities in zip(words, answers, strict=True):
-                for entity in entities:
-                    first, last = row[entity.start_token], row[entity.end_token - 1]
-                    found[first.doc].append((Span(first.doc, first.i, last.i + 1, entity.type), entity.score))
-            for doc, spans in found.items():
-                doc.spans[self.spans_key] = [span for span, _ in spans]
-                doc.spans[self.spans_key].attrs["scores"] = np.array([score for _, score in spans])
+            texts = [sentences(doc) for doc in batch]
+            asked = [[w.text for w in row] for text in texts for row in text]
+            answers = iter(self.known().entities(asked))
+            for doc, text in zip(batch, texts, strict=True):
+                found = [(row, e) for row in text for e in next(answers)]
+                doc.spans[key] = [span_of(doc, row, e) for row, e in found]
+                scores = np.array([e.score for _, e in found])
+                doc.spans[key].attrs["scores"] = scores
                 yield doc
 
     def known(self):
-        """The tagger, or an error that says where it comes from."""
+        """The tagger, or an error that says where one comes from."""
         if self.tagger is None:
-            raise ValueError('no tagger yet: nlp.add_pipe("global_pointer").tagger = Tagger.load(...)')
+            known = 'nlp.add_pipe("global_pointer").tagger = Tagger.load(...)'
+            raise ValueError(f"no tagger yet: {known}")
         return self.tagger
 
     def to_disk(self, path, exclude=()):
@@ -76,8 +88,9 @@ class GlobalPointerComponent:
     def to_bytes(self, exclude=()):
         """The folder as a zip."""
         with TemporaryDirectory() as folder:
-            self.to_disk(f"{folder}/tagger")
-            return Path(shutil.make_archive(f"{folder}/tagger", "zip", f"{folder}/tagger")).read_bytes()
+            inside, packed = Path(folder, "tagger"), Path(folder, "packed")
+            self.to_disk(inside)
+            return Path(shutil.make_archive(packed, "zip", inside)).read_bytes()
 
     def from_bytes(self, data, exclude=()):
         """Load it again."""
@@ -86,8 +99,11 @@ class GlobalPointerComponent:
             return self.from_disk(folder)
 
 
-def main(tagger=None, text="Near Drillsen Hall, Provane returned from Vernen to old Stuster."):
-    """Two pipelines, the second loaded from the first, find the same."""
+TEXT = "Near Drillsen Hall, Provane returned from Vernen to old Stuster."
+
+
+def main(tagger=None, text=TEXT):
+    """Two pipelines, the second loaded from what the first wrote."""
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
     component = nlp.add_pipe("global_pointer")
@@ -99,8 +115,10 @@ def main(tagger=None, text="Near Drillsen Hall, Provane returned from Vernen to 
         fit(component.tagger, train, dev)
     nlp.to_disk("pipeline")
     (doc,) = spacy.load("pipeline").pipe([text])
-    for span, score in zip(doc.spans["sc"], doc.spans["sc"].attrs["scores"], strict=True):
-        print(f"{span.start_char}-{span.end_char} {span.label_} {span.text!r} {score:.2f}")
+    found = doc.spans["sc"]
+    for span, score in zip(found, found.attrs["scores"], strict=True):
+        place = f"{span.start_char}-{span.end_char}"
+        print(f"{place} {span.label_} {span.text!r} {score:.2f}")
 
 
 if __name__ == "__main__":

@@ -34,7 +34,12 @@ HUGGING_FACE = ("transformers", "accelerate")
 SCRIPTS = {
     "plain_loop": [Script("train.jsonl dev.jsonl", (), rf"epoch 12: loss .*, task .*, divergence .*; ({F1})")],
     "trainer_global_pointer": [
-        Script("encoder train.jsonl dev.jsonl", HUGGING_FACE, rf"({F1}), digest \w{{8}}", "tagger/model.safetensors")
+        Script(
+            "encoder train.jsonl dev.jsonl",
+            HUGGING_FACE,
+            r"dev F1 (0\.[1-9]\d{3}), saved and loaded \1",
+            "tagger/model.safetensors",
+        )
     ],
     "trainer_r_drop": [
         Script("texts encoder train.jsonl dev.jsonl", HUGGING_FACE, r"dev accuracy [01]\.\d{4}"),
@@ -80,14 +85,20 @@ SCRIPTS = {
         )
     ],
     "from_bert4torch": [
-        Script("", (), r"loss: bert4torch (\d+\.\d{4}), gpkl_lib \1\nR-Drop: .* 4 (.*), gpkl_lib .* \2")
+        Script(
+            "", (), r"loss: bert4torch (\d+\.\d{4}), gpkl_lib \1\nR-Drop: bert4torch, alpha 4 (.*), gpkl_lib, 4/5 \2"
+        )
     ],
 }
 RUNS = [pytest.param(name, run, id=f"{name} {run.arguments}".strip()) for name in SCRIPTS for run in SCRIPTS[name]]
 
 
-def test_every_example_is_run() -> None:
+def test_every_example_is_run_and_shown() -> None:
     assert sorted(SCRIPTS) == sorted(file.stem for file in EXAMPLES.glob("*.py"))
+    page = (EXAMPLES.parent / "book/reference/recipes.md").read_text("utf-8")
+    for name in SCRIPTS:
+        assert f"{{download}}`{name}.py <../../examples/{name}.py>`" in page
+        assert f"```{{literalinclude}} ../../examples/{name}.py\n:language: python\n```" in page, "the whole of it"
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

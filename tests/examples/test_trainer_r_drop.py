@@ -178,15 +178,13 @@ def test_r_drop_of_a_text_classifier_is_the_mean_over_texts():
         )
 
 
-def options(**changes: Any) -> dict[str, Any]:
-    """Arguments of a short run of `texts` and `tokens`."""
-    return {"num_train_epochs": 30, "learning_rate": 3e-3, "disable_tqdm": True, "use_cpu": True, "seed": 0, **changes}
+def learning(folder: Path) -> Any:
+    return arguments(folder, num_train_epochs=30, learning_rate=3e-3)
 
 
-def test_the_texts_of_the_example_are_learnt(encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
+def test_the_texts_of_the_example_are_learnt(encoder: Path, tmp_path: Path):
     train = ten_lines()
-    trainer = load("trainer_r_drop").texts(str(encoder), train, train, "ORG", **options())
+    trainer = load("trainer_r_drop").texts(str(encoder), train, train, "ORG", learning(tmp_path))
     assert [row["labels"] for row in trainer.train_dataset] == [0] * 5 + [1] * 5
     before = trainer.evaluate()["eval_loss"]
     trainer.train()
@@ -195,10 +193,9 @@ def test_the_texts_of_the_example_are_learnt(encoder: Path, tmp_path: Path, monk
     assert after["eval_accuracy"] == 1
 
 
-def test_the_tokens_of_the_example_are_learnt(encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.chdir(tmp_path)
+def test_the_tokens_of_the_example_are_learnt(encoder: Path, tmp_path: Path):
     train = ten_lines()
-    trainer = load("trainer_r_drop").tokens(str(encoder), train, train, train.types, **options())
+    trainer = load("trainer_r_drop").tokens(str(encoder), train, train, train.types, learning(tmp_path))
     # [CLS] Mara went to Os ##lo . [SEP], and [CLS] Dr Mara works at Os ##lo University today . [SEP]
     assert trainer.train_dataset[0]["labels"] == [-100, 3, 0, 0, 1, -100, 0, -100]
     assert trainer.train_dataset[5]["labels"] == [-100, 0, 3, 0, 0, 2, -100, 2, 0, 0, -100]
