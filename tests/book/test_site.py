@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 import os
@@ -15,7 +16,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import pytest
 from browser import Visit, visit
 from pages import PAGES, ROOT
-from sights import LOOKS, TOO_WIDE, Sight, see
+from sights import LOOKS, TOO_WIDE, TWO_FRAMES, Sight, see
 
 FIRST_LOAD = 1_350_000  # bytes, every body gzipped -6
 OTHERS = ["search.html", "genindex.html", "404.html"]
@@ -41,6 +42,12 @@ class Elements(HTMLParser):
         return {one.get("property") or one.get("name", ""): one.get("content", "") for one in tags}
 
 
+@functools.cache
+def elements_of(page: Path) -> Elements:
+    """Its elements, read once for all tests."""
+    return Elements(page)
+
+
 @pytest.fixture(scope="session", params=PAGES)
 def sight(request: pytest.FixtureRequest, chromium: Any, site_url: str) -> Sight:
     """A page, visited once: pytest brings together the tests that look at the same one."""
@@ -61,6 +68,16 @@ def test_page_fits(sight: Sight) -> None:
     assert {where: look.too_wide for where, look in sight.looks.items() if look.too_wide > 0} == {}
     assert len(sight.looks) == len(LOOKS)
     assert sight.cut == []
+
+
+@browser
+def test_tables_can_be_read(sight: Sight) -> None:
+    assert {where: look.crowded for where, look in sight.looks.items()} == {where: [] for where in LOOKS}
+
+
+@browser
+def test_nothing_stays_light_in_the_dark(sight: Sight) -> None:
+    assert {where: look.light for where, look in sight.looks.items()} == {where: [] for where in LOOKS}
 
 
 @browser
@@ -118,6 +135,46 @@ def test_page_lives_from_a_folder_and_on_paper(open_page: Callable[..., Visit], 
     assert page.locator("article h1, #jb-print-docs-body h1").first.is_visible()
 
 
+def unanchored(route: Any) -> None:
+    """The page as WebKit has it, which does not hold its place while something above grows."""
+    style = "<style>* { overflow-anchor: none }</style></head>"
+    answer = route.fetch()
+    route.fulfill(response=answer, body=answer.text().replace("</head>", style, 1))
+
+
+@browser
+@pytest.mark.parametrize("place", ["globalpointer-kl.html#the-last-digits", "symmetric-kl.html#exercises"])
+def test_a_link_lands_where_it_points(open_page: Callable[..., Visit], site_url: str, place: str) -> None:
+    visit = open_page("404.html")
+    page, top = visit.page, "document.querySelector(':target').getBoundingClientRect().top"
+    page.route("**/divergence/*.html", unanchored)
+    page.goto(f"{site_url}/book/divergence/{place}")
+    visit.settle()
+    page.evaluate(TWO_FRAMES)
+    assert 0 < page.evaluate(top) < 100
+    page.keyboard.press("Home")  # the reader goes elsewhere, and is let go
+    page.wait_for_function("scrollY < 100")
+    page.set_viewport_size({"width": 700, "height": 900})
+    page.evaluate(TWO_FRAMES)
+    assert page.evaluate(top) > 1000
+
+
+@browser
+@pytest.mark.parametrize("path", ["search.html", PAGES[0]])
+def test_the_first_letter_of_a_search_is_seen(open_page: Callable[..., Visit], path: str) -> None:
+    page = open_page(path).page
+    if path == PAGES[0]:
+        page.keyboard.press("Control+k")
+    form = page.locator("form.bd-search:visible")
+    room = form.evaluate(
+        """(form) => {
+          const input = form.querySelector("input"), icon = form.querySelector("i, svg").getBoundingClientRect();
+          return input.getBoundingClientRect().left + parseFloat(getComputedStyle(input).paddingLeft) - icon.right;
+        }"""
+    )
+    assert room >= 4
+
+
 @browser
 def test_dark_screen_prints_light(open_page: Callable[..., Visit]) -> None:
     page = open_page(PAGES[0], scheme="dark").page
@@ -146,7 +203,7 @@ def test_missing_address_gives_the_404_page(open_page: Callable[..., Visit]) -> 
 
 
 def test_internal_links_resolve(site_dir: Path) -> None:
-    pages = {path: Elements(site_dir / path) for path in [*PAGES, *OTHERS, "index.html"]}
+    pages = {path: elements_of(site_dir / path) for path in [*PAGES, *OTHERS, "index.html"]}
     broken = []
     for path, elements in pages.items():
         for tag, attributes in elements.found:
@@ -160,6 +217,20 @@ def test_internal_links_resolve(site_dir: Path) -> None:
                 elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].ids():
                     broken.append(f"{path}: <{tag}> {url}: no such anchor")
     assert broken == []
+
+
+def test_explorables_can_be_linked_to(site_dir: Path) -> None:
+    found = [one for path in PAGES for tag, one in elements_of(site_dir / path).found if tag == "gpkl-explorable"]
+    assert len(found) > 20
+    assert all(one["id"].startswith(f"explore-{one['module'].replace('_', '-')}") for one in found)
+
+
+def test_bibliography_is_without_raw_tex(site_dir: Path) -> None:
+    article = (site_dir / "book/reference/bibliography.html").read_text("utf-8").partition("<article")[2]
+    text = re.sub(r"<[^>]+>", "", article.partition("</article>")[0])
+    assert re.findall(r"[\\${}].{0,20}", text) == []
+    assert text.count("(in Chinese)") == 9
+    assert "(in chinese)" not in text
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -179,7 +250,7 @@ def test_pictures_are_described(site_dir: Path, path: str) -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_head_says_what_the_page_is(site_dir: Path, path: str) -> None:
-    elements = Elements(site_dir / path)
+    elements = elements_of(site_dir / path)
     meta = elements.meta()
     assert len(meta["og:title"]) > 3
     assert 40 < len(meta["og:description"]) <= 200

@@ -20,7 +20,8 @@ OVER_ANOTHER = """() => {
       for (const { left, right, top, bottom } of range.getClientRects()) {
         if (cut && !(top < cut.bottom - 3 && bottom > cut.top + 3 && left < cut.right && right > cut.left)) continue;
         const air = 0.22 * (bottom - top); // above and below the letters themselves
-        boxes.push({ left, right, top: top + air, bottom: bottom - air, text: node.data, of: one.closest("text") ?? one });
+        const of = one.closest("text") ?? one;
+        boxes.push({ left, right, top: top + air, bottom: bottom - air, text: node.data, of });
       }
     }
     boxes.forEach((a, i) => {

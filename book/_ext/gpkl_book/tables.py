@@ -1,7 +1,8 @@
 """Columns of numbers in tables: one below another on the decimal point, whatever wrote the table.
 
 A style sheet cannot align on a character. A cell that has less behind its point than another of its column gets what it
-lacks as ``data-lacks``, which ``site.css`` sets behind the number without showing it.
+lacks as ``data-lacks``, which ``site.css`` sets behind the number without showing it. A hyphen before a number becomes a
+minus, which is as wide as a plus.
 """
 
 import html
@@ -52,9 +53,11 @@ def plain(content: str) -> str:
 
 def mark(cell: re.Match[str], column: Sequence[str] | None, row: int) -> str:
     """The cell, marked with what it lacks where its column is one of numbers."""
+    if column is None:
+        return cell[0]
     tag, attributes, content = cell.groups()
-    marked = "" if column is None else f' data-lacks="{html.escape(column[row])}"'
-    return f"<{tag}{attributes}{marked}>{content}</{tag}>"
+    signed = re.sub(r"(?<![\w.])-(?=\d)", "−", content)
+    return f'<{tag}{attributes} data-lacks="{html.escape(column[row])}">{signed}</{tag}>'
 
 
 def mend(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
