@@ -15,7 +15,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 from browser import Visit, visit
-from pages import PAGES, ROOT
+from pages import PAGES, ROOT, teaching_chapters
 from sights import LOOKS, TOO_WIDE, TWO_FRAMES, Sight, see
 
 FIRST_LOAD = 1_350_000  # bytes, every body gzipped -6
@@ -133,6 +133,29 @@ def test_page_lives_from_a_folder_and_on_paper(open_page: Callable[..., Visit], 
         assert page.locator(control).count() <= 1
         assert page.locator(control).first.is_hidden(), control
     assert page.locator("article h1, #jb-print-docs-body h1").first.is_visible()
+
+
+@browser
+@pytest.mark.fonts
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)])
+def test_the_first_screen_says_what_was_found_and_plays(
+    open_page: Callable[..., Visit], width: int, height: int
+) -> None:
+    page = open_page(PAGES[0], width=width, height=height).page
+    for said in ("Found:", "two readings that nobody asks to agree", "Bring", "Time:", "Predict:"):
+        box = page.get_by_text(said).first.bounding_box()
+        assert box is not None
+        assert 0 < box["y"] + box["height"] < height, said
+    x, y = page.evaluate(
+        """() => {
+          const box = document.querySelector(".gpkl-sb-word").getBoundingClientRect();
+          return [box.left + box.width / 2, box.bottom - 2];
+        }"""
+    )
+    assert y < height
+    page.mouse.click(x, y)
+    page.locator(".gpkl-sb-on").first.wait_for()
+    assert page.locator(".gpkl-sb-on").all_inner_texts()[0].startswith("Fenden")
 
 
 def unanchored(route: Any) -> None:
@@ -258,6 +281,13 @@ def test_head_says_what_the_page_is(site_dir: Path, path: str) -> None:
     icons = [one["href"] for tag, one in elements.found if tag == "link" and "icon" in one.get("rel", "").split()]
     assert len(icons) == 1
     assert (site_dir / path).parent.joinpath(icons[0]).resolve().read_text("utf-8").startswith("<svg")
+
+
+@pytest.mark.parametrize("path", teaching_chapters(), ids=lambda path: path.stem)
+def test_a_link_to_a_chapter_shows_its_question(site_dir: Path, path: Path) -> None:
+    question = re.search(r'^question: "(.*)"$', path.read_text("utf-8"), re.M)[1]  # type: ignore[index]
+    page = site_dir / path.relative_to(ROOT).with_suffix(".html")
+    assert elements_of(page).meta()["og:description"].startswith(f"{question} ")
 
 
 @pytest.fixture(scope="module")

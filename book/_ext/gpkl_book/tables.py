@@ -1,8 +1,8 @@
 """Columns of numbers in tables: one below another on the decimal point, whatever wrote the table.
 
 A style sheet cannot align on a character. A cell that has less behind its point than another of its column gets what it
-lacks as ``data-lacks``, which ``site.css`` sets behind the number without showing it. A hyphen before a number becomes a
-minus, which is as wide as a plus.
+lacks as ``data-lacks``, which ``site.css`` sets behind the number without showing it. A hyphen before a number becomes
+a minus, which is as wide as a plus.
 """
 
 import html
