@@ -54,7 +54,9 @@ def test_what_the_files_tell_a_person_to_type_is_a_command(do: ModuleType) -> No
         if (ROOT / page).is_file():
             text = (ROOT / page).read_text("utf-8")
             told |= set(re.findall(r"(?:^|`|run: )(?:make|python tools/do\.py) ([a-z][\w.-]*)", text, re.MULTILINE))
-    assert {"book", "test", "lab", "check"} <= told
+    container = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text("utf-8"))
+    told |= {container["postCreateCommand"].removeprefix("python tools/do.py ")}
+    assert {"book", "test", "lab", "check", "environment"} <= told
     assert {name for name in told if not name.endswith("-NAME")} <= do.TARGETS.keys() | {"help"}
 
 

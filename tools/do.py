@@ -127,6 +127,7 @@ TARGETS = {
         commands=(f"{PYTEST} --ignore tests/book -m 'not browser and not slow and not pretrained'",),
         threads="1",
     ),
+    "environment": Target("only install, into .venv, what all of these need", "test"),
     "fonts": Target(
         "the tests of widths, which other fonts change",
         "test",
@@ -250,7 +251,7 @@ def told() -> str:
 @cache
 def install(extra: str) -> None:
     """Install an extra of pyproject.toml into .venv, unless that was done from the same files."""
-    named = [ROOT / name for name in ("requirements.txt", "pyproject.toml", CONSTRAINTS)]
+    named = [ROOT / name for name in ("pyproject.toml", "setup.py", CONSTRAINTS)]
     state = hashlib.sha256(b"\0".join(path.read_bytes() for path in named)).hexdigest()
     done = VENV / ".done" / extra
     if done.is_file() and done.read_text("utf-8") == state:
