@@ -39,6 +39,7 @@ from gpkl_lib.experiments.summary import (
     variants,
 )
 from gpkl_lib.experiments.tables import (
+    choice,
     comparison_table,
     confusion_rows,
     confusion_table,
@@ -46,6 +47,7 @@ from gpkl_lib.experiments.tables import (
     errors_table,
     history_table,
     in_words,
+    interval,
     score_rows,
     scores_table,
     show,
@@ -66,6 +68,7 @@ __all__ = [
     "best_on_dev",
     "bootstrapped",
     "by_method",
+    "choice",
     "compare",
     "comparison_figure",
     "comparison_table",
@@ -85,6 +88,7 @@ __all__ = [
     "history_table",
     "identity",
     "in_words",
+    "interval",
     "label",
     "provenance",
     "read_counts",
