@@ -27,7 +27,17 @@ from gpkl_lib.experiments.errors import (
 from gpkl_lib.experiments.plots import comparison_figure
 from gpkl_lib.experiments.records import identity, provenance, read_counts
 from gpkl_lib.experiments.runner import compare, run_trial, score_record
-from gpkl_lib.experiments.summary import MARGIN, MethodSummary, by_method, groups, label, remarks, summarise, variants
+from gpkl_lib.experiments.summary import (
+    MARGIN,
+    MethodSummary,
+    by_method,
+    groups,
+    label,
+    remarks,
+    summarise,
+    titles,
+    variants,
+)
 from gpkl_lib.experiments.tables import (
     choice,
     comparison_table,
@@ -91,5 +101,6 @@ __all__ = [
     "show",
     "span_errors",
     "summarise",
+    "titles",
     "variants",
 ]

@@ -149,8 +149,8 @@ def confusion_rows(matches: Sequence[Match]) -> tuple[list[str], list[list[str]]
     return ["type", *types, "(missed)"], body
 
 
-def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row]) -> Any:
-    """A method a row, at the alpha and warm-up that dev chose; `rows` are those of the group.
+def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row], title: str = "") -> Any:
+    """A method a row, at the alpha and warm-up that dev chose; `rows` are those of the group, which `title` names.
 
     Example:
         >>> comparison_table(summarise(rows), rows).row_count
@@ -159,7 +159,7 @@ def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row]) ->
     seeds = sorted({row["config"]["seed"] for row in rows})
     part = "test" if all(row["test"] for row in rows) else "dev"
     table = _table(
-        f"{rows[0]['corpus']['name']}: F1, mean ± standard deviation over seeds {', '.join(map(str, seeds))}",
+        f"{title or rows[0]['corpus']['name']}: F1, mean ± standard deviation over seeds {', '.join(map(str, seeds))}",
         *(
             "method",
             "alpha",
@@ -242,9 +242,10 @@ def choice(summary: MethodSummary, rows: Sequence[Row], setting: str = "alpha") 
 
 
 def in_words(verdict: Verdict) -> str:
-    """The verdict on a difference of F1: 'better (p = 0.011)', 'equivalent within 0.005', 'undecided (0.016 is seen)'.
+    """The verdict on a difference of F1: 'better (p = 0.011)', 'equivalent within 0.005', 'undecided (see below)'.
 
-    In brackets is Holm's p-value, and the smallest difference that would have been seen with 80 % power.
+    In brackets is Holm's p-value; where nothing is decided, "0.016 or more would be seen" says the smallest difference
+    that so many seeds would have found with 80 % power.
 
     Example:
         >>> in_words(by_method(rows)["sigmoid"].verdict)
@@ -254,7 +255,9 @@ def in_words(verdict: Verdict) -> str:
         return f"equivalent within {MARGIN:g}"
     if verdict.word != "undecided":
         return f"{verdict.word} (p = {verdict.p:.2g})"
-    return "undecided" + (f" ({verdict.detectable:.2g} is seen)" if math.isfinite(verdict.detectable) else "")
+    return "undecided" + (
+        f" ({verdict.detectable:.2g} or more would be seen)" if math.isfinite(verdict.detectable) else ""
+    )
 
 
 def _words(*lines: str, style: str = "") -> Any:
