@@ -70,10 +70,13 @@ CROWDED = r"""() => {
       [...row.cells].forEach((cell, k) => {
         const own = boxes(cell), text = cell.textContent.trim();
         const left = Math.min(...own.map((box) => box.left)), right = Math.max(...own.map((box) => box.right));
-        if (last && left - last.right < 12) found.push(`${(left - last.right).toFixed(1)} px: ${last.text} | ${text}`);
-        if (own.length) last = { right, text };
-        const lines = new Set(own.map((box) => Math.round(box.top)));
-        if (NUMBER.test(text) && lines.size > 1) found.push(`on ${lines.size} lines: ${text}`);
+        const { top, bottom } = cell.getBoundingClientRect();
+        const beside = last && top < last.bottom; // on a phone a row may stand as a stack
+        const gap = beside ? left - last.right : Infinity;
+        if (gap < 12) found.push(`${gap.toFixed(1)} px: ${last.text} | ${text}`);
+        if (own.length) last = { right, bottom, text };
+        const broken = own.some((box) => own.some((other) => other.top >= box.bottom - 2));
+        if (NUMBER.test(text) && broken) found.push(`on two lines: ${text}`);
         if (row.rowIndex) (columns[k] ??= []).push([text, cell]);
       });
     }

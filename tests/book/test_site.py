@@ -143,7 +143,7 @@ def test_the_first_screen_says_what_was_found_and_plays(
 ) -> None:
     page = open_page(PAGES[0], width=width, height=height).page
     for said in ("Found:", "two readings that nobody asks to agree", "Bring", "Time:", "Predict:"):
-        box = page.get_by_text(said).first.bounding_box()
+        box = page.locator("article p").get_by_text(said).first.bounding_box()
         assert box is not None
         assert 0 < box["y"] + box["height"] < height, said
     x, y = page.evaluate(
