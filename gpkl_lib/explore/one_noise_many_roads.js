@@ -39,6 +39,7 @@ const ADDED = [
   ["large but last", "large, last step none"],
 ];
 const BEGIN = ["twelve", "the same"];
+const NAMED = { 0: ": DDIM", 1: ": DDPM" };
 const MANY = 100;
 const STYLE = `
 .gpkl-road { fill: none; stroke: var(--tone); stroke-width: 1.75; vector-effect: non-scaling-stroke; }
@@ -85,9 +86,7 @@ function roadsPlot(parent, model) {
     set(holder, { visibility: together ? "visible" : "hidden" });
     move(toY(model.get("start")));
     if (said !== together) {
-      const text = together
-        ? "twelve roads from *x* ◆: drag it. New noise differs from road to road"
-        : "roads from twelve *x*; dashed: those from the lower half";
+      const text = together ? "twelve roads from one *x* ◆: drag it" : "twelve roads; dashed: from the lower half";
       captionOf(svg).replaceChildren(...rich(text));
     }
     said = together;
@@ -114,16 +113,13 @@ function endsPlot(parent) {
   grid(lines, scale, toY);
   return (ends, bumps) => {
     const shares = histogram(ends, CELLS, REACH);
-    const full = Math.max(WIDEST, max(shares));
+    const heights = CURVE.map((x) => (2 * REACH * bumpDensity(x, bumps)) / CELLS);
+    const full = Math.max(WIDEST, max(shares), max(heights));
     shares.forEach((share, cell) => {
       set(bars[cell], { width: `${((100 * share) / full).toFixed(2)}%` });
     });
-    const wide = (100 * 2 * REACH) / CELLS / full;
-    set(want, {
-      d: CURVE.map((x, k) => `${k ? "L" : "M"}${(wide * bumpDensity(x, bumps)).toFixed(2)} ${toY(x).toFixed(2)}`).join(
-        "",
-      ),
-    });
+    const line = heights.map((height, k) => `${((100 * height) / full).toFixed(2)} ${toY(CURVE[k]).toFixed(2)}`);
+    set(want, { d: `M${line.join("L")}` });
   };
 }
 
@@ -147,12 +143,12 @@ function render({ model, el }) {
   const ways = roadsPlot(ui.plots, model);
   const ends = endsPlot(ui.plots);
   const eta = slider(ui.controls, {
-    caption: "new noise *η*: 0 DDIM, 1 DDPM",
+    caption: "noise *η*",
     min: 0,
     max: 1,
     step: 0.05,
     put: (value) => put(model, { eta: value }),
-    show: (value) => fixed(value, 2),
+    show: (value) => fixed(value, 2) + (NAMED[value] ?? ""),
   });
   const count = slider(ui.controls, {
     caption: "number of steps",
@@ -165,7 +161,7 @@ function render({ model, el }) {
     show: String,
   });
   const kind = menu(ui.controls, "data", (value) => put(model, { data: value }));
-  const noise = menu(ui.controls, "new noise in a step", (value) => put(model, { added: value }));
+  const noise = menu(ui.controls, "noise of a step", (value) => put(model, { added: value }));
   const begin = choice(ui.controls, {
     caption: "the roads begin at",
     options: BEGIN,

@@ -148,14 +148,13 @@ class OneNoiseManyRoads(Explorable):
 
     def _ends(self, ends: Tensor) -> Iterator[str]:
         shares = histogram(ends)
+        places = torch.linspace(-REACH, REACH, 121).tolist()
+        heights = [2 * REACH / len(shares) * density(x, DATA[self.data]) for x in places]
+        full = 120 / max(*shares, *heights)
         for cell, share in enumerate(shares):
             low = _height(REACH * (2 * (cell + 1) / len(shares) - 1))
-            yield svg.box(224, low + 0.5, 240 * share, 176 / len(shares) - 1, "green")
-        wide = 2 * REACH / len(shares)
-        points = [
-            (224 + 240 * wide * density(x, DATA[self.data]), _height(x))
-            for x in torch.linspace(-REACH, REACH, 121).tolist()
-        ]
+            yield svg.box(224, low + 0.5, full * share, 176 / len(shares) - 1, "green")
+        points = [(224 + full * height, _height(x)) for x, height in zip(places, heights, strict=True)]
         way = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
         yield svg.tag("path", d=way, fill="none", stroke=PALETTE["ink"], stroke_dasharray="4 3", class_="gpkl-ink")
 

@@ -62,7 +62,7 @@ def test_a_value_outside_is_refused(name, value):
 @pytest.mark.browser
 def test_the_spread_falls_with_new_noise_and_the_roads_cross(stage):
     page = stage(OneNoiseManyRoads("one bump")).page
-    eta = page.get_by_label("new noise η")
+    eta = page.get_by_label("noise η")
     before = shown(page, "spread")
     assert shown(page, "swapped") == 0
     for _ in range(4):
@@ -73,7 +73,7 @@ def test_the_spread_falls_with_new_noise_and_the_roads_cross(stage):
         assert shown(page, "spread") < before
         assert shown(page, "swapped") > 0
         before = shown(page, "spread")
-    page.get_by_label("new noise in a step").select_option(label="the large one")
+    page.get_by_label("noise of a step").select_option(label="the large one")
     settled(page)
     assert shown(page, "spread") > shown(page, "truth")
 
