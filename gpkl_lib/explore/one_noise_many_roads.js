@@ -96,7 +96,7 @@ function roadsPlot(parent, model) {
 // where many more roads ended, as bars beside the density of the data
 function endsPlot(parent) {
   const svg = plot(parent, {
-    caption: `bars: where ${HIDDEN} roads end; dashed: the data`,
+    caption: `bars: ends of ${HIDDEN} roads; dashed: data`,
     height: HEIGHT,
     label: "Ends of the roads",
     inset: INSET,
@@ -173,7 +173,7 @@ function render({ model, el }) {
     ui.readouts.replaceChildren();
     const make = (key, caption) => readout(ui.readouts, key, caption);
     show = {
-      spread: make("spread", one ? "spread at the end, exactly" : "spread at the end"),
+      spread: make("spread", one ? "spread, exactly" : "spread at the end"),
       truth: make("truth", "spread of the data"),
       third: one ? make("kl", "KL to the data, nats") : make("upper", "of them above 0"),
       fourth: together ? make("apart", "ends furthest apart") : make("swapped", "pairs swapped, of 66"),
