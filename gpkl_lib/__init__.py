@@ -7,7 +7,7 @@ from gpkl_lib.adversarial import virtual_adversarial_loss
 from gpkl_lib.consistency import annealing_threshold, distillation_loss, doubled, rdrop_loss, two_views, uda_loss
 from gpkl_lib.divergence import jensen_shannon, kl_divergence, symmetric_kl
 from gpkl_lib.global_pointer import EfficientGlobalPointer, GlobalPointer, span_mask
-from gpkl_lib.losses import multilabel_cross_entropy, sparse_multilabel_cross_entropy
+from gpkl_lib.losses import multilabel_cross_entropy, plateau_bound, sparse_multilabel_cross_entropy
 from gpkl_lib.smoothing import entropy, logsumexp, softmax
 from gpkl_lib.span_loss import global_pointer_loss, global_pointer_rdrop_loss
 from gpkl_lib.spans import GoldCells, decode_spans, gold_cells, span_scores
@@ -37,6 +37,7 @@ __all__ = [
     "kl_divergence",
     "logsumexp",
     "multilabel_cross_entropy",
+    "plateau_bound",
     "rdrop_loss",
     "softmax",
     "span_mask",

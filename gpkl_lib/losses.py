@@ -143,6 +143,41 @@ def sparse_multilabel_cross_entropy(
     return cross_entropy(input, positive, class_dims, mask, reduction)
 
 
+def plateau_bound(positives: Tensor, negatives: Tensor) -> Tensor:
+    """2 log(1 + sum_g sqrt(P_g N_g)): what `multilabel_cross_entropy` costs at least if cells cannot be told apart.
+
+    Where a model must give all cells of a group g the same score, no scores of the groups have a lower loss. It is
+    reached at log(P_g / N_g) / 2; for a group without positives, or without negatives, in the limit.
+
+    Args:
+        positives: P_g >= 0, how many cells of each group are positive; shape (*rows, groups).
+        negatives: N_g >= 0, how many are not; the shape of `positives`.
+
+    Returns:
+        A float64 tensor of shape `rows`; nats.
+
+    Raises:
+        TypeError: an argument that is no tensor.
+        ValueError: shapes differ, no dimension, or a count below 0, named with its index.
+
+    Example:
+        >>> plateau_bound(torch.tensor([1]), torch.tensor([77]))  # one span of 78, and a head that sees none of them
+        tensor(4.5596, dtype=torch.float64)
+        >>> plateau_bound(torch.tensor([0, 1]), torch.tensor([68, 9]))  # a head that sees which ten have its length
+        tensor(2.7726, dtype=torch.float64)
+    """
+    check_tensor("positives", positives)
+    check_tensor("negatives", negatives)
+    check_same_shape("negatives", negatives, positives)
+    if not positives.ndim:
+        raise ValueError("positives must have a dimension for the groups, got a number")
+    for name, counts in (("positives", positives), ("negatives", negatives)):
+        if (wrong := ~(counts >= 0)).any():
+            index = wrong.nonzero()[0].tolist()
+            raise ValueError(f"{name}{index} = {counts[tuple(index)].item():g}, and a count is 0 or more")
+    return 2 * (positives.double().sqrt() * negatives.double().sqrt()).sum(-1).log1p()
+
+
 def _check(input: Tensor, class_dims: int | None, reduction: Reduction) -> int:
     """Raise unless the arguments are in order; return how many dimensions are classes."""
     check_floating("input", input)

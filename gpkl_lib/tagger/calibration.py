@@ -18,6 +18,7 @@ import torch
 from gpkl_lib._storage import CheckpointError, read_json
 
 DECODING = "decoding.json"
+"""In the folder of a saved tagger: the threshold and the curve that were found for it."""
 FLOOR = -5.0
 """Spans scored below are no candidates: a curve through a million of them is off where it is used."""
 SETTLED = 1e-10

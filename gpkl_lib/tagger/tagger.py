@@ -28,6 +28,7 @@ from gpkl_lib.tagger.word_encoder import WordEncoder
 from gpkl_lib.tiled import tiled_head_loss
 
 HeadName = Literal["global_pointer", "efficient"]
+"""A head by name: `GlobalPointer` or `EfficientGlobalPointer`."""
 HEADS = {"global_pointer": GlobalPointer, "efficient": EfficientGlobalPointer}
 
 

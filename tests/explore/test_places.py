@@ -111,7 +111,7 @@ def test_the_kernel_and_the_picture_follow_each_other(stage, name):
 
 # What a redraw is measured against, as machines differ and the same one does from minute to minute: a frame in which a
 # hundred pieces of text in a picture change and move, after some arithmetic. At a quarter of its speed, a telephone's,
-# the core on which the limit was set takes USUAL milliseconds of its own time for it. The ratio is the same at any speed.
+# the core on which the limit was set takes USUAL milliseconds of its own time for it. The ratio is one at any speed.
 USUAL = 9.0
 YARDSTICK = """() => {
   const make = (name) => document.createElementNS("http://www.w3.org/2000/svg", name);

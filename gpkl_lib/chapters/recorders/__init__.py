@@ -5,6 +5,7 @@ from gpkl_lib.chapters.recorders.boards import board, board_rows
 from gpkl_lib.chapters.recorders.corpora import corpus_rows
 from gpkl_lib.chapters.recorders.costs import cost_rows
 from gpkl_lib.chapters.recorders.normface import clusters, fit_normalized, normface_rows
+from gpkl_lib.chapters.recorders.positions import fit_positions, position_rows
 from gpkl_lib.chapters.recorders.recorder import Entry, Recorder, record
 from gpkl_lib.chapters.recorders.replays import replay_rows
 from gpkl_lib.chapters.recorders.rounding import rounding_rows
@@ -14,6 +15,7 @@ RECORDERS: dict[str, Recorder] = {
     "corpora": corpus_rows,
     "costs": cost_rows,
     "normface": normface_rows,
+    "positions": position_rows,
     "replays": replay_rows,
     "rounding": rounding_rows,
 }
@@ -30,8 +32,10 @@ __all__ = [
     "corpus_rows",
     "cost_rows",
     "fit_normalized",
+    "fit_positions",
     "needs",
     "normface_rows",
+    "position_rows",
     "record",
     "record_arms",
     "replay_rows",

@@ -96,7 +96,7 @@ METHODS = (
     ),
     Method(
         "softmax",
-        "the symmetric KL of two dropout views over the spans of a type, a mistake worth seeing",
+        "the symmetric KL of two dropout views over the spans of a type, blind to a common shift",
         partial(r_drop, activation="softmax"),
         factor=1 / 4,
         views=2,
