@@ -48,6 +48,18 @@ def test_others_see_some(weights: str, place: str, more: dict[str, bool]) -> Non
     assert spread(weights, place, **more) > 1e-2
 
 
+def test_a_causal_row_sees_itself_and_nothing_after_it() -> None:
+    torch.manual_seed(0)
+    attention, x = Attention("softmax", "bias", causal=True, zero=False), torch.randn(LENGTH, WIDTH)
+    before = attention(x)
+    for place in (0, 9, LENGTH - 1):
+        other = x.clone()
+        other[place] += 1
+        moved = (attention(other) != before).any(1)
+        assert moved[place]
+        assert not moved[:place].any()
+
+
 def test_a_bias_of_zero_is_a_stationary_point_of_l2_weights() -> None:
     assert spread("l2", "bias", zero=True) < 1e-6
     torch.manual_seed(0)
