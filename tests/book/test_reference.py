@@ -277,4 +277,5 @@ def test_entries_are_on_the_site_and_in_its_index(site_dir: Path) -> None:
         article = html[html.index("<article") : html.index("</article>")]
         text = re.sub(r"<[^>]+>", "", re.sub(r"<pre>.*?</pre>|<code.*?</code>|<dt.*?</dt>", "", article, flags=re.S))
         assert re.findall(r"`|:(?:doc|eq|ref|obj|py:)|\*\*|\beq-[a-z]\w+", text) == [], f"{page.name} shows markup"
+        assert "<dl>\n<dd>" not in article, f"{page.name} has a list of definitions without a term"
         assert "~gpkl_lib" not in article, f"{page.name} has a signature that Sphinx could not read"

@@ -41,6 +41,7 @@ PAGES = BOOK / "reference" / "api"
 CHECKS = BOOK / "_checks"
 BLOCK = re.compile(r"^\.\. api::\n\n((?: +[\w.*]+\n)+)", re.M)
 LABEL = re.compile(r"^:label: (eq-[\w-]+)$", re.M)
+SIGNATURE = re.compile(r'<dl>\n(<dd><em class="sig-param">.*?)</dl>\n', re.S)
 SHORT = 100  # characters of a constant's value that are shown
 
 
@@ -242,10 +243,18 @@ def find_outdated(
     return [] if new == old else sorted(pages)
 
 
-def add_style(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
-    """Let the pages of the reference look as they should."""
+def finish_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Let the pages of the reference look as they should, and the lines of a signature be lines.
+
+    Sphinx writes them as a list of definitions without a term, over which a screen reader stumbles.
+    """
     if pagename.startswith("book/reference/"):
         app.add_css_file("gpkl/reference.css", priority=901)
+        context["body"] = SIGNATURE.sub(_as_lines, context["body"])
+
+
+def _as_lines(match: re.Match[str]) -> str:
+    return match[1].replace("<dd>", '<span class="sig-line">').replace("</dd>", "</span>")
 
 
 def setup(app: Sphinx) -> None:
@@ -262,4 +271,4 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-signature", readable_signature)
     app.connect("autodoc-skip-member", skip_member)
     app.connect("env-get-outdated", find_outdated)
-    app.connect("html-page-context", add_style)
+    app.connect("html-page-context", finish_page)
