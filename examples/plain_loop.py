@@ -4,7 +4,7 @@
     python plain_loop.py TRAIN.conll DEV.conll    # yours, in any known form
 
 Prints the parts of the loss and the span F1 on dev, epoch by epoch; on the toy
-corpus F1 leaves 0 in the third and is past 0.6 in the twelfth. `Encoder` and
+corpus F1 is 0.01 after the second and past 0.6 after the twelfth. `Encoder` and
 `pad` stand for what you have already; `main` is the loop, in which the lines
 with `doubled` and with `global_pointer_rdrop_loss` are what R-Drop takes.
 """
@@ -83,7 +83,7 @@ def main(train="toy:train", dev="toy:dev", epochs=12):
             ids, mask = pad(dev.sentences, numbers)
             found = decode_spans(head(encoder(ids, mask), mask), types, mask)
         f1 = span_scores(found, [sentence.spans for sentence in dev]).f1
-        loss, task, divergence = map(float, losses)
+        loss, task, divergence = (part.item() for part in losses)
         print(f"epoch {epoch + 1}: loss {loss:.3f}, task {task:.3f},", end=" ")
         print(f"divergence {divergence:.3f}; dev F1 {f1:.4f}")
 

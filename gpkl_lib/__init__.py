@@ -9,7 +9,7 @@ if typing.TYPE_CHECKING:
     from gpkl_lib.corpora import Sentence
     from gpkl_lib.divergence import jensen_shannon, kl_divergence, symmetric_kl
     from gpkl_lib.global_pointer import EfficientGlobalPointer, GlobalPointer, span_mask
-    from gpkl_lib.losses import multilabel_cross_entropy, plateau_bound, sparse_multilabel_cross_entropy
+    from gpkl_lib.losses import multilabel_cross_entropy, plateau_bound, soft_f1_loss, sparse_multilabel_cross_entropy
     from gpkl_lib.smoothing import entropy, logsumexp, softmax
     from gpkl_lib.span_loss import global_pointer_loss, global_pointer_rdrop_loss
     from gpkl_lib.spans import GoldCells, decode_spans, gold_cells, span_scores
@@ -38,6 +38,7 @@ __all__ = [
     "multilabel_cross_entropy",
     "plateau_bound",
     "rdrop_loss",
+    "soft_f1_loss",
     "softmax",
     "span_mask",
     "span_scores",
@@ -55,7 +56,7 @@ _FROM = {
     "corpora": ("Sentence",),
     "divergence": ("jensen_shannon", "kl_divergence", "symmetric_kl"),
     "global_pointer": ("EfficientGlobalPointer", "GlobalPointer", "span_mask"),
-    "losses": ("multilabel_cross_entropy", "plateau_bound", "sparse_multilabel_cross_entropy"),
+    "losses": ("multilabel_cross_entropy", "plateau_bound", "soft_f1_loss", "sparse_multilabel_cross_entropy"),
     "smoothing": ("entropy", "logsumexp", "softmax"),
     "span_loss": ("global_pointer_loss", "global_pointer_rdrop_loss"),
     "spans": ("GoldCells", "decode_spans", "gold_cells", "span_scores"),

@@ -20,7 +20,7 @@ ROOT = Path(gpkl_lib.__file__).parent
 PUBLIC = {
     *("logsumexp", "softmax", "entropy"),
     *("kl_divergence", "symmetric_kl", "jensen_shannon"),
-    *("multilabel_cross_entropy", "plateau_bound", "sparse_multilabel_cross_entropy"),
+    *("multilabel_cross_entropy", "plateau_bound", "soft_f1_loss", "sparse_multilabel_cross_entropy"),
     *("GlobalPointer", "EfficientGlobalPointer", "span_mask"),
     *("rdrop_loss", "virtual_adversarial_loss", "uda_loss", "annealing_threshold", "distillation_loss"),
     *("global_pointer_loss", "global_pointer_rdrop_loss", "tiled_head_loss", "doubled", "two_views"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import math
 from typing import Any
 
@@ -11,8 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from gpkl_lib import decode_spans, losses, span_mask, span_scores
-from gpkl_lib.losses import soft_f1_loss
+from gpkl_lib import decode_spans, soft_f1_loss, span_mask, span_scores
 
 
 def logits(*shape: int, scale: float = 4.0) -> Tensor:
@@ -119,10 +117,3 @@ def test_errors_name_the_argument(change: dict[str, Any], error: type[Exception]
     arguments = {"input": torch.zeros(2, 3), "target": torch.tensor([[0, 1, 0], [0, 0, 1]])} | change
     with pytest.raises(error, match=message):
         soft_f1_loss(**arguments)
-
-
-def test_the_example_of_the_docstring() -> None:
-    (test,) = doctest.DocTestFinder().find(
-        soft_f1_loss, "soft_f1_loss", module=losses, globs={"torch": torch, "soft_f1_loss": soft_f1_loss}
-    )
-    assert doctest.DocTestRunner().run(test).failed == 0

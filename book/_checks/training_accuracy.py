@@ -7,11 +7,10 @@ import math
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from gpkl_lib import softmax
+from gpkl_lib import soft_f1_loss, softmax
 from gpkl_lib.chapters.formulas import training_accuracy as proofs
 from gpkl_lib.derivations import Evaluator, equation
 from gpkl_lib.explore.three_points import best_cross_entropy, best_smooth_accuracy, smooth_accuracy
-from gpkl_lib.losses import soft_f1_loss
 from gpkl_lib.noise import argmax_probabilities
 
 TRUE_AS_WELL = {(proofs.moment.title, 1): (1, "what the line does not move may have any sign")}

@@ -31,7 +31,7 @@ class Calibration:
     Attributes:
         slope, offset: of the curve; the slope is positive, so that no order changes.
         corpus: the name of what it was fitted on.
-        candidates: how many spans scored above `FLOOR` there, on which it was fitted.
+        candidates: how many spans scored above -5 there, on which it was fitted.
         right: how many of them are gold spans.
 
     Example:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import inspect
 import re
 from collections import Counter
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 from pages import ROOT, pages_of_toc
 
 import gpkl_lib
@@ -53,6 +55,24 @@ def test_every_entry_is_a_name_and_every_page_is_in_the_book() -> None:
         assert taken(name) is not None, f"{page.name}: {name}"
     pages = {path.relative_to(ROOT).with_suffix("").as_posix() for path in REFERENCE.rglob("*.md")}
     assert pages - set(pages_of_toc()) == set()
+
+
+def test_examples_run_where_no_face_hands_on_what_they_show() -> None:
+    """Those of a face run in tests/test_docstrings.py."""
+    from gpkl_book.reference import listed, taken
+
+    entries = [name for _, name in listed() if name.split(".")[1] in MODULES]
+    front = {"torch": torch, **{name: getattr(gpkl_lib, name) for name in gpkl_lib.__all__}}
+    finder, runner, tried = doctest.DocTestFinder(), doctest.DocTestRunner(verbose=False), 0
+    for name in entries:
+        value, known = taken(name), {**front, **vars(import_module(name.rpartition(".")[0]))}
+        for test in finder.find(value, name, globs=known) if callable(value) else ():
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)
+                found = runner.run(test)
+            tried += found.attempted
+            assert not found.failed, name
+    assert tried > 5
 
 
 def test_every_constant_says_what_it_is() -> None:
@@ -255,5 +275,7 @@ def test_entries_are_on_the_site_and_in_its_index(site_dir: Path) -> None:
         assert f".html#{name}" in index, f"{name} is not in the index"
     for page, html in pages.items():
         article = html[html.index("<article") : html.index("</article>")]
-        text = re.sub(r"<[^>]+>", "", re.sub(r"<pre>.*?</pre>|<code.*?</code>", "", article, flags=re.S))
-        assert re.findall(r"`|:\w+:|\*\*|eq-[a-z]\w+|~gpkl_lib", text) == [], f"{page.name} shows markup"
+        text = re.sub(r"<[^>]+>", "", re.sub(r"<pre>.*?</pre>|<code.*?</code>|<dt.*?</dt>", "", article, flags=re.S))
+        assert re.findall(r"`|:(?:doc|eq|ref|obj|py:)|\*\*|\beq-[a-z]\w+", text) == [], f"{page.name} shows markup"
+        assert "<dl>\n<dd>" not in article, f"{page.name} has a list of definitions without a term"
+        assert "~gpkl_lib" not in article, f"{page.name} has a signature that Sphinx could not read"

@@ -41,6 +41,7 @@ PAGES = BOOK / "reference" / "api"
 CHECKS = BOOK / "_checks"
 BLOCK = re.compile(r"^\.\. api::\n\n((?: +[\w.*]+\n)+)", re.M)
 LABEL = re.compile(r"^:label: (eq-[\w-]+)$", re.M)
+SIGNATURE = re.compile(r'<dl>\n(<dd><em class="sig-param">.*?)</dl>\n', re.S)
 SHORT = 100  # characters of a constant's value that are shown
 
 
@@ -89,8 +90,9 @@ class Reference:
         titles = {path: head[1] for path, head in heads.items() if head}
         self.places = {title: path.relative_to(ROOT).with_suffix("").as_posix() for path, title in titles.items()}
         self.chapters = {label: titles[path] for path, text in texts.items() for label in LABEL.findall(text)}
-        self.names = {full.rpartition(".")[2]: full for _, full in reversed(list(listed()))}
-        entries = {id(taken(full)): full for full in self.names.values()}
+        self.entries = [full for _, full in listed()]
+        self.names = {full.rpartition(".")[2]: full for full in reversed(self.entries)}
+        entries = {id(taken(full)): full for full in self.entries}
         found = {label: [id(taken(name)) for name in names] for label, names in compared(CHECKS).items()}
         self.compared = {label: [entries[one] for one in ids if one in entries] for label, ids in found.items()}
 
@@ -99,10 +101,11 @@ class Reference:
 
         def full_name(word: str) -> str | None:
             if word.startswith(f"{LIBRARY.name}."):  # in full, it may be by another module than the entry's
-                last = self.names.get(word.rpartition(".")[2])
+                last = word if word in self.entries else self.names.get(word.rpartition(".")[2])
                 return last if last and taken(last) is _taken_or_none(word) else None
             first, dot, member = word.partition(".")
-            entry = self.names.get(first)
+            near = f"{'.'.join(of.split('.')[:2])}.{first}"  # of the same module, where two have the name
+            entry = near if near in self.entries else self.names.get(first)
             if entry is None or first in arguments or entry == of:
                 return None
             module = entry.rpartition(".")[0]
@@ -212,10 +215,12 @@ def link_docstring(app: Sphinx, what: str, name: str, obj: object, options: obje
     lines[:] = [*restructured(lines, current().links(name, arguments)), *(["", said] if said else [])]
 
 
-def show_factories(
+def readable_signature(
     app: Sphinx, what: str, name: str, obj: object, options: object, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
-    """Write a default that is made anew each time, ``<factory>``, as Python that Sphinx can read."""
+    """Write a default that is made anew each time as Python that Sphinx can read, and a widget's traits as such."""
+    if signature == "(*args: t.Any, **kwargs: t.Any)":
+        signature = "(**traits)"
     return signature and signature.replace("<factory>", "..."), returns
 
 
@@ -238,10 +243,18 @@ def find_outdated(
     return [] if new == old else sorted(pages)
 
 
-def add_style(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
-    """Let the pages of the reference look as they should."""
+def finish_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Let the pages of the reference look as they should, and the lines of a signature be lines.
+
+    Sphinx writes them as a list of definitions without a term, over which a screen reader stumbles.
+    """
     if pagename.startswith("book/reference/"):
         app.add_css_file("gpkl/reference.css", priority=901)
+        context["body"] = SIGNATURE.sub(_as_lines, context["body"])
+
+
+def _as_lines(match: re.Match[str]) -> str:
+    return match[1].replace("<dd>", '<span class="sig-line">').replace("</dd>", "</span>")
 
 
 def setup(app: Sphinx) -> None:
@@ -255,7 +268,7 @@ def setup(app: Sphinx) -> None:
     app.add_directive("records", Records)
     app.add_role("compared", Compared())
     app.connect("autodoc-process-docstring", link_docstring, priority=400)  # napoleon's is 500
-    app.connect("autodoc-process-signature", show_factories)
+    app.connect("autodoc-process-signature", readable_signature)
     app.connect("autodoc-skip-member", skip_member)
     app.connect("env-get-outdated", find_outdated)
-    app.connect("html-page-context", add_style)
+    app.connect("html-page-context", finish_page)
