@@ -192,10 +192,10 @@ def _run(settings: Row) -> Row:
 def _measured(x: Tensor, pairs: Tensor, scores: Tensor) -> Row:
     """Of one layer: the mean cosine of two sentences; [beta, gamma, keep, correlation]; and gains of tuning.
 
-    The correlation is null where all cosines are equal but for rounding: of so few sentences that gamma = 1 makes them a
-    regular simplex, or, for beta = 0, orthogonal. "gains": half of the pairs choose of the grid, the other half says how
-    much better that is than the vectors as they are; "white": the same for beta = gamma = 1 without a choice. Every time
-    all sentences are whitened together.
+    The correlation is null where all cosines are equal but for rounding: of so few sentences that gamma = 1 makes them
+    a regular simplex, or, for beta = 0, orthogonal. "gains": half of the pairs choose of the grid, the other half says
+    how much better that is than the vectors as they are; "white": the same for beta = gamma = 1 without a choice. Every
+    time all sentences are whitened together.
     """
     settings = [(beta, gamma, keep) for beta in BETAS for gamma in GAMMAS for keep in KEPT]
     found = {each: cosines(whiten(x, *each), pairs) for each in settings}
