@@ -151,18 +151,16 @@ def read_pairs(name: str) -> tuple[list[str], Tensor, Tensor]:
 
 
 def packed(x: Tensor) -> dict[str, Any]:
-    """Vectors rounded to 255 steps between the largest of either sign, as base64."""
-    step = x.abs().max().item() / 127
-    return {
-        "step": step,
-        "bytes": base64.b64encode((x / step).round().to(torch.int8).numpy().tobytes()).decode("ascii"),
-    }
+    """Vectors (N, d) rounded to 255 steps a feature, between its largest values of either sign, as base64."""
+    steps = [float(f"{step:.4g}") for step in (x.abs().amax(0) / 127).tolist()]
+    counts = (x / torch.tensor(steps, dtype=x.dtype).clamp(min=1e-30)).round().clamp(-127, 127).to(torch.int8)
+    return {"steps": steps, "bytes": base64.b64encode(counts.numpy().tobytes()).decode("ascii")}
 
 
-def unpacked(kept: dict[str, Any], width: int = 384) -> Tensor:
-    """The vectors (N, width) in float64 that `packed` has rounded."""
-    steps = torch.frombuffer(bytearray(base64.b64decode(kept["bytes"])), dtype=torch.int8)
-    return steps.double().view(-1, width) * kept["step"]  # type: ignore[no-any-return]
+def unpacked(kept: dict[str, Any]) -> Tensor:
+    """The vectors (N, d) in float64 that `packed` has rounded."""
+    steps = torch.tensor(kept["steps"], dtype=torch.float64)
+    return torch.frombuffer(bytearray(base64.b64decode(kept["bytes"])), dtype=torch.int8).view(-1, len(steps)) * steps
 
 
 def sentence_rows(sets: Sequence[str]) -> Iterator[Entry]:
@@ -190,7 +188,7 @@ def _run(settings: Row) -> Row:
 
 
 def _measured(x: Tensor, pairs: Tensor, scores: Tensor) -> Row:
-    """Of one layer: the mean cosine of two sentences; [beta, gamma, keep, correlation]; and gains of tuning.
+    """Of one layer: mean cosine of two sentences, directions that they fill, [beta, gamma, keep, correlation], gains.
 
     The correlation is null where all cosines are equal but for rounding: of so few sentences that gamma = 1 makes them
     a regular simplex, or, for beta = 0, orthogonal. "gains": half of the pairs choose of the grid, the other half says
