@@ -83,12 +83,11 @@ with sp.evaluate(False):
 
     solved = [(u[i], mu[i] / (Lambda[i] * (1 + m))), (m, total(mu[j] ** 2 / Lambda[j], j))]
     places = {Lambda: vector(0.05, 20), mu: vector(-3, 3)}
+    known: dict[str, Any] = {"given": solved, "where": places, "words": "Put $u$ into the first line"}
     mean = Together(
-        Statement(Lambda[i] * u[i] + mu[i] * Inner(mu, u), "=", mu[i], given=solved, where=places, words="Put it in"),
-        Statement(
-            Inner(mu, u), "=", m / (1 + m), "<", sp.S.One, given=solved, where=places, words="Put it in",
-        ),
-    )  # fmt: skip
+        Statement(Lambda[i] * u[i] + mu[i] * Inner(mu, u), "=", mu[i], **known),
+        Statement(Inner(mu, u), "=", m / (1 + m), "<", sp.S.One, **known),
+    )
 
     # ------------------------------------------------------------------ too few points
 

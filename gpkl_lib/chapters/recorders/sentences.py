@@ -214,6 +214,7 @@ def _measured(x: Tensor, pairs: Tensor, scores: Tensor) -> Row:
     return {
         "raw": round(spearman(raw, scores), 4),
         "cosine": round(mean, 4),
+        "directions": whiten(x).shape[1],
         "grid": grid,
         "gains": gains,
         "white": white,
