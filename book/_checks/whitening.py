@@ -13,6 +13,8 @@ from gpkl_lib.chapters.formulas import whitening as proofs
 from gpkl_lib.chapters.recorders import whiten
 from gpkl_lib.derivations import equation
 
+TRUE_AS_WELL = {("eq-whitening-ratio", 1): (2, "a sum of either sign is squared")}
+
 
 def cloud(points: int = 50, size: int = 4, seed: int = 0) -> torch.Tensor:
     """Points with a mean and a spectrum, in float64."""

@@ -96,7 +96,7 @@ def cloud(count: int, x: Sequence[float]) -> Tensor:
     for k in range(1, count):
         a, b, c, d = ((k * step) % 1 for step in STEPS)
         far, near = a + b - 1, c + d - 1
-        rows.append([1.5 + 1.9 * far + 0.5 * near, 0.8 + 0.5 * far + 0.9 * near])
+        rows.append([1.53 + 1.9 * far + 0.5 * near, 0.83 + 0.5 * far + 0.9 * near])
     return torch.tensor(rows, dtype=torch.float64)
 
 

@@ -8,7 +8,7 @@ function cloudPoint(k) {
     (step) => (k * step) % 1,
   );
   const [far, near] = [a + b - 1, c + d - 1];
-  return [1.5 + 1.9 * far + 0.5 * near, 0.8 + 0.5 * far + 0.9 * near];
+  return [1.53 + 1.9 * far + 0.5 * near, 0.83 + 0.5 * far + 0.9 * near];
 }
 
 // `count` points, the first of them x
