@@ -24,7 +24,7 @@ import { softmax } from "./maths/core.js";
 const SIZE = 288;
 const REACH = 4;
 const UNIT = SIZE / (2 * REACH + 0.5);
-const TYPICAL = 1.9; // length of a typical arrow where the whitened cloud is drawn, in units
+const TYPICAL = 2.1; // length of a typical arrow where the whitened cloud is drawn, in units
 const BARS = 120;
 const TRAITS = ["count", "beta", "gamma", "x"];
 const EXPONENTS = [
@@ -44,6 +44,7 @@ const STYLE = `
 
 /** @type {(point: number[]) => number[]} */
 const px = ([a, b]) => [UNIT * a, -UNIT * b];
+const exactly = (value) => (Math.abs(value) < 1e-12 ? 0 : value); // what is left of a difference that is 0
 const DIAMOND = "M0-8 8 0 0 8-8 0Z";
 
 // arrows from the origin to all points, two of them marked, and the ellipse of their covariance
@@ -206,7 +207,7 @@ function render({ model, el }) {
   white.svg.append(first);
   const bars = sharePanel(ui.plots);
   const exponents = presets(ui.controls, {
-    caption: "*β*, *γ*",
+    caption: "both exponents",
     entries: EXPONENTS,
     put: ([beta, gamma]) => put(model, { beta, gamma }),
   });
@@ -220,7 +221,7 @@ function render({ model, el }) {
       put: (value) => put(model, { [name]: value }),
     });
   const beta = percent("mean taken away *β*", "beta");
-  const gamma = percent("spectrum evened out *γ*", "gamma");
+  const gamma = percent("spectrum evened *γ*", "gamma");
   const count = slider(ui.controls, {
     caption: "points *N*",
     min: 3,
@@ -234,7 +235,7 @@ function render({ model, el }) {
       ["cosine", "cosine of ● and ◆"],
       ["least", "least of all pairs"],
       ["largest", "largest of all pairs"],
-      ["condition", "longer over shorter *Λ*"],
+      ["condition", "condition number"],
       ["nats", "nats from round"],
     ].map(([key, caption]) => [key, readout(ui.readouts, key, caption)]),
   );
@@ -260,7 +261,7 @@ function render({ model, el }) {
     show.least(least);
     show.largest(largest);
     show.condition((values[0] / values[1]) ** (1 - g));
-    show.nats(natsFromRound(arrows));
+    show.nats(exactly(natsFromRound(arrows)));
     ui.say(`Cosine ${num(between)}; of all pairs ${num(least)} to ${num(largest)}.`);
     write(ui.code, python(N, b, g, x));
   });

@@ -54,7 +54,7 @@ with sp.evaluate(False):
         ),
         Statement(
             Lambda[i] ** (1 - gamma) / total(Lambda[j] ** (1 - gamma), j), "=", softmax((1 - gamma) * logs())[i],
-            where=SPECTRUM,
+            where=SPECTRUM, words="The exponential of $(1 - \\gamma) \\log \\Lambda_i$ is",
         ),
     )  # fmt: skip
     ratio = Statement(
