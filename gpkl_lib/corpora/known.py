@@ -65,6 +65,7 @@ KNOWN = {
         licence="CC BY 4.0 (cite Benikova, Biemann and Reznicek 2014)",
     ),
 }
+"""The published corpora that have a name, by that name."""
 
 
 def known_file(name: str) -> tuple[KnownCorpus, str] | None:

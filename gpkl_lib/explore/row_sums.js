@@ -42,6 +42,7 @@ const BOARDS = [
   ["each its own", Array.from({ length: N * N }, (_, at) => (at % (N + 1) === 0 ? 4 : 0))],
 ];
 const STYLE = `
+@container (max-width: 18rem) { .gpkl-rs-score { display: none; } } /* a small phone: colours only */
 .gpkl-rs-board { cursor: ew-resize; touch-action: pan-y; }
 .gpkl-rs-board * { touch-action: pan-y; }
 .gpkl-rs-board:focus-visible { outline: 2px solid var(--gpkl-ink); outline-offset: 4px; border-radius: 4px; }
@@ -63,7 +64,8 @@ function boardPlot(parent, model, change) {
   const cells = Array.from({ length: N * N }, (_, place) => {
     const [i, j] = [Math.floor(place / N), place % N];
     const box = v("rect", { x: at(j), y: ROW * i, width: at(1), height: ROW, class: "gpkl-rs-cell" });
-    const text = v("text", { x: at(j + 0.5), y: ROW * i + 18, "text-anchor": "middle", class: "gpkl-tick" });
+    const text = v("text", { x: at(j + 0.5), y: ROW * i + 18, "text-anchor": "middle" });
+    set(text, { class: "gpkl-tick gpkl-rs-score" });
     svg.append(box);
     return { box, text, i, j };
   });

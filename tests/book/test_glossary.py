@@ -82,7 +82,7 @@ EARLIER = {  # terms that an earlier chapter has as well, and why the glossary n
     **dict.fromkeys(("head", "key", "miss", "negative", "positive", "precision", "query"), MEANT),
     **dict.fromkeys(("calibration", "distillation", "GlobalPointer", "inner product", "R-Drop"), AHEAD),
     **dict.fromkeys(("symmetric KL divergence", "threshold", "warm-up"), AHEAD),
-    **dict.fromkeys(("Gumbel noise", "noisy argmax"), AHEAD),
+    **dict.fromkeys(("Gumbel noise", "noisy argmax", "denoiser", "sampler"), AHEAD),
     **dict.fromkeys(("unsupervised data augmentation", "virtual adversarial training"), AHEAD),
 }
 

@@ -6,8 +6,6 @@ import argparse
 import functools
 import importlib.util
 import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -113,16 +111,6 @@ def test_every_record_has_its_recipe_and_every_recipe_its_record() -> None:
         if there != asked_for:
             unfinished.add(name)
     assert unfinished == UNDERWAY
-
-
-@pytest.mark.skipif(shutil.which("make") is None, reason="make is not here")
-def test_every_recipe_is_made_and_checked_by_make_and_no_name_of_it_is_undefined() -> None:
-    words = ["make", "-n", "--warn-undefined-variables", "results", "check-results", "bench"]
-    said = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "undefined" not in said.stderr
-    for name in RECIPES:
-        assert f"recorders book/_results/{name}.toml" in said.stdout
-        assert f"recorders.check book/_results/{name}.toml" in said.stdout
 
 
 @pytest.mark.parametrize("name", RECORDED)

@@ -22,6 +22,16 @@ OUTSIDE = """() => [...document.querySelectorAll(".gpkl-live *")]
   .map((one) => [one.closest("gpkl-explorable").getAttribute("module"), one.textContent])"""
 
 
+# A closed menu as wide as its longest entry asks for, against the width that it has.
+CUT = """() => [...document.querySelectorAll(".gpkl-live select")].filter((one) => {
+  const has = one.offsetWidth;
+  one.style.width = "max-content";
+  const wants = one.offsetWidth;
+  one.style.width = "";
+  return wants > has;
+}).map((one) => [one.closest("gpkl-explorable").getAttribute("module"), one.labels[0].textContent])"""
+
+
 @pytest.mark.fonts
 @pytest.mark.parametrize("spacing", ["normal", "0.02em"])
 @pytest.mark.parametrize("width", [320, 390, 1280])
@@ -32,6 +42,7 @@ def test_no_sideways_scroll_and_text_stays_readable(stage, width, spacing):
     page.add_style_tag(content=f".gpkl-live * {{ letter-spacing: {spacing}; }}")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.evaluate(OUTSIDE) == []
+    assert page.evaluate(CUT) == []
     sizes = (
         "[...document.querySelectorAll('.gpkl-live svg text')].map((one) => parseFloat(getComputedStyle(one).fontSize))"
     )
