@@ -182,7 +182,11 @@ TARGETS = {
 for recipe in sorted((ROOT / "book" / "_results").glob("*.toml")):
     for family, module in (("results", "recorders"), ("check-results", "recorders.check")):
         name = f"{family}-{recipe.stem}"
-        encoder = ("minilm",) if recipe.stem.startswith(("minilm-", "pretrained")) and family == "results" else ()
+        encoder = (
+            ("minilm",)
+            if recipe.stem.startswith(("minilm-", "pretrained", "sentences")) and family == "results"
+            else ()
+        )
         command = f"python -m gpkl_lib.chapters.{module} book/_results/{recipe.name}"
         TARGETS[name] = Target("", "book", encoder, (command,), threads="1")
         if name != "results-tiled-span-loss":  # which wants an idle machine: that is `bench`

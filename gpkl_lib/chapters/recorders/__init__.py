@@ -9,6 +9,7 @@ from gpkl_lib.chapters.recorders.positions import fit_positions, position_rows
 from gpkl_lib.chapters.recorders.recorder import Entry, Recorder, record
 from gpkl_lib.chapters.recorders.replays import replay_rows
 from gpkl_lib.chapters.recorders.rounding import rounding_rows
+from gpkl_lib.chapters.recorders.sentences import cosines, sentence_rows, spearman, unpacked, whiten
 
 RECORDERS: dict[str, Recorder] = {
     "boards": board_rows,
@@ -18,6 +19,7 @@ RECORDERS: dict[str, Recorder] = {
     "positions": position_rows,
     "replays": replay_rows,
     "rounding": rounding_rows,
+    "sentences": sentence_rows,
 }
 """What a recipe may name as its `recorder`."""
 
@@ -30,6 +32,7 @@ __all__ = [
     "board_rows",
     "clusters",
     "corpus_rows",
+    "cosines",
     "cost_rows",
     "fit_normalized",
     "fit_positions",
@@ -40,6 +43,10 @@ __all__ = [
     "record_arms",
     "replay_rows",
     "rounding_rows",
+    "sentence_rows",
+    "spearman",
     "standing",
     "unit_weight",
+    "unpacked",
+    "whiten",
 ]
