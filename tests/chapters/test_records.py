@@ -94,6 +94,8 @@ def settings(name: str, row: dict[str, Any]) -> dict[str, Any]:
             return {part: row[part] for part in ("weights", "place", "causal", "first", "zero", "seed")}
         case "sentences":
             return {part: row[part] for part in ("set", "sha256", "encoder")}
+        case "lengths":
+            return {part: row[part] for part in ("task", "lengths", "rule", "seed")}
         case "costs":
             return {**run, "methods": row["methods"], "repeats": row["repeats"]}
         case "rounding":
@@ -300,7 +302,8 @@ def test_the_benchmark_asks_for_the_rows_of_its_record_and_no_other(
     [
         (
             'recorder = "board"\n[[runs]]\nsentences = [1]',
-            "must be one of compare, arms, boards, corpora, costs, normface, positions, replays, rounding, sentences",
+            "must be one of compare, arms, boards, corpora, costs, lengths, normface, positions, replays, rounding, "
+            "sentences",
         ),
         (
             'recorder = "boards"\n[[runs]]\nsentence = [1]',

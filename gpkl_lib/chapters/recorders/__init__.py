@@ -4,6 +4,7 @@ from gpkl_lib.chapters.recorders.arms import ARMS, needs, record_arms, standing,
 from gpkl_lib.chapters.recorders.boards import board, board_rows
 from gpkl_lib.chapters.recorders.corpora import corpus_rows
 from gpkl_lib.chapters.recorders.costs import cost_rows
+from gpkl_lib.chapters.recorders.lengths import fit_head, length_rows, measure
 from gpkl_lib.chapters.recorders.normface import clusters, fit_normalized, normface_rows
 from gpkl_lib.chapters.recorders.positions import fit_positions, position_rows
 from gpkl_lib.chapters.recorders.recorder import Entry, Recorder, record
@@ -15,6 +16,7 @@ RECORDERS: dict[str, Recorder] = {
     "boards": board_rows,
     "corpora": corpus_rows,
     "costs": cost_rows,
+    "lengths": length_rows,
     "normface": normface_rows,
     "positions": position_rows,
     "replays": replay_rows,
@@ -34,8 +36,11 @@ __all__ = [
     "corpus_rows",
     "cosines",
     "cost_rows",
+    "fit_head",
     "fit_normalized",
     "fit_positions",
+    "length_rows",
+    "measure",
     "needs",
     "normface_rows",
     "position_rows",
