@@ -98,7 +98,7 @@ def _train(parser: argparse.ArgumentParser) -> None:
     )
     quarter = ", ".join(each.name for each in METHODS.values() if each.factor == 1 / 4)
     method.add_argument(
-        "--alpha", metavar="A", type=float, default=defaults.alpha, help=f"weight; {quarter}: alpha/4 before D"
+        "--alpha", metavar="A", type=float, help=f"weight; {quarter}: alpha/4 before D (default: {_own_alphas()})"
     )
     method.add_argument("--alpha-warmup", type=float, default=defaults.alpha_warmup, metavar="SHARE", help=WARMUP)
     for having in own_settings().values():
@@ -140,9 +140,8 @@ def _compare(parser: argparse.ArgumentParser) -> None:
         "--alphas",
         nargs="+",
         type=float,
-        default=[1.0],
         metavar="A",
-        help="weights; 0: two views, D not counted",
+        help=f"weights; 0: two views, D not counted (default: {_own_alphas()})",
     )
     warmup = TrainingConfig().alpha_warmup
     what.add_argument("--alpha-warmups", nargs="+", type=float, default=[warmup], metavar="SHARE", help=WARMUP)
@@ -180,6 +179,11 @@ def _compare(parser: argparse.ArgumentParser) -> None:
 def _method(name: str) -> str:
     """The method that a name stands for: R-Drop, with a head whose scores are decided one by one, is sigmoid's."""
     return "sigmoid" if name == "rdrop" and name not in METHODS else name
+
+
+def _own_alphas() -> str:
+    """The weights that the methods have where none is given."""
+    return ", ".join(f"{method.alpha:g} with {method.name}" for method in METHODS.values() if method.factor)
 
 
 def _own(having: Sequence[tuple[Method, Setting]]) -> dict[str, Any]:
