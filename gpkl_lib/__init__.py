@@ -3,19 +3,18 @@
 import importlib
 import typing
 
-from gpkl_lib.adversarial import virtual_adversarial_loss
-from gpkl_lib.consistency import annealing_threshold, distillation_loss, doubled, rdrop_loss, two_views, uda_loss
-from gpkl_lib.divergence import jensen_shannon, kl_divergence, symmetric_kl
-from gpkl_lib.global_pointer import EfficientGlobalPointer, GlobalPointer, span_mask
-from gpkl_lib.losses import multilabel_cross_entropy, sparse_multilabel_cross_entropy
-from gpkl_lib.smoothing import entropy, logsumexp, softmax
-from gpkl_lib.span_loss import global_pointer_loss, global_pointer_rdrop_loss
-from gpkl_lib.spans import GoldCells, decode_spans, gold_cells, span_scores
-from gpkl_lib.tiled import tiled_head_loss
-
 if typing.TYPE_CHECKING:
+    from gpkl_lib.adversarial import virtual_adversarial_loss
+    from gpkl_lib.consistency import annealing_threshold, distillation_loss, doubled, rdrop_loss, two_views, uda_loss
     from gpkl_lib.corpora import Sentence
+    from gpkl_lib.divergence import jensen_shannon, kl_divergence, symmetric_kl
+    from gpkl_lib.global_pointer import EfficientGlobalPointer, GlobalPointer, span_mask
+    from gpkl_lib.losses import multilabel_cross_entropy, plateau_bound, soft_f1_loss, sparse_multilabel_cross_entropy
+    from gpkl_lib.smoothing import entropy, logsumexp, softmax
+    from gpkl_lib.span_loss import global_pointer_loss, global_pointer_rdrop_loss
+    from gpkl_lib.spans import GoldCells, decode_spans, gold_cells, span_scores
     from gpkl_lib.tagger import Tagger
+    from gpkl_lib.tiled import tiled_head_loss
     from gpkl_lib.training import fit
 
 __all__ = [
@@ -37,7 +36,9 @@ __all__ = [
     "kl_divergence",
     "logsumexp",
     "multilabel_cross_entropy",
+    "plateau_bound",
     "rdrop_loss",
+    "soft_f1_loss",
     "softmax",
     "span_mask",
     "span_scores",
@@ -49,13 +50,30 @@ __all__ = [
     "virtual_adversarial_loss",
 ]
 
+_FROM = {
+    "adversarial": ("virtual_adversarial_loss",),
+    "consistency": ("annealing_threshold", "distillation_loss", "doubled", "rdrop_loss", "two_views", "uda_loss"),
+    "corpora": ("Sentence",),
+    "divergence": ("jensen_shannon", "kl_divergence", "symmetric_kl"),
+    "global_pointer": ("EfficientGlobalPointer", "GlobalPointer", "span_mask"),
+    "losses": ("multilabel_cross_entropy", "plateau_bound", "soft_f1_loss", "sparse_multilabel_cross_entropy"),
+    "smoothing": ("entropy", "logsumexp", "softmax"),
+    "span_loss": ("global_pointer_loss", "global_pointer_rdrop_loss"),
+    "spans": ("GoldCells", "decode_spans", "gold_cells", "span_scores"),
+    "tagger": ("Tagger",),
+    "tiled": ("tiled_head_loss",),
+    "training": ("fit",),
+}
+
 
 def __getattr__(name: str) -> typing.Any:
-    """What reads corpora or trains, imported when it is first asked for: who wants a loss alone does not wait."""
-    folder = {"Sentence": "corpora", "Tagger": "tagger", "fit": "training"}.get(name)
-    if folder is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{folder}"), name)
+    """What is handed on, imported when it is first asked for: who wants a loss, or the help, does not wait for more."""
+    for folder, names in _FROM.items():
+        if name in names:
+            value = getattr(importlib.import_module(f"{__name__}.{folder}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

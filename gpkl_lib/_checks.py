@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Real
+from numbers import Integral, Real
 from typing import Literal, get_args
 
 import torch
@@ -36,6 +36,28 @@ def check_number(name: str, value: float) -> None:
     """Raise TypeError unless `value` is a real number (a tensor is none: its gradient would be lost)."""
     if not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {type(value).__name__}")
+
+
+def check_count(name: str, value: int) -> None:
+    """Raise TypeError or ValueError unless `value` is a whole number from 1 up."""
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a whole number, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be positive, got {value}")
+
+
+def check_threshold(threshold: float) -> None:
+    """Raise TypeError or ValueError unless it is a number that scores can be compared with."""
+    check_number("threshold", threshold)
+    if threshold != threshold:
+        raise ValueError(f"threshold must be a number, got {threshold}")
+
+
+def check_head(head: object) -> None:
+    """Raise TypeError for a class in the place of a head of it."""
+    if isinstance(head, type):
+        made = f"{head.__name__}(hidden_size=..., num_types=...)"
+        raise TypeError(f"head must be a module, for example {made}, got the class {head.__name__} itself")
 
 
 def check_weight(name: str, value: float) -> None:

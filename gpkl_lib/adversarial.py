@@ -39,8 +39,9 @@ def virtual_adversarial_loss(
     """D between the logits at x, which are detached, and at x + r_adv, a mean over rows; its gradient is the latter's.
 
     `forward` is called steps + 2 times, each time with the same dropout mask (without that, the direction would follow
-    the noise of dropout). Nothing else is touched: no `.grad`, no parameter, no buffer (batch-norm statistics are put
-    back), no random state but for the draw of the first direction where `generator` is None.
+    the noise of dropout). Nothing else is touched: no `.grad`, no parameter, no random state but for the draw of the
+    first direction where `generator` is None. Where `forward` is a module or a method of one its buffers, batch-norm
+    statistics among them, are put back as well; those behind a lambda or a partial are not known here, and change.
 
     It takes gradients of its own by autograd: torch.no_grad() is no hindrance, but torch.inference_mode() and the
     transforms of torch.func are. Rows do not see each other, so give all of them at once in place of torch.func.vmap.
@@ -74,7 +75,7 @@ def virtual_adversarial_loss(
         >>> model.weight.grad.shape
         torch.Size([3, 4])
 
-    Source: Miyato et al. 2018, algorithm 1, section 3.3; embeddings instead of inputs as in Miyato et al. 2017.
+    Source: Miyato et al. 2019, algorithm 1, section 3.3; embeddings instead of inputs as in Miyato et al. 2017.
     """
     if reduction == "none":
         raise ValueError('reduction "none" has no scalar loss; use "rowmean", "sum", "mean" or "batchmean"')
@@ -131,7 +132,7 @@ def adversarial_divergence(
     Raises:
         As `virtual_adversarial_loss`.
 
-    Source: Miyato et al. 2018, algorithm 1.
+    Source: Miyato et al. 2019, algorithm 1.
     """
     check_floating("embeddings", embeddings)
     for name, value in (("epsilon", epsilon), ("xi", xi), ("steps", steps)):

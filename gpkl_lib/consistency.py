@@ -293,9 +293,10 @@ def distillation_loss(
 ) -> Tensor:
     """T^2 KL(f(t/T) || f(s/T)) for a student's logits s and a teacher's t, a mean over rows.
 
-    T^2 keeps the gradient's size as T grows. The teacher is detached. As T goes to infinity this becomes a squared
-    error on the logits: sum (s - t)^2 / 8 for sigmoid, and for softmax over n classes
-    sum (s - t - mean(s - t))^2 / (2n); twice that where `symmetric`. That is what temperature=inf computes.
+    T^2 keeps the gradient from vanishing as T grows: for sigmoid the pull on a score rises with T, up to (s - t) / 4.
+    The teacher is detached. As T goes to infinity this becomes a squared error on the logits: sum (s - t)^2 / 8 for
+    sigmoid, and for softmax over n classes sum (s - t - mean(s - t))^2 / (2n); twice that where `symmetric`. That is
+    what temperature=inf computes.
 
     Args:
         input: the student's logits s.

@@ -1,8 +1,9 @@
-"""Multi-label categorical cross-entropy: softmax cross-entropy for many targets, decided by "score > 0".
+"""Losses of labels decided by "score > 0": multi-label categorical cross-entropy, and F1 made smooth.
 
     log(1 + sum_neg e^s) + log(1 + sum_pos e^-s)
 
-Both logarithms are a logsumexp with one extra class of score 0, the threshold that decoding uses.
+is softmax cross-entropy for many targets. Both logarithms are a logsumexp with one extra class of score 0, the
+threshold that decoding uses.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 from gpkl_lib._checks import (
     Reduction,
@@ -19,6 +21,7 @@ from gpkl_lib._checks import (
     check_floating,
     check_reduction,
     check_same_shape,
+    check_temperature,
     check_tensor,
     expand_mask,
     reduce,
@@ -64,20 +67,7 @@ def multilabel_cross_entropy(
     Source: Su 2020, "Generalising softmax + cross-entropy to multi-label classification".
     """
     class_dims = _check(input, class_dims, reduction)
-    check_tensor("target", target)
-    check_same_shape("target", target, input)
-    mask = expand_mask(mask, input)
-    positive = target.bool()
-    unclear = target != positive
-    wrong = unclear if mask is None else unclear | positive & ~mask
-    if wrong.any():  # the one point where a GPU is waited for
-        index = wrong.nonzero()[0].tolist()
-        label = target[tuple(index)].item()
-        raise ValueError(
-            f"target{index} = {label:g}, which is neither 0 nor 1; soft labels have no place in this loss"
-            if unclear[tuple(index)]
-            else f"target{index} is positive, but mask rules the cell out"
-        )
+    positive, mask = _check_labels(input, target, mask)
     return cross_entropy(input, positive, class_dims, mask, reduction)
 
 
@@ -143,11 +133,124 @@ def sparse_multilabel_cross_entropy(
     return cross_entropy(input, positive, class_dims, mask, reduction)
 
 
+def plateau_bound(positives: Tensor, negatives: Tensor) -> Tensor:
+    """2 log(1 + sum_g sqrt(P_g N_g)): what `multilabel_cross_entropy` costs at least if cells cannot be told apart.
+
+    Where a model must give all cells of a group g the same score, no scores of the groups have a lower loss. It is
+    reached at log(P_g / N_g) / 2; for a group without positives, or without negatives, in the limit.
+
+    Args:
+        positives: P_g >= 0, how many cells of each group are positive; shape (*rows, groups).
+        negatives: N_g >= 0, how many are not; the shape of `positives`.
+
+    Returns:
+        A float64 tensor of shape `rows`; nats.
+
+    Raises:
+        TypeError: an argument that is no tensor.
+        ValueError: shapes differ, no dimension, or a count below 0, named with its index.
+
+    Example:
+        >>> plateau_bound(torch.tensor([1]), torch.tensor([77]))  # one span of 78, and a head that sees none of them
+        tensor(4.5596, dtype=torch.float64)
+        >>> plateau_bound(torch.tensor([0, 1]), torch.tensor([68, 9]))  # a head that sees which ten have its length
+        tensor(2.7726, dtype=torch.float64)
+    """
+    check_tensor("positives", positives)
+    check_tensor("negatives", negatives)
+    check_same_shape("negatives", negatives, positives)
+    if not positives.ndim:
+        raise ValueError("positives must have a dimension for the groups, got a number")
+    for name, counts in (("positives", positives), ("negatives", negatives)):
+        if (wrong := ~(counts >= 0)).any():
+            index = wrong.nonzero()[0].tolist()
+            raise ValueError(f"{name}{index} = {counts[tuple(index)].item():g}, and a count is 0 or more")
+    return 2 * (positives.double().sqrt() * negatives.double().sqrt()).sum(-1).log1p()
+
+
+def soft_f1_loss(
+    input: Tensor,
+    target: Tensor,
+    *,
+    class_dims: int | None = None,
+    mask: Tensor | None = None,
+    temperature: float = 1.0,
+    reduction: Reduction = "mean",
+) -> Tensor:
+    """1 - F1 for each row of logits, with every decision "s > 0" made smooth: p = sigmoid(s/T).
+
+        1 - 2 sum_pos p / (sum p + positives) = (sum_neg p + sum_pos (1 - p)) / (sum p + positives)
+
+    As T goes to 0 it becomes 1 - F1 of the hard decisions. F1 does not add up over rows: for the F1 of `span_scores`,
+    which is pooled over all sentences and types, make the whole batch one row, class_dims=4 for GlobalPointer.
+
+    A row without a positive has F1 0 whatever is found in it, 0/0 included, as in `span_scores`: its loss is 1 and its
+    gradient 0. So false alarms in such a row cost nothing unless it is pooled with others that have positives.
+
+    Args:
+        input: logits s of shape (*rows, *classes).
+        target: True or 1 at the positives, 0 elsewhere; the shape of `input`.
+        class_dims: how many trailing dimensions of `input` are one row; may be left out for (classes) and
+            (rows, classes) alone.
+        mask: boolean, True = valid, broadcast to `input`. A masked class takes no part.
+        temperature: T; a larger one gives gradients farther out and is farther from F1.
+        reduction: as in `multilabel_cross_entropy`.
+
+    Returns:
+        A scalar, or a tensor of shape `rows`, between 0 and 1. Half precision is computed and returned in float32.
+
+    Raises:
+        TypeError, ValueError: as `multilabel_cross_entropy`; ValueError for a temperature outside 1e-18 to 1e18.
+
+    Example:
+        >>> scores = torch.tensor([[3.0, -2.0, 1.0], [-4.0, -4.0, -4.0]])
+        >>> labels = torch.tensor([[1, 0, 1], [0, 0, 0]])
+        >>> soft_f1_loss(scores, labels, reduction="none")
+        tensor([0.1145, 1.0000])
+        >>> soft_f1_loss(scores, labels, class_dims=2, temperature=1e-3)  # both rows pooled, nearly hard: F1 is 1
+        tensor(0.)
+
+    Source: the smooth F1 of Benedict et al. 2022, "sigmoidF1", without a shift of the sigmoid.
+    """
+    class_dims = _check(input, class_dims, reduction)
+    check_temperature(temperature)
+    positive, mask = _check_labels(input, target, mask)
+    negative = ~positive if mask is None else mask & ~positive
+    s, negative, positive = (x.flatten(-class_dims) for x in (at_least_float32(input), negative, positive))
+    s = s.masked_fill(~(negative | positive), 0) / temperature  # a masked score may be anything, NaN included
+    p, rest = logsigmoid(s).exp(), logsigmoid(-s).exp()  # sigmoid's own gradient loses its digits on one side
+    false_alarms, found, misses = (
+        x.masked_fill(~cells, 0).sum(-1) for x, cells in ((p, negative), (p, positive), (rest, positive))
+    )
+    empty = ~positive.any(-1)
+    total = false_alarms + found + positive.sum(-1)
+    return reduce((false_alarms + misses).masked_fill(empty, 1) / total.masked_fill(empty, 1), reduction)
+
+
 def _check(input: Tensor, class_dims: int | None, reduction: Reduction) -> int:
     """Raise unless the arguments are in order; return how many dimensions are classes."""
     check_floating("input", input)
     check_reduction(reduction)
     return check_class_dims(input, class_dims, per_row=True)
+
+
+def _check_labels(input: Tensor, target: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """The positives, boolean, and the mask in the shape of `input`; ValueError at the first label that is wrong."""
+    check_tensor("target", target)
+    check_same_shape("target", target, input)
+    mask = expand_mask(mask, input)
+    positive = target.bool()
+    unclear = target != positive
+    wrong = unclear if mask is None else unclear | positive & ~mask
+    if wrong.any():  # the one point where a GPU is waited for
+        index = wrong.nonzero()[0].tolist()
+        label = target[tuple(index)].item()
+        raise ValueError(
+            f"target{index} = {label:g}, which is neither 0 nor 1; soft labels have no place in this loss"
+            if unclear[tuple(index)]
+            else f"target{index} is positive, but mask rules the cell out"
+        )
+    return positive, mask
 
 
 def _refuse_misplaced(positives: Tensor, input: Tensor, mask: Tensor | None) -> None:

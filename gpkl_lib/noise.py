@@ -67,6 +67,7 @@ NOISES: dict[Name, Noise] = {
         (0.0,),
     ),
 }
+"""The noises that have a name, each in its standard form."""
 
 
 def argmax_probabilities(

@@ -15,6 +15,7 @@ PALETTE = {
     "grey": "#5C6773",
     "ink": "#1C2330",
 }
+"""The colours of figures on a light page, by name."""
 PALETTE_DARK = {
     "blue": "#6CB6F5",
     "vermilion": "#FF9A5C",
@@ -24,6 +25,7 @@ PALETTE_DARK = {
     "grey": "#A3AEBA",
     "ink": "#E4E8EE",
 }
+"""The same on a dark page."""
 
 COLOURS = ("blue", "vermilion", "green", "purple", "ochre", "grey")
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.6)), (0, (7, 2, 1.5, 2)), (0, (3, 1.5)), "-")

@@ -100,7 +100,7 @@ def softmax(input: Tensor, *, dim: int = -1, temperature: float = 1.0, mask: Ten
 
 
 def entropy(input: Tensor, *, dim: int = -1, temperature: float = 1.0, mask: Tensor | None = None) -> Tensor:
-    """H(p) = -sum_i p_i log p_i of p = softmax(x / T), in nats, between 0 and log n.
+    """H(p) = -sum_i p_i log p_i of p = softmax(x / T), in nats, between 0 and log n up to rounding.
 
     Args:
         input: logits, any shape.

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from gpkl_lib._checks import check_floating, check_weight
+from gpkl_lib._checks import check_floating, check_head, check_weight
 from gpkl_lib.consistency import ConsistencyLoss, rdrop_loss, two_views
 from gpkl_lib.global_pointer import check_token_mask, span_mask
 from gpkl_lib.losses import sparse_multilabel_cross_entropy
@@ -152,6 +152,7 @@ def _checked(
     views: int,
 ) -> Tensor:
     """Check the arguments against each other; return the gold cells, a plain tensor on the device of `input`."""
+    check_head(head)
     check_floating("input", input)
     check_token_mask(attention_mask)
     if attention_mask.ndim != 2:

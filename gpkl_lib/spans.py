@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gpkl_lib._checks import check_threshold
 from gpkl_lib.global_pointer import span_mask, token_mask
 from gpkl_lib.tiled import cells_above
 
@@ -117,7 +118,7 @@ def decode_spans(
         One list a row of the batch, sorted by start, then end, then type.
 
     Raises:
-        TypeError: types no list of names, or a floating-point attention_mask.
+        TypeError: types no list of names, a floating-point attention_mask, or a threshold that is no number.
         ValueError: logits or attention_mask of another shape, types of another length, NaN as the score
             of a span.
 
@@ -130,6 +131,7 @@ def decode_spans(
     if logits.ndim != 4 or logits.shape[-1] != logits.shape[-2]:
         raise ValueError(f"logits must have shape (batch, types, L, L), got {tuple(logits.shape)}")
     check_types(types, logits.shape[1])
+    check_threshold(threshold)
     valid = span_mask(token_mask(attention_mask, (logits.shape[0], logits.shape[-1]), logits.device))
     if (logits.isnan() & valid).any():
         raise ValueError("logits hold NaN; the model has diverged or a mask is missing")
@@ -216,6 +218,17 @@ class SpanScores:
     """Counts over a corpus and the scores that follow from them; micro-averaged, exact match of type and both ends.
 
     0/0 is 0: no prediction gives precision 0, no gold span recall 0, neither F1 0. Add two with `+`.
+
+    Attributes:
+        correct: spans that are predicted and gold.
+        predicted: spans that are predicted, each once a sentence.
+        gold: spans that are gold, likewise.
+        by_type: the scores of each type by its name; those have no types of their own.
+
+    Example:
+        >>> found = span_scores([[("person", 0, 1)]], [[("person", 0, 1), ("place", 3, 4)]])
+        >>> found.f1 == 2 / 3, found.by_type["place"].recall
+        (True, 0.0)
     """
 
     correct: int = 0

@@ -124,6 +124,14 @@ class Noisy(nn.Module):
         return found
 
 
+def test_buffers_behind_a_lambda_are_not_known_as_the_docstring_says() -> None:
+    model = Noisy()
+    before = {name: value.clone() for name, value in model.named_buffers()}
+    loss_of(lambda x: model(x), draw(8, 6), epsilon=1.0, generator=seeded())
+    changed = {name for name, value in model.named_buffers() if not torch.equal(value, before[name])}
+    assert changed == before.keys()
+
+
 @pytest.mark.parametrize("bound", [False, True])
 def test_it_leaves_gradients_parameters_buffers_and_random_state_alone(bound: bool) -> None:
     model = Noisy()

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gpkl_lib import multilabel_cross_entropy, span_mask, sparse_multilabel_cross_entropy, symmetric_kl
+from gpkl_lib import multilabel_cross_entropy, plateau_bound, span_mask, sparse_multilabel_cross_entropy, symmetric_kl
 
 Loss = Callable[..., Tensor]
 
@@ -356,3 +356,42 @@ def test_checking_the_labels_makes_the_host_wait_once_and_the_divergence_never()
         with Waits() as waits:
             call().backward()
         assert waits.count == wanted
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What cells cost that cannot be told apart.
+
+
+def test_no_scores_of_groups_are_below_their_bound_and_those_of_the_docstring_reach_it() -> None:
+    draw = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        groups = torch.randint(6, (200,), generator=draw)
+        positive = some(200, share=0.1, seed=int(groups[0]))
+        P, N = (torch.bincount(groups[which], minlength=6) for which in (positive, ~positive))
+        bound = plateau_bound(P, N)
+        best = (P / N).log().double() / 2  # -inf where nothing is positive
+        assert dense(best[groups], positive).item() == pytest.approx(bound.item(), rel=1e-12)
+        for size in (1e-3, 1.0):
+            moved = best.clamp(min=-50) + size * torch.randn(6, generator=draw, dtype=torch.float64)
+            assert dense(moved[groups], positive) > bound
+
+
+def test_what_can_be_told_apart_costs_nothing_and_merging_groups_costs_more() -> None:
+    P, N = torch.tensor([[3, 0, 1], [0, 0, 0]]), torch.tensor([[0, 9, 4], [5, 0, 1]])
+    assert plateau_bound(P, N).tolist() == pytest.approx([2 * math.log(3), 0])
+    assert (plateau_bound(P.sum(-1, keepdim=True), N.sum(-1, keepdim=True)) >= plateau_bound(P, N)).all()
+    assert plateau_bound(torch.tensor([10**12]), torch.tensor([10**12])).item() == pytest.approx(24 * math.log(10))
+
+
+@pytest.mark.parametrize(
+    ("positives", "negatives", "message"),
+    [
+        (torch.tensor([1, -2]), torch.tensor([1, 1]), r"positives\[1\] = -2, and a count is 0 or more"),
+        (torch.tensor([1.0]), torch.tensor([math.nan]), r"negatives\[0\] = nan"),
+        (torch.tensor([1]), torch.tensor([1, 2]), "negatives must have the shape"),
+        (torch.tensor(1), torch.tensor(1), "positives must have a dimension for the groups"),
+    ],
+)
+def test_counts_that_are_none_are_refused(positives: Tensor, negatives: Tensor, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        plateau_bound(positives, negatives)

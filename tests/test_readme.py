@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +83,20 @@ def test_commands_are_understood(command: str):
 
 
 def test_every_make_target_and_file_is_there():
-    makefile = (ROOT / "Makefile").read_text("utf-8")
-    targets = set(re.findall(r"`?make ([a-z]+)", README))
-    assert {"book", "serve", "lab", "test"} <= targets
-    assert all(re.search(rf"^{target}:", makefile, re.M) for target in targets)
-    for path in re.findall(r"\]\(([^):]+)\)|`([A-Z][\w-]+(?:\.\w+)?)`", README):
+    listed = subprocess.run(
+        [sys.executable, "tools/do.py"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    targets = set(re.findall(r"(?:`make|tools/do\.py) ([a-z]+)", README))
+    assert {"book", "lab", "check", "test"} <= targets
+    assert all(re.search(rf"^  {target} ", listed, re.M) for target in targets)
+    for path in re.findall(r"\]\((?!\.\./\.\./)([^):]+)\)|`([A-Z][\w-]+(?:\.\w+)?)`", README):
         assert (ROOT / "".join(path)).exists(), path
+
+
+def test_the_first_line_leads_to_the_book() -> None:
+    """To the site where it has an address, which _config.yml names; until then to the newest release's site.zip."""
+    site = re.search(r'^  baseurl: "([^"]*)"', (ROOT / "_config.yml").read_text("utf-8"), re.M)
+    assert site
+    first = README.split("\n\n")[1]
+    assert f"]({site[1] or '../../releases/latest'})" in first
+    assert site[1] or "site.zip" in first

@@ -23,6 +23,7 @@ from gpkl_lib import (
     rdrop_loss,
     span_mask,
     sparse_multilabel_cross_entropy,
+    tiled_head_loss,
     two_views,
     uda_loss,
 )
@@ -203,7 +204,10 @@ def test_what_does_not_fit_is_refused(change: dict[str, Any], error: type[Except
 )
 def test_a_span_off_its_sentence_is_named_as_it_was_given(mask: Tensor, gold: Any, message: str) -> None:
     length = mask.shape[1]
-    for loss, views in ((global_pointer_loss, 1), (functools.partial(global_pointer_rdrop_loss, alpha=1.0), 2)):
+    for loss, views in (
+        (global_pointer_loss, 1),
+        (functools.partial(global_pointer_rdrop_loss, alpha=1.0), 2),
+    ):
         with pytest.raises(ValueError, match="^gold: " + re.escape(message)):
             loss(scores(2 * views, 3, length, length), gold, mask.repeat(views, 1), types=TYPES)
 
@@ -237,3 +241,13 @@ def test_cells_of_a_plain_tensor_count_once_that_is_said() -> None:
     logits = scores(2, 3, 5, 5)
     plain = torch.tensor([[0, 0, 1, 2], [0, 1, 2, 2], [1, 2, 0, 3]])
     assert torch.equal(global_pointer_loss(logits, plain.as_subclass(GoldCells), MASK), by_hand(logits))
+
+
+@pytest.mark.parametrize("length", [4, 40])
+def test_the_class_of_a_head_is_no_head(length):
+    states, mask = torch.zeros(2, length, 8), torch.ones(2, length, dtype=torch.long)
+    for loss in (global_pointer_loss, functools.partial(global_pointer_rdrop_loss, alpha=1.0)):
+        with pytest.raises(TypeError, match=r"head must be a module.*got the class GlobalPointer itself"):
+            loss(states, [[]], mask, types=["a"], head=GlobalPointer)
+    with pytest.raises(TypeError, match="got the class GlobalPointer itself"):
+        tiled_head_loss(GlobalPointer, states, torch.zeros(0, 4, dtype=torch.long))

@@ -230,3 +230,9 @@ def test_gold_cells_come_out_of_the_worker_of_a_loader() -> None:
     (cells,) = loader
     assert type(cells) is GoldCells
     assert cells.tolist() == [[0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize(("threshold", "error"), [("0", TypeError), (None, TypeError), (float("nan"), ValueError)])
+def test_a_threshold_that_is_no_number_is_named(threshold, error):
+    with pytest.raises(error, match="threshold must be a number, got"):
+        decode_spans(torch.zeros(1, 1, 2, 2), ["a"], threshold=threshold)

@@ -54,7 +54,8 @@ def build(*, quiet: bool = False) -> float:
             return time.monotonic() - begin
         started_from = state()
         STATE.unlink(missing_ok=True)
-        command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(ROOT), "-W", "--keep-going"]
+        program = shutil.which("jupyter-book", path=str(Path(sys.executable).parent)) or "jupyter-book"
+        command = [program, "build", str(ROOT), "-W", "--keep-going"]
         environment = os.environ | {"OMP_NUM_THREADS": "2"}  # the chapters' numbers, whatever the caller's threads
         with LOG.open("w") as log:
             streams = {"stdout": log, "stderr": subprocess.STDOUT} if quiet else {}

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from gpkl_lib._storage import read_rows
 from gpkl_lib.cli import inputs, settings
+from gpkl_lib.cli.outputs import ready
 from gpkl_lib.cli.said import UsageError, say, usage
 from gpkl_lib.experiments import (
     Trial,
@@ -24,6 +24,7 @@ from gpkl_lib.experiments import (
     remarks,
     show,
     summarise,
+    titles,
 )
 from gpkl_lib.experiments import (
     compare as run_trials,
@@ -37,7 +38,7 @@ def compare(arguments: argparse.Namespace, words: Sequence[str]) -> None:
         raise UsageError(f"--jobs must be positive, got {arguments.jobs}")
     if arguments.dask and arguments.jobs > 1:
         raise UsageError("--jobs counts processes of this machine; with --dask the workers are as many as there are")
-    model, output = settings.model(arguments), Path(arguments.output)
+    model, output = settings.model(arguments), ready(arguments.output)
     settings.check_sources(arguments.methods, arguments)
     tuning, seeds = arguments.tuning_seeds, arguments.seeds
     if tuning and not set(tuning) <= set(seeds):
@@ -73,8 +74,9 @@ def compare(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     except ValueError as error:
         raise usage(error, arguments) from error
     rows = read_rows(output)  # those of earlier calls as well
-    for group in groups(rows):
-        show(comparison_table(summarise(group), group))
+    parts = groups(rows)
+    for title, group in zip(titles(parts), parts, strict=True):
+        show(comparison_table(summarise(group), group, title))
     for sentence in remarks(rows):
         say(sentence)
     picture = output.with_suffix(".png")

@@ -7,16 +7,16 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from html import escape
-from itertools import accumulate, pairwise
-from pathlib import Path
 from typing import Any
+from unicodedata import east_asian_width
 
 from gpkl_lib._storage import write_text, writing
 from gpkl_lib.cli import inputs
+from gpkl_lib.cli.outputs import ready, scored_on
 from gpkl_lib.cli.page import Key, Mark, page, table
 from gpkl_lib.cli.predict import load
 from gpkl_lib.cli.said import UsageError, say
-from gpkl_lib.corpora import Corpus, Row, Sentence, token_kind
+from gpkl_lib.corpora import Corpus, Sentence, token_kind
 from gpkl_lib.experiments import (
     VERDICTS,
     Match,
@@ -56,6 +56,7 @@ def evaluate(arguments: argparse.Namespace, words: Sequence[str]) -> None:
         raise UsageError("--threshold must be a number, got nan")
     if arguments.threshold is not None and arguments.tune_threshold:
         raise UsageError("--threshold gives what --tune-threshold looks for: leave one of them out")
+    output = ready(arguments.output) if arguments.output else None
     tagger = load(arguments)
     corpus = inputs.corpus(arguments.file, arguments)
     say(str(corpus))
@@ -68,7 +69,7 @@ def evaluate(arguments: argparse.Namespace, words: Sequence[str]) -> None:
         say(f"spans scored above {threshold:.4g} are found")
     found = tagger.predict(corpus.sentences, batch_size=arguments.batch_size, threshold=threshold)
     gold = [list(sentence.spans) for sentence in corpus]
-    scores, output = span_scores(found, gold), Path(arguments.output) if arguments.output else None
+    scores = span_scores(found, gold)
     show(scores_table(corpus.name, scores))
     as_page = output is not None and output.suffix.lower() in (".html", ".htm")
     matches = span_errors(found, gold) if arguments.errors or as_page else []
@@ -80,7 +81,7 @@ def evaluate(arguments: argparse.Namespace, words: Sequence[str]) -> None:
             for piece in _page(corpus, scores, matches, f"{arguments.model}, threshold {threshold:.4g}"):
                 write(piece)
     elif output:
-        record = scores.record() | {"threshold": threshold}
+        record = scores.record() | {"corpus": scored_on(corpus), "threshold": threshold}
         if arguments.errors:
             record |= {"errors": _errors(matches), "confusion": confusion(matches), "wrong": _wrong(corpus, matches)}
         write_text(output, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
@@ -146,12 +147,28 @@ def _shown(match: Match, sentence: Sentence) -> Iterator[tuple[Span, str, str]]:
 
 
 def text_of(sentence: Sentence) -> tuple[str, list[tuple[int, int]]]:
-    """The tokens with a space between them, or with none where they are written without, and their places."""
-    if token_kind(["".join(sentence.tokens)], "auto") == "words":
-        row = Row(tokens=list(sentence.tokens)).with_places()
-        return row.text or "", row.places or []
-    ends = [0, *accumulate(map(len, sentence.tokens))]
-    return "".join(sentence.tokens), list(pairwise(ends))
+    """The tokens as a text, and their places in it.
+
+    A space stands between two of them, but for those that are written without: a character of Chinese or Japanese next
+    to another token, and the characters of a text each of which, spaces too, is a token.
+    """
+    tokens = sentence.tokens
+    characters = all(len(token) == 1 for token in tokens) and (
+        any(map(str.isspace, tokens)) or token_kind(["".join(tokens)], "auto") == "characters"
+    )
+    text, places = "", []
+    for token in tokens:
+        if text and not characters and not (_is_solid(text[-1]) or _is_solid(token[0])):
+            text += " "
+        places.append((len(text), len(text) + len(token)))
+        text += token
+    return text, places
+
+
+def _is_solid(character: str) -> bool:
+    """Whether no space is written beside it: Han, Kana, and the marks of their width; not Hangul."""
+    wide = east_asian_width(character) in "WF" and not character.isalnum()
+    return wide or token_kind([character], "auto") == "characters"
 
 
 def _wrong(corpus: Corpus, matches: Sequence[Match]) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from gpkl_lib.cli.outputs import ready
 from gpkl_lib.corpora import FORMS, TOKENS, How, convert_corpus, visible
 
 NAMES = tuple(form.name for form in FORMS)
@@ -50,5 +51,6 @@ def add_convert(parser: argparse.ArgumentParser) -> None:
 
 def convert(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     """Write a file of labelled sentences in another form: `gpkl convert`."""
+    ready(arguments.output, "OUT")
     written = convert_corpus(arguments.file, arguments.output, to=arguments.to or "", how=how(arguments))
     print(f"{visible(arguments.output)}: {written:,} sentences", file=sys.stderr)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any
 
 from gpkl_lib.cli.files import add_convert, add_reading
+from gpkl_lib.cli.front import COMMANDS, outline
 from gpkl_lib.cli.predict import FORMS
 from gpkl_lib.cli.texts import (
     COMPARE,
@@ -16,8 +16,6 @@ from gpkl_lib.cli.texts import (
     CONVERT_EXAMPLES,
     EVALUATE,
     EVALUATE_EXAMPLES,
-    MAIN,
-    MAIN_EXAMPLES,
     PREDICT,
     PREDICT_EXAMPLES,
     TRAIN,
@@ -45,20 +43,16 @@ def given(words: Sequence[str]) -> dict[str, Any]:
 
 def parsers() -> tuple[argparse.ArgumentParser, list[argparse.ArgumentParser]]:
     """The parser, and those of the commands."""
-    parser = argparse.ArgumentParser(
-        prog="gpkl", description=MAIN, epilog=MAIN_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--version", action="version", version=f"gpkl {version('gpkl-lib')}")
-    group = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    parser, group = outline()
     commands = []
-    for name, line, text, examples, fill in (
-        ("train", "train a tagger on a corpus", TRAIN + methods_text(METHODS.values()), TRAIN_EXAMPLES, _train),
-        ("compare", "compare methods over seeds", COMPARE, COMPARE_EXAMPLES, _compare),
-        ("predict", "find the spans of sentences", PREDICT, PREDICT_EXAMPLES, _predict),
-        ("evaluate", "score a tagger on a file", EVALUATE, EVALUATE_EXAMPLES, _evaluate),
-        ("convert", "write sentences in another form", CONVERT + forms_text(), CONVERT_EXAMPLES, add_convert),
+    for name, text, examples, fill in (
+        ("train", TRAIN + methods_text(METHODS.values()), TRAIN_EXAMPLES, _train),
+        ("compare", COMPARE, COMPARE_EXAMPLES, _compare),
+        ("predict", PREDICT, PREDICT_EXAMPLES, _predict),
+        ("evaluate", EVALUATE, EVALUATE_EXAMPLES, _evaluate),
+        ("convert", CONVERT + forms_text(), CONVERT_EXAMPLES, add_convert),
     ):
-        command = group.add_parser(name, help=line, description=text, epilog=examples, formatter_class=_Help)
+        command = group.add_parser(name, help=COMMANDS[name], description=text, epilog=examples, formatter_class=_Help)
         fill(command)
         commands.append(command)
     return parser, commands

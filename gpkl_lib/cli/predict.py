@@ -14,6 +14,7 @@ import torch
 
 from gpkl_lib._storage import write_text, writing
 from gpkl_lib.cli import inputs
+from gpkl_lib.cli.outputs import ready
 from gpkl_lib.cli.page import Mark, page, type_keys
 from gpkl_lib.cli.said import UsageError, say
 from gpkl_lib.corpora import Row, brat_texts, written_rows
@@ -36,6 +37,7 @@ def predict(arguments: argparse.Namespace, words: Sequence[str]) -> None:
         raise UsageError(f"--output {output}: no form has that ending ({known}); name one by --write")
     if form == "brat" and output is None:
         raise UsageError("--write brat makes two files, a .txt and an .ann: give --output")
+    output = output and ready(arguments.output)
     tagger = load(arguments)
     texts = inputs.texts(arguments, AHEAD * arguments.batch_size if arguments.batch_size > 1 else 1)
     say(f"{texts.name}: {texts.source}" + ("" if texts.count is None else f"; {texts.count:,} sentences"))

@@ -23,6 +23,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -194,7 +195,7 @@ def options(command: str) -> set[str]:
 
 
 def _link(recipe: Recipe, link: Path, target: str) -> None:
-    """Let `link` lead to "package/folder" of an installed package, unless a folder stands there."""
+    """Let `link` lead to "package/folder" of an installed package, or be a copy, unless a folder stands there."""
     package, _, folder = target.partition("/")
     try:
         place = Path(str(files(package) / folder))
@@ -206,4 +207,9 @@ def _link(recipe: Recipe, link: Path, target: str) -> None:
         link.unlink()
     if not link.exists():
         link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(place, target_is_directory=True)
+        try:
+            link.symlink_to(place, target_is_directory=True)
+        except OSError:  # Windows lets few people make links
+            new = link.with_name(link.name + ".new")
+            shutil.copytree(place, new, dirs_exist_ok=True)
+            new.rename(link)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gpkl_lib._storage import locked, read_json, write_text
 from gpkl_lib.cli import inputs, settings
+from gpkl_lib.cli.outputs import scored_on
 from gpkl_lib.cli.parser import given
 from gpkl_lib.cli.said import UsageError, say, usage
 from gpkl_lib.experiments import Task, Teacher, Trial, history_table, scores_table, show
@@ -58,7 +59,8 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     if not is_main:
         return
     scores = {part: evaluate(tagger, corpus) for part, corpus in task.parts().items() if part != "train"}
-    write_text(folder / SCORES, json.dumps({part: s.record() for part, s in scores.items()}, indent=1) + "\n")
+    measured = {part: score.record() | {"corpus": scored_on(task.parts()[part])} for part, score in scores.items()}
+    write_text(folder / SCORES, json.dumps(measured, indent=1, ensure_ascii=False) + "\n")
     show(history_table(history))
     for part, score in scores.items():
         show(scores_table(f"{part}, weights of epoch {history.best['epoch']}", score))

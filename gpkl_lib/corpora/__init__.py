@@ -7,7 +7,7 @@ from gpkl_lib.corpora.convert import convert_corpus, write_jsonl, written_rows
 from gpkl_lib.corpora.corpus import Corpus, CorpusError, Sentence, contents, to_jsonl, visible
 from gpkl_lib.corpora.drawing import noisy, shuffled
 from gpkl_lib.corpora.forms import FORMS, Form, forms_text
-from gpkl_lib.corpora.known import KNOWN, KnownCorpus
+from gpkl_lib.corpora.known import KNOWN, KnownCorpus, find_known
 from gpkl_lib.corpora.opening import FORMATS, How
 from gpkl_lib.corpora.reading import read_corpus
 from gpkl_lib.corpora.row import Row
@@ -46,6 +46,7 @@ __all__ = [
     "decode_tags",
     "detect_scheme",
     "drawn",
+    "find_known",
     "forms_text",
     "length_mask",
     "noisy",

@@ -28,7 +28,7 @@ def augmented(
     Args:
         sentences: left as they are; the copies carry their spans.
         words: what may come in, by `shape`; see `words_by_shape`. A word whose shape is missing there stays.
-        hide: share of the words that become `HIDDEN`.
+        hide: share of the words that become U+FFFD.
         exchange: share of the words that are exchanged; hide + exchange <= 1.
         seed: decides which; the same seed and sentences give the same copies on every platform.
 

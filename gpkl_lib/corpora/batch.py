@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gpkl_lib.consistency import doubled
 from gpkl_lib.corpora.corpus import Sentence
 from gpkl_lib.spans import Span, gold_cells, place_of
 
@@ -41,6 +42,11 @@ class Batch:
         """The batch on another device."""
         inputs = {name: tensor.to(device) for name, tensor in self.inputs.items()}
         return Batch(inputs, self.attention_mask.to(device), self.positives.to(device))
+
+    def doubled(self) -> Batch:
+        """The batch followed by itself, for both dropout views in one pass; the gold cells, which they share, once."""
+        inputs = {name: doubled(tensor) for name, tensor in self.inputs.items()}
+        return Batch(inputs, doubled(self.attention_mask), self.positives)
 
     def __len__(self) -> int:
         return len(self.attention_mask)

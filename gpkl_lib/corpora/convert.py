@@ -19,7 +19,9 @@ from gpkl_lib.corpora.source import Source
 SUFFIXES = {".jsonl": "jsonl", ".conll": "conll", ".tsv": "conll", ".conllu": "conllu", ".ann": "brat", ".txt": "brat"}
 
 
-def convert_corpus(path: str | os.PathLike[str], target: str | os.PathLike[str], *, to: str = "", how: How) -> int:
+def convert_corpus(
+    path: str | os.PathLike[str], target: str | os.PathLike[str], *, to: str = "", how: How | None = None
+) -> int:
     """Write the sentences of one file to another in the form `to`, which its suffix names if it is not given.
 
     What is written is read again before it takes its place, and compared: all sentences with all spans are there, or
@@ -38,12 +40,12 @@ def convert_corpus(path: str | os.PathLike[str], target: str | os.PathLike[str],
         >>> folder = Path(tempfile.mkdtemp())
         >>> anna = Sentence(("Anna", "works", "in", "Berlin"), (("PER", 0, 1), ("LOC", 3, 4)))
         >>> write_jsonl(folder / "mine.jsonl", [anna])
-        >>> convert_corpus(folder / "mine.jsonl", folder / "mine.conll", how=How())
+        >>> convert_corpus(folder / "mine.jsonl", folder / "mine.conll")
         1
         >>> [line.split() for line in (folder / "mine.conll").read_text("utf-8").splitlines()]
         [['Anna', 'B-PER'], ['works', 'O'], ['in', 'O'], ['Berlin', 'B-LOC'], []]
     """
-    target = Path(target)
+    target, how = Path(target), how or How()
     to = to or SUFFIXES.get(target.suffix.lower(), "")
     if to not in BY_NAME:
         raise CorpusError(

@@ -69,6 +69,7 @@ FORMS = (
     Form("conllu", "ten columns, NER=B-PER in the last"),
     Form("brat", "a .txt file and beside it an .ann: T1, tab, PER 0 4, tab, Anna", of="text"),
 )  # fmt: skip
+"""The forms of labelled files that are read and written."""
 BY_NAME = {form.name: form for form in FORMS}
 KEYS = tuple(dict.fromkeys(key for form in FORMS for key in form.keys))
 SEEMS = re.compile(

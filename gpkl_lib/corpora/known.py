@@ -65,6 +65,7 @@ KNOWN = {
         licence="CC BY 4.0 (cite Benikova, Biemann and Reznicek 2014)",
     ),
 }
+"""The published corpora that have a name, by that name."""
 
 
 def known_file(name: str) -> tuple[KnownCorpus, str] | None:
@@ -77,7 +78,13 @@ def known_file(name: str) -> tuple[KnownCorpus, str] | None:
 
 
 def find_known(corpus: KnownCorpus, split: str) -> Path | None:
-    """The file of a split within GPKL_DATA, or None where that is not set or does not hold it."""
+    """The file of a split within GPKL_DATA, or None where that is not set or does not hold it.
+
+    Example:
+        >>> mine = KnownCorpus("Mine", "mine", {"test": ("no such file", "")}, origin="nowhere", licence="CC0")
+        >>> find_known(mine, "test") is None
+        True
+    """
     folder = os.environ.get("GPKL_DATA")
     if not folder:
         return None

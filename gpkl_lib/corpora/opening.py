@@ -18,6 +18,7 @@ from gpkl_lib.corpora.toy import SIZES, toy_corpus
 
 TOY = tuple(f"toy:{split}" for split in SIZES)
 FORMATS = ("auto", "any", "text", *(form.name for form in FORMS))
+"""Values of `format`: two that find the form, plain text, and the names of `FORMS`; see `read_corpus`."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,9 @@ WORD = regex.compile(rf"{_LETTER}++(?:{_FORMAT}*+[-'’.@]?+{_FORMAT}*+{_LETTER}
 SOLID = regex.compile(r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]")  # written without spaces
 LETTER = regex.compile(r"\p{L}")
 Tokens = Literal["auto", "words", "characters"]
+"""What becomes a token of a text; "auto": characters where most letters are Han or Kana, else words."""
 TOKENS: tuple[str, ...] = get_args(Tokens)
+"""The values of `Tokens`."""
 
 
 def text_lines(text: str) -> list[str]:

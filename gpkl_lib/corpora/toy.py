@@ -21,6 +21,7 @@ from gpkl_lib.corpora.names import SPLITS, make_names
 from gpkl_lib.spans import Span
 
 SIZES = {"train": 200, "dev": 200, "test": 400}
+"""Sentences of each part of the toy corpus."""
 MAX_DEPTH, SHORTEST, LONGEST = 3, 8, 25
 PIECES = re.compile(r"\[([^\]]+)\]|\{([^}]+)\}|([^\s\[\]{}]+)")
 CHOICE = re.compile(r"\(([^()]*)\)")

@@ -16,6 +16,7 @@ from gpkl_lib.corpora.batch import Batch, positive_cells
 from gpkl_lib.corpora.corpus import Sentence
 
 PADDING, UNKNOWN = 0, 1
+"""The numbers of what fills a batch up, and of a token or character that is not in a vocabulary."""
 MAX_CHARACTERS = 24  # a longer token (a URL, say) is spelt by its first and last 12 characters
 ROW = 4 * (1 + MAX_CHARACTERS)  # bytes of the numbers of a token and of its characters
 REMEMBERED = 100_000  # tokens whose row is kept, some 25 MB

@@ -8,6 +8,7 @@ from typing import Any
 from gpkl_lib.derivations.proof import EVERY
 
 PROVEN, IN_WORDS, NUMBERS = STATUSES = ("proven", "proven in words", "numbers only")
+"""How certain a relation is, from the most certain on."""
 _PILL = "display:inline-block;cursor:pointer;border:1px solid currentColor;border-radius:1em;padding:0 .7em"
 
 

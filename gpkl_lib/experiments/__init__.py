@@ -27,8 +27,19 @@ from gpkl_lib.experiments.errors import (
 from gpkl_lib.experiments.plots import comparison_figure
 from gpkl_lib.experiments.records import identity, provenance, read_counts
 from gpkl_lib.experiments.runner import compare, run_trial, score_record
-from gpkl_lib.experiments.summary import MARGIN, MethodSummary, by_method, groups, label, remarks, summarise, variants
+from gpkl_lib.experiments.summary import (
+    MARGIN,
+    MethodSummary,
+    by_method,
+    groups,
+    label,
+    remarks,
+    summarise,
+    titles,
+    variants,
+)
 from gpkl_lib.experiments.tables import (
+    choice,
     comparison_table,
     confusion_rows,
     confusion_table,
@@ -36,6 +47,7 @@ from gpkl_lib.experiments.tables import (
     errors_table,
     history_table,
     in_words,
+    interval,
     score_rows,
     scores_table,
     show,
@@ -56,6 +68,7 @@ __all__ = [
     "best_on_dev",
     "bootstrapped",
     "by_method",
+    "choice",
     "compare",
     "comparison_figure",
     "comparison_table",
@@ -75,6 +88,7 @@ __all__ = [
     "history_table",
     "identity",
     "in_words",
+    "interval",
     "label",
     "provenance",
     "read_counts",
@@ -87,5 +101,6 @@ __all__ = [
     "show",
     "span_errors",
     "summarise",
+    "titles",
     "variants",
 ]

@@ -20,6 +20,7 @@ from gpkl_lib.spans import Span, as_spans, nested, place_of
 
 Verdict = Literal["correct", "wrong_type", "wrong_boundary", "missed", "spurious"]
 VERDICTS: tuple[Verdict, ...] = ("correct", "wrong_type", "wrong_boundary", "missed", "spurious")
+"""What a gold or a predicted span may be found to be, in the order of the tables."""
 
 
 class Match(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any
 from gpkl_lib._optional import optional
 from gpkl_lib._storage import Row
 from gpkl_lib.corpora import visible
-from gpkl_lib.experiments.summary import f1_by_seed, groups, label, summarise, variants
+from gpkl_lib.experiments.summary import f1_by_seed, groups, label, summarise, titles, variants
 from gpkl_lib.palette import PALETTE
 from gpkl_lib.training import METHODS, TWO_VIEWS
 
@@ -35,13 +35,14 @@ def comparison_figure(rows: Sequence[Row]) -> Any:
     figures = optional("matplotlib.figure", "train", "the figure of a comparison")
     parts = groups(rows)
     figure = figures.Figure((9, 3.6 * len(parts)), layout="constrained")
-    for (left, right), group in zip(figure.subplots(len(parts), 2, squeeze=False), parts, strict=True):
-        _methods(left, group)
+    panels = figure.subplots(len(parts), 2, squeeze=False)
+    for (left, right), group, title in zip(panels, parts, titles(parts), strict=True):
+        _methods(left, group, title)
         _weights(right, group)
     return figure
 
 
-def _methods(axes: Any, group: Sequence[Row]) -> None:
+def _methods(axes: Any, group: Sequence[Row], title: str) -> None:
     summaries, styles = summarise(group), _styles(group)
     scores = [summary.test or summary.dev for summary in summaries]
     for seed in sorted({seed for values in scores for seed in values}):
@@ -55,8 +56,7 @@ def _methods(axes: Any, group: Sequence[Row]) -> None:
     axes.set_xticks(range(len(labels)), labels, fontsize=9, parse_math=False, **slant)
     axes.margins(x=0.15)
     axes.set_ylabel("F1 on test" if all(s.test for s in summaries) else "F1 on dev")
-    name = visible(group[0]["corpus"]["name"])
-    axes.set_title(f"{name}: a point a seed, weight chosen on dev", parse_math=False)  # a $ in a name is a $
+    axes.set_title(f"{visible(title)}: a point a seed, weight chosen on dev", parse_math=False)  # a $ in a name is a $
 
 
 def _weights(axes: Any, group: Sequence[Row]) -> None:

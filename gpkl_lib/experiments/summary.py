@@ -144,6 +144,38 @@ def groups(rows: Sequence[Row]) -> list[list[Row]]:
     return list(found.values())
 
 
+def titles(parts: Sequence[Sequence[Row]]) -> list[str]:
+    """The name of each group: its corpus, and where several have the same, the settings that set it apart.
+
+    Example:
+        >>> titles(groups(rows))
+        ['toy']
+        >>> longer = [row | {"config": row["config"] | {"epochs": 9}} for row in rows]
+        >>> titles(groups([*rows, *longer]))
+        ['toy, epochs 1', 'toy, epochs 9']
+    """
+    names, told = [group[0]["corpus"]["name"] for group in parts], [_told(group) for group in parts]
+    found = []
+    for name, own in zip(names, told, strict=True):
+        rivals = [other for rival, other in zip(names, told, strict=True) if rival == name]
+        apart = [key for key, value in own.items() if any(other.get(key) != value for other in rivals)]
+        found.append(", ".join([name, *(f"{key} {own[key]}" for key in apart)]))
+    return found
+
+
+def _told(group: Sequence[Row]) -> dict[str, Any]:
+    """What all rows of a group have in common, by the words that tell it."""
+    rows = []
+    for row in group:
+        parts = {key: value for key, value in row["corpus"].items() if isinstance(value, dict)}
+        made = {key.replace("_", " "): value for key, value in row["corpus"].items() if key not in {*parts, "name"}}
+        sizes = {f"{part} of": f"{of['sentences']} sentences" for part, of in parts.items()}
+        settings = {key.replace("_", " "): value for key, value in {**row["model"], **row["config"]}.items()}
+        data = {f"{part}": of["sha256"][:8] for part, of in parts.items() if "draw" not in row["corpus"]}
+        rows.append({**settings, **made, **sizes, **data})
+    return {key: value for key, value in rows[0].items() if all(other.get(key) == value for other in rows)}
+
+
 def check_one_group(rows: Sequence[Row]) -> None:
     """Raise ValueError unless all rows may be compared with each other."""
     found = groups(rows)

@@ -11,7 +11,7 @@ from gpkl_lib._optional import optional
 from gpkl_lib._storage import Row
 from gpkl_lib.corpora import visible
 from gpkl_lib.experiments.errors import Match, confusion, counts, counts_by_type, counts_of_nested
-from gpkl_lib.experiments.summary import MARGIN, MethodSummary
+from gpkl_lib.experiments.summary import MARGIN, MethodSummary, label
 from gpkl_lib.spans import SpanScores
 from gpkl_lib.statistics import PairedDifference, Verdict
 from gpkl_lib.training import METHODS, History
@@ -149,8 +149,8 @@ def confusion_rows(matches: Sequence[Match]) -> tuple[list[str], list[list[str]]
     return ["type", *types, "(missed)"], body
 
 
-def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row]) -> Any:
-    """A method a row, at the alpha and warm-up that dev chose; `rows` are those of the group.
+def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row], title: str = "") -> Any:
+    """A method a row, at the alpha and warm-up that dev chose; `rows` are those of the group, which `title` names.
 
     Example:
         >>> comparison_table(summarise(rows), rows).row_count
@@ -159,7 +159,7 @@ def comparison_table(summaries: Sequence[MethodSummary], rows: Sequence[Row]) ->
     seeds = sorted({row["config"]["seed"] for row in rows})
     part = "test" if all(row["test"] for row in rows) else "dev"
     table = _table(
-        f"{rows[0]['corpus']['name']}: F1, mean ± standard deviation over seeds {', '.join(map(str, seeds))}",
+        f"{title or rows[0]['corpus']['name']}: F1, mean ± standard deviation over seeds {', '.join(map(str, seeds))}",
         *(
             "method",
             "alpha",
@@ -201,17 +201,51 @@ def mean_and_spread(values: Sequence[float]) -> str:
     return f"{fmean(values):.4f} ± {stdev(values):.4f}"
 
 
-def interval(difference: PairedDifference) -> str:
-    """'+0.0123 [-0.0010, +0.0256]'; no interval from a single pair."""
+def interval(difference: PairedDifference | None) -> str:
+    """'+0.0123 [-0.0010, +0.0256]'; no interval from a single pair; 'baseline' where nothing is compared.
+
+    Example:
+        >>> interval(by_method(rows)["sigmoid"].difference)
+        '+0.0511 [+0.0484, +0.0539]'
+    """
+    if difference is None:
+        return "baseline"
     if math.isnan(difference.low):
         return f"{difference.mean:+.4f} (one pair)"
     return f"{difference.mean:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
 
 
-def in_words(verdict: Verdict) -> str:
-    """The verdict on a difference of F1: 'better (p = 0.011)', 'equivalent within 0.005', 'undecided (0.016 is seen)'.
+def choice(summary: MethodSummary, rows: Sequence[Row], setting: str = "alpha") -> str:
+    """'0.1 of 0.1 to 1: the lowest': what dev chose, the ends of what it chose from, and whether it is one of them.
 
-    In brackets is Holm's p-value, and the smallest difference that would have been seen with 80 % power.
+    Args:
+        summary: of a method.
+        rows: the record that it is made from; they may hold other methods and corpora as well.
+        setting: a name of the configuration.
+
+    Raises:
+        ValueError: no row of that method and corpus.
+
+    Example:
+        >>> choice(by_method(rows)["sigmoid"], rows)
+        '0.4, the only one'
+    """
+    mine = [row for row in rows if (label(row), row["corpus"]["name"]) == (summary.method, summary.corpus)]
+    offered = sorted({row["config"][setting] for row in mine})
+    if not offered:
+        raise ValueError(f"rows must have some of {summary.method} on {summary.corpus}, got none")
+    chosen = summary.own[setting] if setting in summary.own else getattr(summary, setting)
+    if len(offered) == 1:
+        return f"{chosen:g}, the only one" if chosen else ""
+    edge = {offered[0]: ": the lowest", offered[-1]: ": the highest"}.get(chosen, "")
+    return f"{chosen:g} of {offered[0]:g} to {offered[-1]:g}{edge}"
+
+
+def in_words(verdict: Verdict) -> str:
+    """The verdict on a difference of F1: 'better (p = 0.011)', 'equivalent within 0.005', 'undecided (see below)'.
+
+    In brackets is Holm's p-value; where nothing is decided, "0.016 or more would be seen" says the smallest difference
+    that so many seeds would have found with 80 % power.
 
     Example:
         >>> in_words(by_method(rows)["sigmoid"].verdict)
@@ -221,7 +255,9 @@ def in_words(verdict: Verdict) -> str:
         return f"equivalent within {MARGIN:g}"
     if verdict.word != "undecided":
         return f"{verdict.word} (p = {verdict.p:.2g})"
-    return "undecided" + (f" ({verdict.detectable:.2g} is seen)" if math.isfinite(verdict.detectable) else "")
+    return "undecided" + (
+        f" ({verdict.detectable:.2g} or more would be seen)" if math.isfinite(verdict.detectable) else ""
+    )
 
 
 def _words(*lines: str, style: str = "") -> Any:

@@ -294,25 +294,25 @@ function ringPanel(parent) {
       const at = `${share(eigenvector.map((e) => sign * e))}%`;
       set(tops[k], { x1: at, x2: at });
     });
+    const places = directions.map((d) => {
+      const r = d.map((e) => epsilon * e);
+      return { x: share(d), y: toY(planeDivergence(x, r)), named: false };
+    });
+    // the last has its number first, then the first ones, where it lies on no other
+    for (const m of [directions.length - 1, 0, 1, 2]) {
+      const near = (other) => Math.abs(other.x - places[m].x) < 7 && Math.abs(other.y - places[m].y) < 15;
+      if (places[m]) places[m].named = !places.some((other) => other.named && near(other));
+    }
     pool(
       dots,
-      directions,
+      places,
       () => v("svg", { class: "gpkl-column" }, v("circle", { r: 5 }), v("text", { y: -9, "text-anchor": "middle" })),
-      (node, d, m) => {
+      (node, { x: at, y, named }, m) => {
         const tone = m === directions.length - 1 ? "vermilion" : m ? "ink" : "purple";
-        set(node, {
-          x: `${share(d)}%`,
-          y: toY(
-            planeDivergence(
-              x,
-              d.map((e) => epsilon * e),
-            ),
-          ),
-          visibility: "visible",
-        });
+        set(node, { x: `${at}%`, y, visibility: "visible" });
         set(node.firstElementChild, { class: `gpkl-dot gpkl-${tone}` });
         set(node.lastElementChild, { class: `gpkl-text gpkl-${tone}` });
-        write(node.lastElementChild, m < 3 || m === directions.length - 1 ? String(m) : " ");
+        write(node.lastElementChild, named ? String(m) : " ");
       },
     );
   };

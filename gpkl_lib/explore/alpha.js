@@ -45,7 +45,9 @@ function read(runs) {
 
 // where a weight stands, in per cent: by its logarithm, and 0 left of all
 function placer(alphas) {
-  const logs = alphas.map((alpha) => (alpha ? Math.log10(alpha) : Math.log10(alphas[1]) - 0.6));
+  const [least, most] = [alphas[1], alphas.at(-1)].map(Math.log10);
+  const zero = least - Math.max(0.6, 0.18 * (most - least)); // far enough for the number of its neighbour
+  const logs = alphas.map((alpha) => (alpha ? Math.log10(alpha) : zero));
   const reach = logs.at(-1) - logs[0];
   return logs.map((value) => EDGE + ((100 - 2 * EDGE) * (value - logs[0])) / reach);
 }

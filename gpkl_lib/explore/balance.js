@@ -47,8 +47,8 @@ const HIGH = 6;
 const TRAITS = ["positives", "rival", "crowd", "negatives", "shift"];
 const STARTS = [
   ["one positive, all scores 0", { positives: [0], rival: 0, crowd: 0, negatives: 9999, shift: 0 }],
-  ["the same, at rest for the binary ones", { positives: [0], rival: 0, crowd: 0, negatives: 9999, shift: -9.2 }],
-  ["three positives, one left behind", { positives: [4, 3, -1], rival: 1, crowd: -4, negatives: 9997, shift: 0 }],
+  ["the same, binary at rest", { positives: [0], rival: 0, crowd: 0, negatives: 9999, shift: -9.2 }],
+  ["three, one left behind", { positives: [4, 3, -1], rival: 1, crowd: -4, negatives: 9997, shift: 0 }],
   ["all right, by far", { positives: [5, 5], rival: -5, crowd: -12, negatives: 9998, shift: 0 }],
   ["few negatives", { positives: [2, -0.5], rival: 1, crowd: -1, negatives: 4, shift: 0 }],
 ];

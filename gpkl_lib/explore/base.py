@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import anywidget
 
 STATIC = Path(__file__).parent
+"""The folder of the explorables."""
 MODULES = tuple(sorted(path.stem for path in STATIC.glob("*.js")))
 """The explorables: each is a NAME.js with a NAME.py beside it."""
 

@@ -51,9 +51,9 @@ const STARTS = [
   ["sigmoid, both sure of yes", { f: "sigmoid", s: 8, t: 4, temperature: 1 }],
   ["step, same decision", { f: "step", s: 0.5, t: 7, temperature: 1 }],
   ["step, opposite decisions", { f: "step", s: -0.5, t: 7, temperature: 1 }],
-  ["clipped, both past the corner", { f: "clipped", s: 3, t: 7, temperature: 1 }],
-  ["sigmoid, T = 10: almost a line", { f: "sigmoid", s: -3, t: 2, temperature: 10 }],
-  ["sigmoid, T = 0.1: almost a step", { f: "sigmoid", s: -3, t: 2, temperature: 0.1 }],
+  ["clipped, past the corner", { f: "clipped", s: 3, t: 7, temperature: 1 }],
+  ["sigmoid, T = 10: a line", { f: "sigmoid", s: -3, t: 2, temperature: 10 }],
+  ["sigmoid, T = 0.1: a step", { f: "sigmoid", s: -3, t: 2, temperature: 0.1 }],
 ];
 const three = (value) => Number(value.toPrecision(3));
 const percent = (x, reach) => 50 + (50 * x) / reach;
@@ -189,7 +189,8 @@ function graph(parent, model, reach) {
     const low = Math.min(...ys);
     const high = Math.max(...ys);
     const toY = (value) => (HEIGHT * (high - value)) / (high - low || 1);
-    const values = f === "identity" ? ticks(low, high, 4) : f === "tanh" ? [-1, 0, 1] : [0, 0.5, 1];
+    const round = f === "identity" ? ticks(low, high, 4) : f === "tanh" ? [-1, 0, 1] : [0, 0.5, 1];
+    const values = round.filter((value) => low <= value && value <= high);
     grid(lines, values, toY, { strong: NaN, digits: values.every(Number.isInteger) ? 0 : 1 });
     xAxis(axis, R, HEIGHT + 17);
     set(curve, { d: path(xs, ys, R, toY) });

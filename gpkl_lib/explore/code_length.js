@@ -100,6 +100,9 @@ function sharesPlot(parent, model) {
   };
 }
 
+// as many decimals of a code length as a column of this share has room for on a phone
+const lengthIn = ({ share, other }) => (share < 0.12 ? "" : fixed(other, share < 0.18 ? 1 : 2));
+
 // a symbol's column is as wide as its share p_i and as high as its code word: filled -log p_i, outlined -log q_i
 function areasPlot(parent) {
   const svg = plot(parent, { caption: "", height: HEIGHT, label: "Code lengths over shares", inset: INSET });
@@ -176,10 +179,7 @@ function areasPlot(parent) {
           y: cell.other > top ? -18 : toY(cell.other) + (cell.other < cell.own ? 15 : -6),
         });
         set(node.lastElementChild, { style: cell.other > top ? "font-size:17px;font-weight:700" : "" });
-        write(
-          node.lastElementChild,
-          cell.other === Infinity ? "∞" : cell.other > top ? "↑" : cell.share >= 0.08 ? fixed(cell.other, 2) : "",
-        );
+        write(node.lastElementChild, cell.other === Infinity ? "∞" : cell.other > top ? "↑" : lengthIn(cell));
       },
     );
   };

@@ -129,7 +129,7 @@ function densitiesPlot(parent, model, stop) {
 // where the chosen divergence comes from: its integrand, never negative
 function partsPlot(parent) {
   const svg = plot(parent, {
-    caption: "what each *x* adds to it",
+    caption: "what each *x* adds to the divergence",
     height: SMALL + 24,
     label: "Integrand of the divergence",
     inset: [22, 8, 0, 8],
@@ -152,7 +152,7 @@ function partsPlot(parent) {
 // the divergence as the mean runs and the width stays
 function profilePlot(parent) {
   const svg = plot(parent, {
-    caption: "it, as the mean moves and the width stays",
+    caption: "the divergence, as the mean moves and the width stays",
     height: SMALL + 24,
     label: "Divergence against the mean",
     inset: [22, 8, 0, 8],

@@ -97,7 +97,7 @@ function softmaxPlot(parent) {
     const bar = box(50, "gpkl-bar gpkl-blue");
     const outline = box(72, "gpkl-hard");
     const text = label("", { "text-anchor": "middle" });
-    const winner = label("argmax", { y: HEIGHT + 36, "text-anchor": "middle", class: "gpkl-text gpkl-vermilion" });
+    const winner = label("", { y: HEIGHT + 36, "text-anchor": "middle", class: "gpkl-text gpkl-vermilion" });
     group.append(bar, outline, text, winner, label(`*p*${sub(i + 1)}`, { y: HEIGHT + 18, "text-anchor": "middle" }));
     return { bar, outline, text, winner };
   };
@@ -106,7 +106,7 @@ function softmaxPlot(parent) {
     parts.forEach(({ bar, outline, text, winner }, i) => {
       set(bar, { y: toY(p[i]), height: HEIGHT * p[i] });
       set(outline, { y: toY(hard[i]), height: HEIGHT * hard[i], visibility: hard[i] ? "visible" : "hidden" });
-      set(winner, { visibility: hard[i] ? "visible" : "hidden" });
+      write(winner, hard[i] === 1 ? "argmax" : hard[i] ? "tie" : "");
       set(text, { y: toY(p[i]) - 6 });
       write(text, fixed(p[i], p.length > 4 ? 2 : 3));
     });

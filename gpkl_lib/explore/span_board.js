@@ -8,7 +8,8 @@ import { cellAt, cellCount, cellPlace, compareSpans, spansAbove, verdictOf } fro
 
 const ROW = 30;
 const LANE = 20;
-const CROWDED = 8; // words beyond which there is no room for scores of three characters
+const MANY = 6; // words beyond which a phone has room for no scores, colours only
+const CROWDED = 8; // words beyond which there is room for two characters
 const LEFT = -20; // scores are drawn from here on
 const LOW = -10; // the threshold moves from here on
 const HIGH = 10;
@@ -31,7 +32,10 @@ const STYLE = `${SENTENCE_STYLE}
 .gpkl-sb-ticks { fill: none; stroke: var(--gpkl-grey); stroke-width: 1.5; vector-effect: non-scaling-stroke; }
 .gpkl-sb-cell { margin: 0.2rem 0 0; min-height: 4.4em; }
 .gpkl-span-board .gpkl-readouts { grid-template-columns: repeat(4, auto); justify-content: space-between; }
-@container (max-width: 18rem) { .gpkl-span-board .gpkl-readouts { grid-template-columns: repeat(3, auto); } }
+@container (max-width: 18rem) {
+  .gpkl-span-board .gpkl-readouts { grid-template-columns: repeat(3, auto); }
+  .gpkl-sb-many .gpkl-sb-tight { display: none; }
+}
 @container (min-width: 34rem) {
   .gpkl-sb-tall { grid-row: span 2; }
   .gpkl-span-board .gpkl-plots { grid-template-rows: auto auto 1fr; }
@@ -88,7 +92,16 @@ function matrixPanel(parent, model, look) {
     heads.replaceChildren(
       ...tokens.flatMap((token, i) => [
         label(token, { x: at(i), dx: -6, y: ROW * i + 19, class: "gpkl-text gpkl-end" }),
-        v("text", { x: at(i + 0.5), y: -7, "text-anchor": "middle", class: "gpkl-tick" }, String(i + 1)),
+        v(
+          "text",
+          {
+            x: at(i + 0.5),
+            y: -7,
+            "text-anchor": "middle",
+            class: length > 2 * MANY && i % 2 ? "gpkl-tick gpkl-sb-tight" : "gpkl-tick",
+          },
+          String(i + 1),
+        ),
       ]),
     );
     parts = Array.from({ length: cellCount(length) }, (_, place) => {
@@ -98,7 +111,8 @@ function matrixPanel(parent, model, look) {
         shade: v("rect", { ...box, class: "gpkl-sb-shade" }),
         mark: v("rect", { ...box, y: ROW * i + 2, height: ROW - 4, rx: 3, class: "gpkl-sb-mark" }),
       };
-      part.score = v("text", { x: at(j + 0.5), y: ROW * i + 14, "text-anchor": "middle", class: "gpkl-tick" });
+      part.score = v("text", { x: at(j + 0.5), y: ROW * i + 14, "text-anchor": "middle" });
+      set(part.score, { class: "gpkl-tick gpkl-sb-tight" });
       part.sign = v("text", { x: at(j + 0.5), y: ROW * i + 27, "text-anchor": "middle", class: "gpkl-tick" });
       shades.append(part.shade);
       cells.append(part.mark, part.score, part.sign);
@@ -113,6 +127,7 @@ function matrixPanel(parent, model, look) {
       drawn = tokens.join(" ");
     }
     const crowded = length > CROWDED;
+    svg.classList.toggle("gpkl-sb-many", length > MANY);
     const left = crowded ? "; scores below −9.5 are not written" : "";
     rebuild(caption, type + left, () => ["type ", h("b", {}, type), `: row = first word, column = last${left}`]);
     set(svg, { "aria-label": `Scores of type ${type}: arrow keys move from span to span` });
@@ -120,7 +135,7 @@ function matrixPanel(parent, model, look) {
       const value = triangle[place];
       const verdict = verdicts[place];
       set(shade, { "fill-opacity": (0.5 / (1 + Math.exp(-value / 4))).toFixed(3) });
-      write(score, crowded && value < -9.5 ? "" : fixed(value, Math.abs(value) < 2 ? 1 : 0));
+      write(score, crowded && value < -9.5 ? "" : fixed(value, !crowded && Math.abs(value) < 2 ? 1 : 0));
       write(sign, SIGN[verdict]);
       set(sign, { class: `gpkl-text gpkl-${TONE[verdict]}` });
       set(mark, {
@@ -215,6 +230,12 @@ function stripPanel(parent, model) {
   };
 }
 
+// a sentence in a menu: its number, its corpus, and as many of its words as a phone shows
+function titled(k, corpus, words) {
+  const shown = words.filter((_, i) => i === 0 || words.slice(0, i + 1).join(" ").length + corpus.length < 18);
+  return `${k + 1} · ${corpus}: ${shown.join(" ")}${shown.length < words.length ? " …" : ""}`;
+}
+
 const pySpans = (spans, types) =>
   `[[${spans.map(([kind, start, end]) => `(${JSON.stringify(types[kind])}, ${start}, ${end})`).join(", ")}]]`;
 
@@ -290,7 +311,7 @@ function render({ model, el }) {
     for (const name of ["predicted", "gold", "correct"]) show[name](result[name], String(result[name]));
     for (const name of ["precision", "recall", "f1"]) show[name](result[name], num(result[name], 3));
     sentence(
-      boards.map(({ tokens: words, corpus }, k) => [String(k), `${k + 1} · ${words.join(" ")} (${corpus})`]),
+      boards.map(({ tokens: words, corpus }, k) => [String(k), titled(k, corpus, words)]),
       String(model.get("board")),
     );
     kind(

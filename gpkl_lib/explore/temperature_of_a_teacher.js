@@ -1,14 +1,13 @@
 // "Temperature of a teacher": every span of a sentence, scored by a teacher and by a student. Heat decides which of
 // them pull.
 
-import { dragAcross, follow, frame, handle, put, readout, slider } from "./kit/controls.js";
+import { dragAcross, follow, frame, handle, menu, put, readout, slider } from "./kit/controls.js";
 import {
   captionOf,
   clamp,
   fixed,
   grid,
   h,
-  KEYS,
   label,
   minus,
   num,
@@ -22,7 +21,6 @@ import {
   set,
   stretched,
   ticks,
-  uid,
   v,
   write,
 } from "./kit/kit.js";
@@ -256,22 +254,6 @@ function shares(parent, model) {
   };
 }
 
-// the menu of span types
-function kinds(parent, types, choose) {
-  const select = h(
-    "select",
-    { id: uid("kind"), class: "gpkl-select", ...KEYS },
-    types.map((type) => h("option", { value: type }, type)),
-  );
-  select.addEventListener("change", () => choose(select.value));
-  parent.append(
-    h("div", { class: "gpkl-field" }, h("label", { for: select.id, class: "gpkl-label" }, "span type"), select),
-  );
-  return (present) => {
-    select.value = present;
-  };
-}
-
 function picture(model) {
   const [tokens, types, teacher, student, gold, kind, T] = TRAITS.map((name) => model.get(name));
   const row = types.indexOf(kind);
@@ -334,7 +316,7 @@ function render({ model, el }) {
     fromValue: Math.log10,
     put: (value) => put(model, { temperature: value }),
   });
-  const kind = kinds(ui.controls, first.types, (value) => put(model, { kind: value }));
+  const kind = menu(ui.controls, "span type", (value) => put(model, { kind: value }));
 
   return follow(model, TRAITS, () => {
     now = picture(model);
@@ -346,7 +328,10 @@ function render({ model, el }) {
     ["gold", "open", "far"].forEach((name, k) => show[name](parts[k], `${fixed(parts[k], 1)} %`));
     write(span, `${spanText(now.tokens, now.cell)} (${now.kind})`);
     T(now.T);
-    kind(now.kind);
+    kind(
+      first.types.map((name) => [name, name]),
+      now.kind,
+    );
     write(
       ui.code,
       `import torch; from gpkl_lib import distillation_loss; s = ${pyTensor(now.s)}; t = ${pyTensor(now.t)}; ` +

@@ -104,7 +104,8 @@ function boardPanel(parent, go) {
       const state = i >= last[1] ? "" : i >= last[0] ? " gpkl-ti-now" : " gpkl-ti-met";
       const top = i < last[1] && score === maximum ? " gpkl-ti-top" : "";
       set(rect, { class: `gpkl-ti-cell${state}${top}` });
-      write(text, i < last[1] ? fixed(score, 0) : "");
+      const written = fixed(score, 0);
+      write(text, i < last[1] && written.length * n <= 20 ? written : ""); // where there is room for it
     }
     rebuild(wasted, [n, rows, met], () =>
       Array.from({ length: met }, (_, b) => {
@@ -135,7 +136,7 @@ function boardPanel(parent, go) {
       }),
     );
     const computed = cellsComputed(n, rows, met);
-    write(note, `block ${met} of ${count}: ${computed} of ${n * n} cells computed, hatched for nothing`);
+    write(note, `block ${met} of ${count}: ${computed} of ${n * n} cells computed, the hatched ones in vain`);
   };
 }
 
@@ -357,7 +358,7 @@ function render({ model, el }) {
   const show = Object.fromEntries(
     [
       ["maximum", "maximum *m*"],
-      ["factor", "last factor *e*^(*m* − *m*′)"],
+      ["factor", "last factor exp(*m* − *m*′)"],
       ["sum", "sum *z*"],
       ["logsumexp", "*m* + log *z*"],
       ["final", "whole board"],

@@ -167,7 +167,7 @@ function curves(parent, model, { caption, name, digits }) {
     const toY = (value) => HEIGHT * (1 - clamp(value / top, 0, 1));
     grid(rows, ticks(0, top, 4), toY, { digits });
     rebuild(axis, count, () =>
-      [1, Math.round((1 + count) / 2), count].map((tick) =>
+      [...new Set([1, Math.round((1 + count) / 2), count])].map((tick) =>
         v(
           "text",
           { x: percent(reach(tick, count)), y: HEIGHT + 17, "text-anchor": "middle", class: "gpkl-tick" },

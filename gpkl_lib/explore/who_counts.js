@@ -36,6 +36,7 @@ import {
 const FAR = 10; // log-odds
 const TOP = 9.2;
 const HALF = 84; // pixels
+const MANY = 8; // spans listed by name
 const CURVE = 150;
 const LOW = -6; // powers of ten of the loss
 const HIGH = 1;
@@ -46,7 +47,12 @@ const STYLE = `
 .gpkl-wc-out { stroke-width: 1.25; stroke-dasharray: 2 2; }
 .gpkl-who-counts .gpkl-python code { max-height: 6em; overflow-y: auto; }
 .gpkl-who-counts .gpkl-python code:focus-visible { outline: 2px solid var(--gpkl-ink); outline-offset: 2px; }
-.gpkl-wc-words { display: grid; gap: 0.2rem; }
+.gpkl-wc-words { border-collapse: collapse; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
+div.gpkl .gpkl-wc-words :is(td, th) {
+  padding: 0.1rem 0.8rem 0.1rem 0; border: 0; text-align: left; font-weight: inherit; overflow-wrap: anywhere;
+}
+.gpkl-wc-words thead th { color: color-mix(in srgb, var(--gpkl-ink) 80%, var(--gpkl-paper)); }
+.gpkl-wc-words tbody tr { color: var(--tone, inherit); }
 .gpkl-who-counts .gpkl-readouts { grid-template-columns: repeat(2, minmax(0, 1fr)); }
 @container (min-width: 34rem) { .gpkl-who-counts .gpkl-readouts { grid-template-columns: repeat(3, auto); } }
 .gpkl-wc-under { margin: -17.5px 14px 0 0; font-size: 13px; line-height: 17.5px; text-align: right; }
@@ -206,28 +212,18 @@ function curvePanel(parent, model) {
   };
 }
 
-// what the target says yes to, by name
+// what the target says yes to, by name, the surest first: a row a span, which changes its sign and never its place
 function wordsPanel(parent) {
-  const rows = [
-    ["✓ says yes, counted", "green"],
-    ["○ says yes, left out", "grey"],
-  ].map(([text, tone]) => {
-    const items = h("span");
-    return {
-      items,
-      node: h("div", {}, h("span", { class: `gpkl-key gpkl-${tone}`, style: "margin-left:0" }, `${text}:`), " ", items),
-    };
-  });
+  const table = h("table", { class: "gpkl-wc-words" });
+  const head = ["span", "type", "sure", "counts"].map((name) => h("th", { scope: "col" }, name));
+  const body = h("tbody");
+  table.append(h("thead", {}, h("tr", {}, head)), body);
   parent.append(
     h(
       "div",
       { class: "gpkl-panel" },
-      h("div", { class: "gpkl-label" }, "the spans that the target decides for"),
-      h(
-        "div",
-        { class: "gpkl-wc-words" },
-        rows.map(({ node }) => node),
-      ),
+      h("div", { class: "gpkl-label" }, "the spans that the target says yes to, the surest first"),
+      table,
     ),
   );
   return (tokens, types, t, counted) => {
@@ -237,13 +233,19 @@ function wordsPanel(parent) {
       .map((_, i) => i)
       .filter((i) => t[i] > 0)
       .sort((a, b) => t[b] - t[a]);
-    rows.forEach(({ items }, k) => {
-      const some = yes.filter((i) => counted[i] === (k === 0));
-      const told = some.slice(0, 8).map((i) => {
+    rebuild(body, [tokens, types, yes.map((i) => [i, counted[i], sure[i]])], () => {
+      const rows = yes.slice(0, MANY).map((i) => {
         const [a, b] = cellAt(i % cells, tokens.length);
-        return `${tokens.slice(a, b + 1).join(" ")} (${types[Math.floor(i / cells)]}, ${fixed(sure[i], 2)})`;
+        const values = [types[Math.floor(i / cells)], fixed(sure[i], 2), counted[i] ? "✓" : "○"];
+        return h(
+          "tr",
+          { class: `gpkl-${counted[i] ? "green" : "grey"}` },
+          h("th", { scope: "row" }, tokens.slice(a, b + 1).join(" ")),
+          values.map((value) => h("td", {}, value)),
+        );
       });
-      write(items, (told.join("; ") || "none") + (some.length > 8 ? ` … and ${some.length - 8} more` : ""));
+      const more = yes.length > MANY ? `… and ${yes.length - MANY} more` : yes.length ? "" : "none";
+      return more ? [...rows, h("tr", {}, h("td", { colspan: 4 }, more))] : rows;
     });
   };
 }

@@ -18,6 +18,7 @@ import torch
 from gpkl_lib._storage import CheckpointError, read_json
 
 DECODING = "decoding.json"
+"""In the folder of a saved tagger: the threshold and the curve that were found for it."""
 FLOOR = -5.0
 """Spans scored below are no candidates: a curve through a million of them is off where it is used."""
 SETTLED = 1e-10
@@ -30,7 +31,7 @@ class Calibration:
     Attributes:
         slope, offset: of the curve; the slope is positive, so that no order changes.
         corpus: the name of what it was fitted on.
-        candidates: how many spans scored above `FLOOR` there, on which it was fitted.
+        candidates: how many spans scored above -5 there, on which it was fitted.
         right: how many of them are gold spans.
 
     Example:

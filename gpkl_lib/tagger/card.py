@@ -69,7 +69,7 @@ def model_card(tagger: Tagger, name: str, run: str | Path | None = None) -> str:
         method = config["config"]["method"]
         tags += [] if method == "none" else [f"gpkl-{method}"]
         found = {"model_name": title, "eval_results": _results(hub.EvalResult, scores, config)}
-        page += _scores_page(scores) + _settings_page(config)
+        page += _scores_page(scores) + _settings_page(scores, config)
     data = hub.ModelCardData(library_name="gpkl-lib", pipeline_tag=TASK, tags=tags, **found)
     return f"---\n{data.to_yaml()}\n---\n\n{page}"
 
@@ -86,13 +86,13 @@ def _run(tagger: Tagger, run: Path) -> tuple[dict[str, Mapping[str, Any]], dict[
 
 
 def _results(kind: Any, scores: Mapping[str, Mapping[str, Any]], config: Mapping[str, Any]) -> list[Any]:
-    """One entry of the model-index for each part and metric; a part that config does not name is train's corpus."""
+    """One entry of the model-index for each part and metric; a part that nothing names is train's corpus."""
     return [
         kind(
             task_type=TASK,
             task_name="Span recognition",
             dataset_type="other",
-            dataset_name=_corpus(config.get(part, config["train"])["name"]),
+            dataset_name=_corpus(_measured(part, of, config)["name"]),
             dataset_split=part,
             metric_type=metric,
             metric_name=f"{title} (exact spans, micro)",
@@ -135,10 +135,17 @@ def _scores_page(scores: Mapping[str, Mapping[str, Any]]) -> str:
     return f"\n## Scores\n\n{exact}{head}" + "\n".join(lines) + "\n"
 
 
-def _settings_page(config: Mapping[str, Any]) -> str:
+def _measured(part: str, of: Mapping[str, Any], config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The corpus of a part: as its scores name it, or as the training run does."""
+    found: Mapping[str, Any] = of.get("corpus") or config.get(part) or config["train"]
+    return found
+
+
+def _settings_page(scores: Mapping[str, Mapping[str, Any]], config: Mapping[str, Any]) -> str:
+    named = dict(config) | {part: of["corpus"] for part, of in scores.items() if part not in config and "corpus" in of}
     corpora = "\n".join(
         f"- {part}: {_plain(_file_names(of['name']))}, {of['sentences']:,} sentences, sha256 `{of['sha256']}`"
-        for part, of in config.items()
+        for part, of in named.items()
         if part != "config" and isinstance(of, Mapping) and "sha256" in of
     )
     lines = "\n".join(f"| {name} | {_plain(str(value))} |" for name, value in config["config"].items())

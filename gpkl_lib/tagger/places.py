@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 DESCRIPTION, WEIGHTS = "tagger.json", "model.safetensors"
+"""In the folder of a saved tagger: what it is made of, and its tensors."""
 BEST, CONFIG, SCORES = "best", "config.json", "scores.json"
 """In the folder of a training run: the folder in which its tagger lies, what was asked for, what came out."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +12,7 @@ from typing import Any, overload
 import torch
 from torch import Tensor, nn
 
+from gpkl_lib._checks import check_count, check_threshold
 from gpkl_lib.corpora import TOKENS, Batch, Corpus, Row, Sentence, Tokens, batches
 from gpkl_lib.spans import Span, score_projection
 from gpkl_lib.tagger.calibration import FLOOR, Calibration, Threshold, choose_threshold, fit_calibration
@@ -98,8 +98,8 @@ class Predictor(nn.Module):
             A list of spans a text, sorted by start, then end, then type; for a single text its list alone.
 
         Raises:
-            TypeError: a text that is none; the message has its number.
-            ValueError: batch_size below 1, a threshold that is no number, unknown `tokens`.
+            TypeError: a text that is none; the message has its number. A batch_size or threshold that is no number.
+            ValueError: batch_size below 1, a threshold that is NaN, unknown `tokens`.
 
         >>> from gpkl_lib.corpora import toy_corpus
         >>> from gpkl_lib.tagger import Tagger
@@ -110,6 +110,7 @@ class Predictor(nn.Module):
         >>> tagger.predict("Anna works.", threshold=1e9)
         []
         """
+        check_count("batch_size", batch_size)
         one = isinstance(texts, str | Sentence)
         rows = [as_row(texts, tokens)] if isinstance(texts, str | Sentence) else list(as_rows(texts, tokens))
         scores = self._scores([_sentence(row) for row in rows], batch_size, self._above(threshold, tokens), warn=warn)
@@ -198,8 +199,7 @@ class Predictor(nn.Module):
         ['Anna', 'works', 'at', 'desk', '0', '.']
         """
         above = self._above(threshold, tokens)
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be positive, got {batch_size}")
+        check_count("batch_size", batch_size)
         if probability and self.calibration is None:
             raise ValueError(
                 "probability needs a curve fitted on labelled sentences, and this tagger has none: "
@@ -255,6 +255,8 @@ class Predictor(nn.Module):
 
     def _candidates(self, corpus: Corpus) -> tuple[list[float], list[bool], int]:
         """The score of every span above FLOOR, whether it is a gold span, and how many gold spans there are."""
+        if not isinstance(corpus, Corpus):
+            raise TypeError(f"corpus must be a Corpus, as read_corpus gives it, got {type(corpus).__name__}")
         found = self._scores(corpus.sentences, 32, FLOOR, warn=False)
         pairs = [
             (score, span in truth)
@@ -301,8 +303,8 @@ class Predictor(nn.Module):
     def _above(self, threshold: float | None, tokens: Tokens) -> float:
         if tokens not in TOKENS:
             raise ValueError(f"tokens must be one of {', '.join(TOKENS)}, got {tokens!r}")
-        if threshold is not None and math.isnan(threshold):
-            raise ValueError(f"threshold must be a number, got {threshold}")
+        if threshold is not None:
+            check_threshold(threshold)
         return self.threshold if threshold is None else threshold
 
 

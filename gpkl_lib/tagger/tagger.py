@@ -28,6 +28,7 @@ from gpkl_lib.tagger.word_encoder import WordEncoder
 from gpkl_lib.tiled import tiled_head_loss
 
 HeadName = Literal["global_pointer", "efficient"]
+"""A head by name: `GlobalPointer` or `EfficientGlobalPointer`."""
 HEADS = {"global_pointer": GlobalPointer, "efficient": EfficientGlobalPointer}
 
 
@@ -43,7 +44,9 @@ class Tagger(Predictor, OnHub):
     Attributes:
         max_span_length: tokens of the longest span that `predict` may give; None for any. `fit` sets it to the longest
             training sentence: scores at greater distances were never trained, and on longer sentences they are noise.
-        threshold, chosen, calibration: those of `Predictor`, which is how a tagger is asked.
+        threshold: spans scored above it are found, where a call gives no other; 0 unless `tune_threshold` chose.
+        chosen: what `tune_threshold` chose; None where it has not.
+        calibration: what `calibrate` fitted; None where it has not.
 
     Raises:
         ValueError: unknown head, no types or one of them twice; sizes as the heads say.

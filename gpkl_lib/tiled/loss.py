@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gpkl_lib._checks import check_head
 from gpkl_lib.consistency import ConsistencyLoss
 from gpkl_lib.divergence import Activation
 from gpkl_lib.global_pointer import GlobalPointer, rotary_angles, token_mask
@@ -133,6 +134,7 @@ def tiled_head_loss(
 
     Source: eq-rdrop.
     """
+    check_head(head)
     if hidden_states.ndim != 3:
         raise ValueError(f"hidden_states must have shape (views * batch, L, D), got {tuple(hidden_states.shape)}")
     check_options(len(hidden_states), views, alpha, block)

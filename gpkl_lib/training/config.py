@@ -28,7 +28,7 @@ class TrainingConfig:
 
     Attributes:
         method: "none" (one view, cross-entropy alone); a divergence between two dropout views: "sigmoid"
-            (GlobalPointer's), "softmax" (over the spans of a type, a mistake worth seeing), "squared" (on the logits);
+            (GlobalPointer's), "softmax" (over the spans of a type, blind to a common shift), "squared" (on the logits);
             "vat" (virtual adversarial training), "uda" (unsupervised data augmentation), "distillation"; or one that
             was registered.
         alpha: weight of what the method adds to the cross-entropy; None for the method's own, `METHODS[name].alpha`.

@@ -28,6 +28,7 @@ from gpkl_lib.training.history import FILE, History
 
 PICTURE, CHECKPOINT = "history.png", "checkpoint"
 LOCK = "lock"
+"""In the folder of a run: the file that the process which trains in it holds locked."""
 FREE = {"config.device", "config.checkpoint_seconds", "train.name", "dev.name"}  # may change when a run is resumed
 
 

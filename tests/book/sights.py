@@ -42,6 +42,61 @@ CUT_FORMULAS = """[...document.querySelectorAll('div.math mjx-container')]
   .filter((one) => !one.closest('.gpkl-derivation') && one.scrollWidth > one.clientWidth + 1)
   .map((one) => one.parentElement.id || one.textContent.trim().slice(0, 80))"""
 
+# What hinders the reading of tables: neighbours less than 12 px apart, an interval on two lines, figures of unequal
+# width, a column of numbers (and of numbers with intervals) whose points are not one below another.
+CROWDED = r"""() => {
+  const NUMBER = /^[+\-−]?\d[\d,]*(?:\.\d+)?(?: ?%| [\[(][^\])]+[\])])?$/;
+  const found = [], ink = document.createRange();
+  const boxes = (cell) => {
+    ink.selectNodeContents(cell);
+    return [...ink.getClientRects()].filter((box) => box.width > 0);
+  };
+  const point = (cell) => {
+    const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      const whole = /^\s*[+\-−]?[\d,]+/.exec(texts.currentNode.data);
+      if (!whole) continue;
+      ink.setStart(texts.currentNode, whole[0].length - 1);
+      ink.setEnd(texts.currentNode, whole[0].length);
+      return ink.getBoundingClientRect().right;
+    }
+  };
+  for (const table of document.querySelectorAll("article table")) {
+    if (!boxes(table).length) continue;
+    if (!getComputedStyle(table).fontVariantNumeric.includes("tabular-nums")) found.push("no tabular figures");
+    const columns = [];
+    for (const row of table.rows) {
+      let last = null;
+      [...row.cells].forEach((cell, k) => {
+        const own = boxes(cell), text = cell.textContent.trim();
+        const left = Math.min(...own.map((box) => box.left)), right = Math.max(...own.map((box) => box.right));
+        const { top, bottom } = cell.getBoundingClientRect();
+        const beside = last && top < last.bottom; // on a phone a row may stand as a stack
+        const gap = beside ? left - last.right : Infinity;
+        if (gap < 12) found.push(`${gap.toFixed(1)} px: ${last.text} | ${text}`);
+        if (own.length) last = { right, bottom, text };
+        const broken = own.some((box) => own.some((other) => other.top >= box.bottom - 2));
+        if (NUMBER.test(text) && broken) found.push(`on two lines: ${text}`);
+        if (row.rowIndex) (columns[k] ??= []).push([text, cell]);
+      });
+    }
+    for (const column of columns) {
+      const some = column.filter(([text]) => text);
+      if (!some.every(([text]) => NUMBER.test(text))) continue;
+      const places = some.map(([, cell]) => point(cell));
+      const apart = Math.max(...places) - Math.min(...places);
+      if (apart > 1.5) found.push(`points ${apart.toFixed(1)} px apart: ${some.map(([text]) => text)}`);
+    }
+  }
+  return found;
+}"""
+# Boxes of text that stay light in the dark.
+LIGHT = """() => [...document.querySelectorAll("article *")].filter((one) => {
+  if (one.closest(".gpkl, svg, img") || one.offsetWidth < 30 || one.offsetHeight < 12) return false;
+  const [r, g, b, alpha = 1] = getComputedStyle(one).backgroundColor.match(/[\\d.]+/g).map(Number);
+  return alpha > 0.5 && 0.2126 * r + 0.7152 * g + 0.0722 * b > 128;
+}).map((one) => `${one.tagName} ${one.className}: ${one.textContent.trim().slice(0, 60)}`)"""
+
 
 @dataclass(frozen=True)
 class Look:
@@ -51,12 +106,16 @@ class Look:
         theme: the colour that the page says it has.
         broken: figures and formulas that were not drawn.
         too_wide: pixels that it is wider than the window.
+        crowded: what hinders the reading of tables.
+        light: boxes that do not follow the dark.
         violations: what axe finds against WCAG 2.x A and AA inside the article, at rest.
     """
 
     theme: str
     broken: int
     too_wide: int
+    crowded: list[str]
+    light: list[str]
     violations: list[str]
 
 
@@ -93,13 +152,16 @@ def see(visit: Visit) -> Sight:
         if sight.looks:
             dress(page, width, scheme)
         too_wide = page.evaluate(TOO_WIDE)
+        crowded = page.evaluate(CROWDED)
         if (width, scheme) == (390, "light"):
             sight.cut = page.evaluate(CUT_FORMULAS)
             page.evaluate(FEW_FORMULAS)
             page.evaluate(TWO_FRAMES)
         theme = page.evaluate("document.documentElement.dataset.theme")
         broken = page.locator(".gpkl-failed, mjx-merror").count()
-        sight.looks[width, scheme] = Look(theme, broken, too_wide, violations(page))
+        against = violations(page)
+        light = page.evaluate(LIGHT) if scheme == "dark" else []
+        sight.looks[width, scheme] = Look(theme, broken, too_wide, crowded, light, against)
     page.context.close()
     return sight
 

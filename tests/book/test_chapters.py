@@ -35,6 +35,18 @@ def test_every_page_cites_what_exists() -> None:
         assert not missing, f"{page} cites {sorted(missing)}, not in book/references.bib"
 
 
+@pytest.mark.parametrize(
+    "path", [path for path in CHAPTERS if path.parent.name == "training"], ids=lambda path: path.stem
+)
+def test_a_chapter_on_training_says_its_answer_first(path: Path) -> None:
+    """What was asked, what was found, with numbers from the code, and where it stands."""
+    heading, box, *_ = Chapter.read(path).blocks
+    assert (heading.kind, box.title) == ("heading", "The answer first")
+    text = "".join(block.text for block in box.children) or box.text
+    assert [mark for mark in ("?", "{glue:text}`") if mark not in text] == []
+    assert "{ref}`" in text or ".md)" in text
+
+
 def processor_seconds(page: str, build: Path) -> list[float]:
     """What the page's kernel used when it last ran, as the build left it; none where it never ran here."""
     return [float(file.read_text()) for file in (build / ".jupyter_cache" / page).glob("*/cpu-seconds")]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +90,8 @@ def test_the_converter_reads_what_the_pages_may_use() -> None:
 
 
 def test_what_has_no_plain_form_is_reported() -> None:
-    _, problems = plain_form("{strange}`x`\n\n```{odd}\nbody\n```")
-    assert sorted(problems) == ["directive {odd}", "role {strange}"]
+    _, problems = plain_form("{strange}`x` {glue:text}`lost:.2f`\n\n```{odd}\nbody\n```")
+    assert sorted(problems) == ["directive {odd}", "role {strange}", "the glued lost:.2f"]
 
 
 def test_set_up_cell_brings_what_is_missing() -> None:
@@ -104,8 +107,18 @@ def test_set_up_cell_brings_what_is_missing() -> None:
         names: dict[str, Any] = {}
         exec(source.replace("'gpkl_lib'", "'gpkl_lib', 'os'").replace(" or away", ""), names)
         assert names["missing"] == []
-    with pytest.raises(ModuleNotFoundError, match="no_such_package"):
+    with pytest.raises(ModuleNotFoundError, match=r"no_such_package.*'.\[notebook\]'"):
         exec(set_up_cell("", "book/a", "").replace("'gpkl_lib'", "'no_such_package'"), {})
+
+
+def test_set_up_cell_stands_in_for_what_only_the_site_needs() -> None:
+    from gpkl_book.notebooks import set_up_cell
+
+    code = set_up_cell("", "book/a", "") + "\nfrom myst_nb import glue\nprint(glue('one', 1, display=False))\n"
+    hide = "import sys\nsys.modules['myst_nb'] = None\nimport importlib.util\nfind = importlib.util.find_spec\n"
+    hide += "importlib.util.find_spec = lambda name: None if name == 'myst_nb' else find(name)\n"
+    done = subprocess.run([sys.executable, "-c", hide + code], capture_output=True, text=True, check=True)
+    assert done.stdout == "None\n"
 
 
 @pytest.fixture(params=NOTEBOOKS)
@@ -134,6 +147,17 @@ def test_notebook_is_valid_empty_and_plain(notebook: Any) -> None:
             assert "(?)" not in cell.source
     folded = [cell for cell in notebook.cells if {"hide-input", "hide-cell"} & set(cell.metadata.get("tags", []))]
     assert all(cell.metadata["jupyter"]["source_hidden"] for cell in folded)
+
+
+def test_notebook_says_the_numbers_of_its_page(notebook: Any, path: Path, site_dir: Path) -> None:
+    name = path.relative_to(site_dir / "_sources").with_suffix(".html")
+    values = re.findall(r'<span class="pasted-text">([^<]*)</span>', (site_dir / name).read_text("utf-8"))
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    at = 0
+    for value in map(unescape, values):
+        found = text.find(value, at)
+        assert found >= 0, f"{value}, on the page, is not in the notebook, after {text[max(at - 60, 0) : at]!r}"
+        at = found + len(value)
 
 
 def test_notebook_numbers_equations_as_its_page_does(notebook: Any, path: Path, site_dir: Path) -> None:

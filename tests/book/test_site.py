@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 import os
@@ -14,8 +15,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 from browser import Visit, visit
-from pages import PAGES, ROOT
-from sights import LOOKS, TOO_WIDE, Sight, see
+from pages import PAGES, ROOT, teaching_chapters
+from sights import LOOKS, TOO_WIDE, TWO_FRAMES, Sight, see
 
 FIRST_LOAD = 1_350_000  # bytes, every body gzipped -6
 OTHERS = ["search.html", "genindex.html", "404.html"]
@@ -41,6 +42,12 @@ class Elements(HTMLParser):
         return {one.get("property") or one.get("name", ""): one.get("content", "") for one in tags}
 
 
+@functools.cache
+def elements_of(page: Path) -> Elements:
+    """Its elements, read once for all tests."""
+    return Elements(page)
+
+
 @pytest.fixture(scope="session", params=PAGES)
 def sight(request: pytest.FixtureRequest, chromium: Any, site_url: str) -> Sight:
     """A page, visited once: pytest brings together the tests that look at the same one."""
@@ -61,6 +68,16 @@ def test_page_fits(sight: Sight) -> None:
     assert {where: look.too_wide for where, look in sight.looks.items() if look.too_wide > 0} == {}
     assert len(sight.looks) == len(LOOKS)
     assert sight.cut == []
+
+
+@browser
+def test_tables_can_be_read(sight: Sight) -> None:
+    assert {where: look.crowded for where, look in sight.looks.items()} == {where: [] for where in LOOKS}
+
+
+@browser
+def test_nothing_stays_light_in_the_dark(sight: Sight) -> None:
+    assert {where: look.light for where, look in sight.looks.items()} == {where: [] for where in LOOKS}
 
 
 @browser
@@ -119,6 +136,69 @@ def test_page_lives_from_a_folder_and_on_paper(open_page: Callable[..., Visit], 
 
 
 @browser
+@pytest.mark.fonts
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)])
+def test_the_first_screen_says_what_was_found_and_plays(
+    open_page: Callable[..., Visit], width: int, height: int
+) -> None:
+    page = open_page(PAGES[0], width=width, height=height).page
+    for said in ("Found:", "two readings that nobody asks to agree", "Bring", "Time:", "Predict:"):
+        box = page.locator("article p").get_by_text(said).first.bounding_box()
+        assert box is not None
+        assert 0 < box["y"] + box["height"] < height, said
+    x, y = page.evaluate(
+        """() => {
+          const box = document.querySelector(".gpkl-sb-word").getBoundingClientRect();
+          return [box.left + box.width / 2, box.bottom - 2];
+        }"""
+    )
+    assert y < height
+    page.mouse.click(x, y)
+    page.locator(".gpkl-sb-on").first.wait_for()
+    assert page.locator(".gpkl-sb-on").all_inner_texts()[0].startswith("Fenden")
+
+
+def unanchored(route: Any) -> None:
+    """The page as WebKit has it, which does not hold its place while something above grows."""
+    style = "<style>* { overflow-anchor: none }</style></head>"
+    answer = route.fetch()
+    route.fulfill(response=answer, body=answer.text().replace("</head>", style, 1))
+
+
+@browser
+@pytest.mark.parametrize("place", ["globalpointer-kl.html#the-last-digits", "symmetric-kl.html#exercises"])
+def test_a_link_lands_where_it_points(open_page: Callable[..., Visit], site_url: str, place: str) -> None:
+    visit = open_page("404.html")
+    page, top = visit.page, "document.querySelector(':target').getBoundingClientRect().top"
+    page.route("**/divergence/*.html", unanchored)
+    page.goto(f"{site_url}/book/divergence/{place}")
+    visit.settle()
+    page.evaluate(TWO_FRAMES)
+    assert 0 < page.evaluate(top) < 100
+    page.keyboard.press("Home")  # the reader goes elsewhere, and is let go
+    page.wait_for_function("scrollY < 100")
+    page.set_viewport_size({"width": 700, "height": 900})
+    page.evaluate(TWO_FRAMES)
+    assert page.evaluate(top) > 1000
+
+
+@browser
+@pytest.mark.parametrize("path", ["search.html", PAGES[0]])
+def test_the_first_letter_of_a_search_is_seen(open_page: Callable[..., Visit], path: str) -> None:
+    page = open_page(path).page
+    if path == PAGES[0]:
+        page.keyboard.press("Control+k")
+    form = page.locator("form.bd-search:visible")
+    room = form.evaluate(
+        """(form) => {
+          const input = form.querySelector("input"), icon = form.querySelector("i, svg").getBoundingClientRect();
+          return input.getBoundingClientRect().left + parseFloat(getComputedStyle(input).paddingLeft) - icon.right;
+        }"""
+    )
+    assert room >= 4
+
+
+@browser
 def test_dark_screen_prints_light(open_page: Callable[..., Visit]) -> None:
     page = open_page(PAGES[0], scheme="dark").page
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
@@ -146,7 +226,7 @@ def test_missing_address_gives_the_404_page(open_page: Callable[..., Visit]) -> 
 
 
 def test_internal_links_resolve(site_dir: Path) -> None:
-    pages = {path: Elements(site_dir / path) for path in [*PAGES, *OTHERS, "index.html"]}
+    pages = {path: elements_of(site_dir / path) for path in [*PAGES, *OTHERS, "index.html"]}
     broken = []
     for path, elements in pages.items():
         for tag, attributes in elements.found:
@@ -160,6 +240,20 @@ def test_internal_links_resolve(site_dir: Path) -> None:
                 elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].ids():
                     broken.append(f"{path}: <{tag}> {url}: no such anchor")
     assert broken == []
+
+
+def test_explorables_can_be_linked_to(site_dir: Path) -> None:
+    found = [one for path in PAGES for tag, one in elements_of(site_dir / path).found if tag == "gpkl-explorable"]
+    assert len(found) > 20
+    assert all(one["id"].startswith(f"explore-{one['module'].replace('_', '-')}") for one in found)
+
+
+def test_bibliography_is_without_raw_tex(site_dir: Path) -> None:
+    article = (site_dir / "book/reference/bibliography.html").read_text("utf-8").partition("<article")[2]
+    text = re.sub(r"<[^>]+>", "", article.partition("</article>")[0])
+    assert re.findall(r"[\\${}].{0,20}", text) == []
+    assert text.count("(in Chinese)") == 9
+    assert "(in chinese)" not in text
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -179,7 +273,7 @@ def test_pictures_are_described(site_dir: Path, path: str) -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_head_says_what_the_page_is(site_dir: Path, path: str) -> None:
-    elements = Elements(site_dir / path)
+    elements = elements_of(site_dir / path)
     meta = elements.meta()
     assert len(meta["og:title"]) > 3
     assert 40 < len(meta["og:description"]) <= 200
@@ -187,6 +281,13 @@ def test_head_says_what_the_page_is(site_dir: Path, path: str) -> None:
     icons = [one["href"] for tag, one in elements.found if tag == "link" and "icon" in one.get("rel", "").split()]
     assert len(icons) == 1
     assert (site_dir / path).parent.joinpath(icons[0]).resolve().read_text("utf-8").startswith("<svg")
+
+
+@pytest.mark.parametrize("path", teaching_chapters(), ids=lambda path: path.stem)
+def test_a_link_to_a_chapter_shows_its_question(site_dir: Path, path: Path) -> None:
+    question = re.search(r'^question: "(.*)"$', path.read_text("utf-8"), re.M)[1]  # type: ignore[index]
+    page = site_dir / path.relative_to(ROOT).with_suffix(".html")
+    assert elements_of(page).meta()["og:description"].startswith(f"{question} ")
 
 
 @pytest.fixture(scope="module")

@@ -167,3 +167,20 @@ def test_probabilities_are_fitted_on_the_file(own: Path, capsys: pytest.CaptureF
         capsys, "evaluate", str(own), str(own / "none.conll"), "--calibrate"
     )
     assert Tagger.load(own).calibration == curve
+
+
+@pytest.mark.parametrize(
+    ("tokens", "text"),
+    [
+        (("用", "iPhone", "手机", "，", "好"), "用iPhone手机，好"),
+        (("北京", "大学", "press", "and", "friends"), "北京大学press and friends"),
+        (("서울", "대학교"), "서울 대학교"),
+        (("A", "n", "n", "a", " ", "r", "a", "n"), "Anna ran"),
+        (("5", "%", "of", "I"), "5 % of I"),
+        (("我", "最", "喜", "爱", "B", "B", "C"), "我最喜爱BBC"),
+    ],
+)
+def test_tokens_are_joined_as_they_were_written(tokens: tuple[str, ...], text: str) -> None:
+    joined, places = text_of(Sentence(tokens))
+    assert joined == text
+    assert [joined[start:end] for start, end in places] == list(tokens)

@@ -10,11 +10,12 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from gpkl_lib.cli import main, texts
+from gpkl_lib.cli import front, main, texts
 from gpkl_lib.cli.parser import build_parser
 from gpkl_lib.corpora import SIZES
 
@@ -28,7 +29,11 @@ NEEDS_MORE = ("FOLDER_OR_HUB_NAME", "wnut")  # an encoder, a corpus that is not 
 
 def examples(name: str) -> list[str]:
     """The lines to type, without what is said beside them."""
-    lines = [line.strip() for line in getattr(texts, name).splitlines() if re.match(r"  (gpkl|echo|tail) ", line)]
+    lines = [
+        line.strip()
+        for line in getattr(front if name.startswith("MAIN") else texts, name).splitlines()
+        if re.match(r"  (gpkl|echo|tail) ", line)
+    ]
     return [re.split(r"\s{2,}", line)[0] for line in lines]
 
 
@@ -53,6 +58,30 @@ def minute(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, st
     folder = tmp_path_factory.mktemp("minute")
     with contextlib.chdir(folder):
         return folder, {line: typed(line) for line in examples("MAIN_EXAMPLES")}
+
+
+@pytest.mark.parametrize(
+    ("word", "said"), [("--help", "a first minute"), ("--version", "gpkl 0."), ("tarin", "invalid choice: 'tarin'")]
+)
+def test_what_needs_no_command_is_answered_without_torch(word: str, said: str) -> None:
+    code = (
+        "import sys; from gpkl_lib.cli import main\ntry: main([sys.argv[1]])\n"
+        "finally: print(sorted({'numpy', 'torch', 'gpkl_lib.training'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, word], capture_output=True, text=True, timeout=1800)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert said in done.stdout + done.stderr
+
+
+def test_the_help_without_torch_is_that_of_the_whole_parser(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--help"], [], ["tarin"]):
+        told = []
+        for ask in (main, build_parser().parse_args):
+            with pytest.raises(SystemExit) as stop:
+                ask(words)
+            said = capsys.readouterr()
+            told.append((stop.value.code, said.out, said.err))
+        assert told[0] == told[1]
 
 
 @pytest.mark.parametrize("command", ["train", "compare", "predict", "evaluate", "convert"])

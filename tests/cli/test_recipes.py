@@ -129,3 +129,17 @@ def test_a_link_leads_to_the_folder_of_a_package(written: Path, compared: list[s
     assert cli.main(["compare", "--recipe", str(written)]) == 0
     assert os.path.samefile("runs/here", Path(cli.__file__).parent)
     assert len(compared) == 1
+
+
+def test_where_no_link_can_be_made_it_is_a_copy(
+    written: Path, compared: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("A required privilege is not held by the client")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    written.write_text(SMALL + '[links]\n"runs/here" = "gpkl_lib/cli"\n[[runs]]\nmethods = ["none"]\n')
+    for _ in range(2):  # the second time it is there
+        assert cli.main(["compare", "--recipe", str(written)]) == 0
+    assert Path("runs/here/recipes.py").read_bytes() == Path(cli.__file__).with_name("recipes.py").read_bytes()
+    assert [path.name for path in Path("runs").iterdir() if "here" in path.name] == ["here"]

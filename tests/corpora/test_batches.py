@@ -262,3 +262,14 @@ def test_spans_of_overlap_plus_one_tokens_survive_windows(case: tuple[list[Sente
     for (row, offset), piece in zip(split.origins, split.pieces, strict=True):
         covered[row].update(range(offset, offset + len(piece)))
     assert covered == [set(range(len(s))) for s in sentences]
+
+
+def test_a_doubled_batch_is_every_row_again_with_the_gold_cells_once():
+    batch = Vocabulary.build([ANNA, BANK]).collate([ANNA, BANK], TYPES)
+    twice = batch.doubled()
+    assert len(twice) == 4
+    assert twice.inputs.keys() == batch.inputs.keys()
+    pairs = zip(twice.inputs.values(), batch.inputs.values(), strict=True)
+    for both, once in [(twice.attention_mask, batch.attention_mask), *pairs]:
+        assert torch.equal(both, torch.cat([once, once]))
+    assert torch.equal(twice.positives, batch.positives)

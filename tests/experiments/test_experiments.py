@@ -320,7 +320,7 @@ class TestStatistics:
         assert alone.difference == among.difference
         assert among.verdict.p == pytest.approx(3 * alone.verdict.p)
         assert in_words(alone.verdict) == "better (p = 0.047)"
-        assert in_words(among.verdict) == "undecided (0.027 is seen)"
+        assert in_words(among.verdict) == "undecided (0.027 or more would be seen)"
         rows = [self.row("none", 0, seed, 0.5, 0.4) for seed in range(5)]
         rows += [self.row("sigmoid", 1, seed, 0.5, 0.4 + noise[seed] / 20) for seed in range(5)]
         verdict = by_method(rows)["sigmoid"].verdict

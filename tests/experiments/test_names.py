@@ -11,7 +11,7 @@ from rich.console import Console
 
 from gpkl_lib.cli import main
 from gpkl_lib.experiments.plots import comparison_figure
-from gpkl_lib.experiments.summary import groups, summarise
+from gpkl_lib.experiments.summary import groups, summarise, titles
 from gpkl_lib.experiments.tables import comparison_table, scores_table
 from gpkl_lib.spans import span_scores
 
@@ -71,3 +71,16 @@ def test_an_error_hands_no_command_to_the_terminal(tmp_path: Path, capsys: pytes
     error = capsys.readouterr().err
     assert r"a\x1b[31m.conll:1: expected O or a tag" in error
     assert "\x1b" not in error
+
+
+def test_two_experiments_on_one_corpus_have_two_titles() -> None:
+    once = [row(method, "mine", seed) for method in ("none", "sigmoid") for seed in (0, 1)]
+    longer = [one | {"config": one["config"] | {"epochs": 9}} for one in once]
+    parts = groups([*once, *longer])
+    told = titles(parts)
+    assert len(set(told)) == 2
+    assert told[1].endswith(", epochs 9")
+    assert titles(parts[:1]) == [parts[0][0]["corpus"]["name"]]
+    drawn = [axes.get_title() for axes in comparison_figure([*once, *longer]).axes[::2]]
+    assert all(title.startswith(name) for title, name in zip(drawn, told, strict=True))
+    assert f"{told[1]}: F1" in " ".join(printed(comparison_table(summarise(parts[1]), parts[1], told[1])).split())

@@ -125,6 +125,40 @@ def test_the_native_slider_moves_the_picture_and_reset_brings_it_back(stage, nam
     assert page.locator(".gpkl-python code").inner_text() == line
 
 
+# From where it stands and from both ends: what an arrow leaves as it was.
+STILL = """async () => {
+  const frame = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const still = [];
+  for (const slider of document.querySelectorAll("input[type=range]")) {
+    const shown = slider.labels[0];
+    for (const [from, key] of [["value", "ArrowRight"], ["min", "ArrowRight"], ["max", "ArrowLeft"]]) {
+      slider.value = slider[from];
+      slider.dispatchEvent(new Event("input"));
+      await frame();
+      const before = shown.textContent;
+      if (from === "value" && slider.value === slider.max) continue;
+      slider.dispatchEvent(new KeyboardEvent("keydown", { key, cancelable: true }));
+      await frame();
+      if (shown.textContent === before) still.push([before, from, key]);
+    }
+  }
+  return still;
+}"""
+
+
+def test_the_first_press_of_an_arrow_moves_what_is_shown(stage):
+    page = stage(*settings(0)).page
+    assert page.locator("input[type=range]").count() > len(SPECIMENS)
+    assert page.evaluate(STILL) == []
+
+
+def test_an_arrow_moves_a_slider_by_a_step_in_its_own_direction(stage):
+    slider = stage(TwoViews(shift=1.0)).page.get_by_label("shift c of t")
+    for key, value in (("ArrowRight", "1.1"), ("ArrowUp", "1.2"), ("ArrowLeft", "1.1"), ("ArrowDown", "1")):
+        slider.press(key)
+        assert slider.input_value() == value
+
+
 def test_copy_button_copies_the_line(stage):
     page = stage(TwoViews(), permissions=["clipboard-read", "clipboard-write"]).page
     page.get_by_role("button", name="Copy the line of Python").click()

@@ -38,20 +38,19 @@ def test_dragging_the_threshold_counts_fewer_spans(stage, which):
 @browser
 def test_spans_that_say_yes_are_named_as_counted_or_left_out(stage):
     page = stage(WhoCounts.from_board(BOARD, threshold=0.95)).page
-    counted, out = page.locator(".gpkl-wc-words > div").all_inner_texts()
-    assert counted.startswith("✓ says yes, counted: ")
-    assert [part.split(" (")[0] for part in counted.partition(": ")[2].split("; ")] == [
-        "Fothard",
-        "Letters to Brundine",
-    ]
+
+    def rows():
+        return [tuple(row.locator("th, td").all_inner_texts()) for row in page.locator("tbody tr").all()]
+
+    assert [span for span, *_, sign in rows() if sign == "✓"] == ["Fothard", "Letters to Brundine"]
     first = BOARD.tokens.index("Fenden")
     sure = torch.sigmoid(BOARD.scores[BOARD.types.index("person"), first, first + 1]).item()
-    assert f"Fenden Truthow (person, {sure:.2f})" in out
+    before = rows()
+    assert ("Fenden Truthow", "person", f"{sure:.2f}", "○") in before
     page.get_by_label("threshold β").evaluate("(x) => { x.value = 9; x.dispatchEvent(new Event('input')); }")
     settled(page)
-    counted, out = page.locator(".gpkl-wc-words > div").all_inner_texts()
-    assert counted.endswith(": none")
-    assert "Fothard" in out
+    assert [row[:3] for row in rows()] == [row[:3] for row in before]  # a row keeps its place
+    assert {row[3] for row in rows()} == {"○"}
 
 
 @browser

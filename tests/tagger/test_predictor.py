@@ -70,6 +70,20 @@ def test_wrong_settings_are_named_at_once():
             TAGGER.stream(["a"], **{name: value})
         with pytest.raises(ValueError, match=message):
             TAGGER.entities("a", **{name: value})
+    for name, value, message in (
+        ("batch_size", 1.5, r"batch_size must be a whole number, got 1\.5"),
+        ("batch_size", True, "batch_size must be a whole number, got True"),
+        ("threshold", "0", "threshold must be a number, got str"),
+    ):
+        for ask in (TAGGER.predict, TAGGER.entities):
+            with pytest.raises(TypeError, match=message):
+                ask("a", **{name: value})
+
+
+@pytest.mark.parametrize("learn", ["calibrate", "tune_threshold"])
+def test_what_is_learnt_from_is_a_corpus(learn):
+    with pytest.raises(TypeError, match="corpus must be a Corpus, as read_corpus gives it, got list"):
+        getattr(TAGGER, learn)([])
 
 
 @settings(max_examples=60, deadline=None)

@@ -10,7 +10,9 @@ front_pages     the 404 page, and the root that leads to the first page
 freshness       a notebook runs again when what it reaches has changed, and only then
 launch          the repository's address; repository, Colab and Binder buttons
 notebooks       every chapter as an ``.ipynb`` without outputs
+reference       the library's docstrings, each linked with its equations and chapters
 social          Open Graph tags, and a card for each page
+tables          columns of numbers stand on their decimal points
 ==============  =====================================================================
 """
 
@@ -19,7 +21,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from . import assets, explorables, folding, freshness, front_pages, launch, notebooks, social
+from . import assets, explorables, folding, freshness, front_pages, launch, notebooks, reference, social, tables
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -27,6 +29,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     os.environ.setdefault("OMP_NUM_THREADS", "2")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     app.add_config_value("comments_config", {}, "html")  # Jupyter Book sets it whether sphinx_comments is loaded or not
-    for part in (freshness, assets, explorables, folding, launch, notebooks, social, front_pages):
+    for part in (freshness, assets, explorables, folding, launch, notebooks, reference, social, tables, front_pages):
         part.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -6,6 +6,7 @@ and anywidget, the live host, imports modules from a Blob as well.
 
 import json
 import re
+from collections import Counter
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -14,7 +15,7 @@ from sphinx.util import logging
 from .assets import gather
 
 log = logging.getLogger(__name__)
-ELEMENT = re.compile(r'<gpkl-explorable\b[^>]*\bmodule="([^"]*)"')
+ELEMENT = re.compile(r'<gpkl-explorable(?=\b[^>]*\bmodule="([^"]*)")')
 PLAIN_WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -53,7 +54,18 @@ def load(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any],
         scripts = app.env.nb_metadata.get(pagename, {}).get("js_files", {})
         for key in [key for key in scripts if key.startswith("ipywidgets_")]:
             del scripts[key]
-    modules = sorted(set(ELEMENT.findall(body)))
+    counts: Counter[str] = Counter()
+
+    def named(element: re.Match[str]) -> str:
+        """Give an element an id to link to: explore-two-views, and explore-two-views-2 for the second of a page."""
+        module = element[1]
+        counts[module] += 1
+        serial = f"-{counts[module]}" if counts[module] > 1 else ""
+        return f'{element[0]} id="explore-{module.replace("_", "-")}{serial}"'
+
+    if body:
+        context["body"] = ELEMENT.sub(named, body)
+    modules = sorted(counts)
     if modules:
         app.add_css_file("gpkl/explore.css", priority=910)
         for name in modules:

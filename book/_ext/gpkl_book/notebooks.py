@@ -1,5 +1,6 @@
 """Every chapter as a notebook to download: no outputs, plain Markdown, a first cell that installs what is missing."""
 
+import json
 import posixpath
 import re
 from pathlib import Path
@@ -14,7 +15,7 @@ from .launch import NOTEBOOK_BRANCH
 from .plain_markdown import References, to_plain
 
 log = logging.getLogger(__name__)
-NEEDED = ("gpkl_lib", "anywidget", "matplotlib", "myst_nb", "sympy")
+NEEDED = ("gpkl_lib", "accelerate", "anywidget", "matplotlib", "rich", "scipy", "sympy")
 RECORD = "application/papermill.record/text/plain"
 FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 
@@ -27,6 +28,11 @@ import importlib.util{imports}
 missing = [name for name in {needed!r} if importlib.util.find_spec(name) is None]
 {look}if missing{or_away}:
 {install}
+if importlib.util.find_spec("myst_nb") is None:  # it puts numbers into the text, and in this text they stand
+    import sys, types
+
+    sys.modules["myst_nb"] = types.ModuleType("myst_nb")
+    sys.modules["myst_nb"].glue = lambda *_, **__: None
 """
 LOOK = "away = not any((one / 'references.bib').is_file() for one in (Path.cwd(), *Path.cwd().parents))\n"
 CLONE = """\
@@ -36,11 +42,14 @@ CLONE = """\
         copy = ["git", "clone", "--quiet", "--depth=1", "--branch={branch}", "{repository}", "gpkl-book"]
         subprocess.run(copy, check=True)
     if missing:
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "./gpkl-book[book]"], check=True)
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "./gpkl-book[notebook]"], check=True)
     os.chdir("gpkl-book/{folder}")
     importlib.invalidate_caches()"""
 REFUSE = """\
-    raise ModuleNotFoundError(f"{missing}: run `pip install '.[book]'` in a copy of the book's repository first")"""
+    raise ModuleNotFoundError(
+        f"{missing}: first run `pip install '.[notebook]'` in a copy of the book's repository, "
+        "or `pip install 'WHEEL[notebook]'` with the wheel of a release"
+    )"""
 
 
 def set_up_cell(repository: str, docname: str, code: str) -> str:
@@ -88,22 +97,20 @@ def strip(
     return shared
 
 
-def glued_values(notebook: nbformat.NotebookNode) -> dict[str, str]:
-    """Values that the cells glued, by name, as the text that Python shows."""
-    values = {}
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
-            if name:
-                values[name] = output["data"].get(RECORD, output["data"].get("text/plain", ""))
-    return values
+def glued_values(file: Path) -> dict[str, str]:
+    """Values that the cells glued, by name, as the text that Python shows.
+
+    myst_nb takes them out of the executed notebook, and keeps them in a file beside it where there are any.
+    """
+    outputs = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    return {name: one["data"].get(RECORD, one["data"].get("text/plain", "")) for name, one in outputs.items()}
 
 
-def show_glued(reference: str, values: dict[str, str]) -> str:
-    """The value for ``name`` or ``name:format``, as myst-nb shows it."""
+def show_glued(reference: str, values: dict[str, str]) -> str | None:
+    """The value for ``name`` or ``name:format``, as myst-nb shows it; None where nothing was glued by the name."""
     name, _, wanted = reference.partition(":")
     if name not in values:
-        return f"[{name}]"
+        return None
     value = values[name].strip()
     if wanted:
         return format(float(value), wanted)
@@ -160,8 +167,8 @@ class Lookup:
             return str(base + self.app.builder.get_target_uri(docname))
         return path + (".ipynb" if "kernelspec" in self.app.env.metadata.get(docname, {}) else ".md")
 
-    def glued(self, reference: str) -> str:
-        """A glued value."""
+    def glued(self, reference: str) -> str | None:
+        """A glued value, if there is one."""
         return show_glued(reference, self.values)
 
     def include(self, path: str) -> str:
@@ -185,7 +192,8 @@ def hand_out(app: Sphinx, pagename: str, templatename: str, context: dict[str, A
     if doctree is None or not executed.is_file() or "kernelspec" not in app.env.metadata.get(pagename, {}):
         return
     notebook = nbformat.read(executed, as_version=4)
-    references = Lookup(app, pagename, glued_values(notebook)).references()
+    values = glued_values(executed.with_suffix(".glue.json"))
+    references = Lookup(app, pagename, values).references()
     shared = strip(notebook, pagename, app.config.gpkl_repository, references)
     for problem in sorted(set(references.problems)):
         log.warning(

@@ -73,7 +73,7 @@ class References:
     citation: Callable[[str, bool], str]
     target: Callable[[str], str]
     page: Callable[[str], str]
-    glued: Callable[[str], str]
+    glued: Callable[[str], str | None]
     include: Callable[[str], str]
     problems: list[str] = field(default_factory=list)
 
@@ -226,7 +226,10 @@ def _role(name: str, text: str, references: References) -> str:
     if name in ("cite:t", "cite:ts", "cite:alt"):
         return ", ".join(references.citation(key.strip(), True) for key in text.split(","))
     if name in ("glue", "glue:text", "glue:md"):
-        return references.glued(text)
+        value = references.glued(text)
+        if value is None:
+            references.problems.append(f"the glued {text}")
+        return text if value is None else value
     if name == "math":
         return f"${text}$"
     if name in ("ref", "doc", "numref", "term", "any", "std:ref", "std:doc", "myst"):

@@ -145,7 +145,10 @@ with sp.evaluate(False):
         (T, s, t),
         T**2 * total(softplus(s[i] / T) - softplus(t[i] / T) - sigma(t[i] / T) * (s[i] / T - t[i] / T)),
     )
-    loss = Statement(L_of(T, s, t), "=", T**2 * total(KL_vu[i]), given=[(KL_vu[i], BINARY), *TEMPERED])
+    loss = Statement(
+        L_of(T, s, t), "=", T**2 * total(KL_vu[i]), given=[(KL_vu[i], BINARY), *TEMPERED],
+        words="No logarithm of a probability is needed, for",
+    )  # fmt: skip
     rise = Statement(
         (s[k] - t[k]) * Partial(T * (sigma(s[k] / T) - sigma(t[k] / T)), T), ">=", sp.S.Zero,
         tight={1: [(t[i], s[i])]},
@@ -158,10 +161,11 @@ with sp.evaluate(False):
     series = Statement(
         8 * ONE(T, s[k], t[k]) / (s[k] - t[k]) ** 2, "=",
         1 - (s[k] ** 2 + 2 * (s[k] * t[k]) + 3 * t[k] ** 2) / (24 * T**2) + BigO(1 / T**4),
-        where={T: interval(1e9, 1e12)}, kinds=("mild", "close"),
+        where={T: interval(1e9, 1e12)}, kinds=("mild", "close"), words="The next term of $F$ is $-x^4/192$",
     )  # fmt: skip
     cold = Statement(
-        Limit(L_of(T, s, t) / T, T, 0, "+"), "=", total(Max(0, -s[i] * sign(t[i])))
+        Limit(L_of(T, s, t) / T, T, 0, "+"), "=", total(Max(0, -s[i] * sign(t[i]))),
+        words=r"$T \operatorname{softplus}(x/T)$ falls to $\max(0, x)$",
     )  # fmt: skip
     shift = Statement(KL(softmax(t), softmax(s + c)), "=", KL(softmax(t), softmax(s)))
 

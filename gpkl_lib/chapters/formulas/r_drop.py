@@ -56,6 +56,7 @@ with sp.evaluate(False):
         Statement(
             D_ONE(a, b), "=", sigma_slope(m) * g**2 + BigO(g**4),
             given=[(a, m + g / 2), (b, m - g / 2)], where={g: interval(1e-12, 1e-9), m: interval(-8, 8)},
+            words="The first one has no odd powers, for $D$ is the same",
         ),
         Statement(SQUARE, "=", 2 * Var(x), given=[(SQUARE, total(total((x[i] - x[j]) ** 2, j)) / n**2)]),
     )  # fmt: skip

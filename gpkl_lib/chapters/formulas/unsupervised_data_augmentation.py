@@ -107,6 +107,7 @@ with sp.evaluate(False):
     sharp = Statement(
         sp.S.Zero, "<", sigma(-(c / T)), "<", exp(-(c / T)),
         where={c: interval(1e-3, 1e3, log=True), T: interval(1e-3, 1e3, log=True)}, tight={2: [(T, c / 1000)]},
+        words="For $\\sigma(-x) = 1/(1 + e^{x})$ is positive and below",
     )  # fmt: skip
     wrong_side = Together(
         Statement(Partial(KL(b / T, a), a), "=", sigma(a) - sigma(b / T)),

@@ -116,10 +116,12 @@ with sp.evaluate(False):
     one_sided = Statement(
         BINARY(a, b), "=", epsilon**2 / 2 * total(a[i] * (1 - a[i]) * h[i] ** 2) + BigO(epsilon**3),
         given=[(a[i], sigma(s)[i]), (b[i], sigma(moved)[i])], where=SMALL, proof=False,
+        words="For its slope in $t$ is $v - u$",
     )  # fmt: skip
     softmax = Statement(
         vocabulary.KL(p, q), "=", epsilon**2 / 2 * vocabulary.Var(p, h) + BigO(epsilon**3),
         given=[(p[i], vocabulary.softmax(s)[i]), (q[i], vocabulary.softmax(moved)[i])], where=SMALL, proof=False,
+        words="the slope with respect to the second logits is",
     )  # fmt: skip
     tan = function(r"\tan #1", (c,), sp.sin(c) / sp.cos(c))
     rate = Together(
@@ -145,4 +147,5 @@ with sp.evaluate(False):
         1, "<=", n * Over("max", spread[i], i) / total(spread[i]), "<=", n,
         where={spread: vector(0.001, 50)},
         tight={1: [(spread[i], sp.Abs(c) + 1)], 2: [(spread[i], sp.KroneckerDelta(i, 1))]},
+        words="for the largest is at least the mean, and at most the sum",
     )  # fmt: skip

@@ -101,7 +101,9 @@ const oneDecimal = (value) => fixed(value, 1);
 
 // by key, how many steps a slider moves
 /** @type {Record<string, number>} */
-const STEPS = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, PageUp: 10, PageDown: -10 };
+const ARROWS = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1 };
+/** @type {Record<string, number>} */
+const STEPS = { ...ARROWS, PageUp: 10, PageDown: -10 };
 const SHAPES = {
   circle: () => v("circle", { r: 8 }),
   diamond: () => v("path", { d: "M0-10.5 10.5 0 0 10.5-10.5 0Z" }),
@@ -231,6 +233,19 @@ export function slider(parent, { caption, min, max, step, toValue = asItIs, from
   const value = h("output", { for: id, class: "gpkl-value" });
   const input = h("input", { id, type: "range", min, max, step, ...KEYS });
   input.addEventListener("input", () => put(toValue(Number(input.value))));
+  // An arrow key goes on until another number is shown: a step may be finer than that.
+  input.addEventListener("keydown", (event) => {
+    const by = ARROWS[event.key];
+    if (!by) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const seen = value.textContent;
+    let at = Number(input.value);
+    do at = clamp(at + by * step, min, max);
+    while (min < at && at < max && show(toValue(at)) === seen);
+    input.value = String(at);
+    put(toValue(Number(input.value)));
+  });
   parent.append(field([h("span", {}, rich(caption)), value], input));
   return (present) => {
     const position = clamp(fromValue(present), min, max);
@@ -239,6 +254,13 @@ export function slider(parent, { caption, min, max, step, toValue = asItIs, from
     set(input, { "aria-valuetext": show(present) });
   };
 }
+
+// A menu with long names is given a row of its own where there is little room.
+/** @type {(select: HTMLSelectElement) => void} */
+const makeRoom = (select) => {
+  const long = [...select.options].some(({ text }) => text.length > 8);
+  select.parentElement?.classList.toggle("gpkl-long", long);
+};
 
 // A menu of starting points; the first entry stands for "the reader's own".
 /**
@@ -256,6 +278,7 @@ export function presets(parent, { caption, entries, put }) {
     if (select.value !== "") put(entries[Number(select.value)][1]);
   });
   parent.append(field(rich(caption), select));
+  makeRoom(select);
   return (matches) => {
     const found = entries.findIndex(([, state]) => matches(state));
     select.value = found < 0 ? "" : String(found);
@@ -273,6 +296,7 @@ export function menu(parent, caption, choose) {
   parent.append(field(h("span", {}, rich(caption)), select));
   return (options, present) => {
     rebuild(select, options, () => options.map(([value, text]) => h("option", { value }, text)));
+    makeRoom(select);
     select.value = present;
   };
 }

@@ -93,6 +93,10 @@ export function mixed(k) {
   return (((x ^ (x >>> 16)) >>> 0) + 0.5) / 2 ** 32;
 }
 
+// where a normal variable is with the probability u below it
+/** @type {(u: number) => number} */
+export const normalQuantile = (u) => LAWS.normal[1](u, 1 - u);
+
 // the first `count` draws of n noises each, always the same
 const SEED = 2 ** 21;
 /** @type {(noise: string, n: number, count: number) => number[][]} */

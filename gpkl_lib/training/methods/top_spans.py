@@ -12,12 +12,12 @@ from torch import Tensor
 from gpkl_lib.consistency import ConsistencyLoss, rdrop_loss, two_views
 from gpkl_lib.global_pointer import span_mask
 from gpkl_lib.training.methods.method import Method, Setting, Step
-from gpkl_lib.training.methods.two_views import cross_entropy, doubled_batch, rows
+from gpkl_lib.training.methods.two_views import cross_entropy, rows
 
 
 def top_spans(step: Step) -> ConsistencyLoss:
     """R-Drop, its divergence on the `top` spans of each row that score highest in the mean of the two views."""
-    first, second = two_views(step.model(doubled_batch(step.batch)))
+    first, second = two_views(step.model(step.batch.doubled()))
     mask = rows(span_mask(step.batch.attention_mask).expand(first.shape))
     return rdrop_loss(
         rows(first),
@@ -32,7 +32,7 @@ def top_spans(step: Step) -> ConsistencyLoss:
 def top_spans_tiled(step: Step) -> ConsistencyLoss:
     """`top_spans` in tiles."""
     options = {"views": 2, "alpha": step.alpha, "top": step.config.top}
-    loss: ConsistencyLoss = step.model.tiled_loss(doubled_batch(step.batch), **options)
+    loss: ConsistencyLoss = step.model.tiled_loss(step.batch.doubled(), **options)
     return loss
 
 

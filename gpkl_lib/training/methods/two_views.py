@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from gpkl_lib.consistency import ConsistencyLoss, doubled, rdrop_loss, two_views
+from gpkl_lib.consistency import ConsistencyLoss, rdrop_loss, two_views
 from gpkl_lib.corpora import Batch
 from gpkl_lib.divergence import Activation
 from gpkl_lib.global_pointer import span_mask
@@ -48,7 +48,7 @@ def one_view(step: Step) -> ConsistencyLoss:
 
 def r_drop(step: Step, *, activation: Activation) -> ConsistencyLoss:
     """Two dropout views of each sentence, from ONE forward pass of the doubled batch; alpha/4 of their divergence."""
-    first, second = two_views(step.model(doubled_batch(step.batch)))  # each (B, H, L, L)
+    first, second = two_views(step.model(step.batch.doubled()))  # each (B, H, L, L)
     return rdrop_loss(
         rows(first),
         rows(second),
@@ -68,14 +68,8 @@ def one_view_tiled(step: Step) -> ConsistencyLoss:
 def r_drop_tiled(step: Step, *, activation: Activation) -> ConsistencyLoss:
     """`r_drop` in tiles."""
     options = {"views": 2, "alpha": step.alpha, "activation": activation}
-    loss: ConsistencyLoss = step.model.tiled_loss(doubled_batch(step.batch), **options)
+    loss: ConsistencyLoss = step.model.tiled_loss(step.batch.doubled(), **options)
     return loss
-
-
-def doubled_batch(batch: Batch) -> Batch:
-    """The batch followed by itself; the gold spans, which both views share, stay as they are."""
-    inputs = {name: doubled(tensor) for name, tensor in batch.inputs.items()}
-    return Batch(inputs, doubled(batch.attention_mask), batch.positives)
 
 
 def _identity(logits: Tensor) -> Tensor:
@@ -96,7 +90,7 @@ METHODS = (
     ),
     Method(
         "softmax",
-        "the symmetric KL of two dropout views over the spans of a type, a mistake worth seeing",
+        "the symmetric KL of two dropout views over the spans of a type, blind to a common shift",
         partial(r_drop, activation="softmax"),
         factor=1 / 4,
         views=2,

@@ -40,6 +40,9 @@ def golden():
     for x in (-40.0, -8.0, -2.6, -2.4, -1e-9, 0.0, 0.7, 2.4, 2.6, 9.0):
         value = torch.special.ndtr(torch.tensor(x, dtype=torch.float64)).item()
         yield module, "normalCdf", [x], value, 1e-16
+    for u in (1e-9, 0.02, 0.3, 0.5, 0.7, 1 - 2**-20):
+        value = torch.special.ndtri(torch.tensor(u, dtype=torch.float64)).item()
+        yield module, "normalQuantile", [u], value, 1e-15
     for k in (0, 1, 2, 999, 2**21 + 11_999):
         yield module, "mixed", [k], mixed(torch.tensor(k)).item()
     for i, j in itertools.product(range(3), repeat=2):

@@ -1,4 +1,4 @@
-"""The span board, over the recorded boards; one of them made by hand, with a single word."""
+"""The span board, over the recorded boards; two made by hand, with a single word and with as many as may be."""
 
 import itertools
 from pathlib import Path
@@ -9,12 +9,14 @@ from specimen import Specimen
 from gpkl_lib import decode_spans, span_mask, span_scores
 from gpkl_lib.explore import SpanBoard
 from gpkl_lib.explore.recorded.boards import Board, fold, load_boards, unfold
-from gpkl_lib.explore.span_board import VERDICTS, verdict_of
+from gpkl_lib.explore.span_board import LONGEST, VERDICTS, verdict_of
 from gpkl_lib.spans import span_lines
 
 BOARDS = load_boards(Path(__file__).parents[3] / "book/_results/span-boards.jsonl")
 ONE = unfold([[0.0], [1e3]], 1)
 WORD = Board(("Basel",), ("person", "place"), (("place", 0, 1),), ONE, (ONE, ONE), {"corpus": {"name": "by hand"}})
+ALL = unfold(torch.linspace(12.0, -25.0, LONGEST * (LONGEST + 1) // 2, dtype=torch.float64)[None].tolist(), LONGEST)
+LONG = Board(("Basel",) * LONGEST, ("place",), (("place", 0, 1),), ALL, (ALL, ALL), {"corpus": {"name": "by hand"}})
 
 SPECIMEN = Specimen(
     settings=[
@@ -24,6 +26,7 @@ SPECIMEN = Specimen(
         SpanBoard(BOARDS[3:], threshold=10.0, type="work"),
         SpanBoard(BOARDS[1:2], threshold=-10.0, type="place", cell=(10, 10)),
         SpanBoard([WORD], type="place"),
+        SpanBoard([LONG], threshold=-1.3),
     ],
     line="f1",
     slider="threshold θ",

@@ -1,43 +1,22 @@
-"""The examples for users of `transformers.Trainer`, on models made here: they train, and they compute what they say."""
+"""R-Drop in a `transformers.Trainer`, on models made here: it trains, and it computes what it says."""
 
 from __future__ import annotations
 
 import functools
-import importlib.util
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from gallery import load, ten_lines
 from torch.nn.functional import cross_entropy, kl_div
 
-from gpkl_lib import decode_spans, distillation_loss, span_scores, uda_loss, virtual_adversarial_loss
+from gpkl_lib import distillation_loss, uda_loss, virtual_adversarial_loss
 
-pytestmark = pytest.mark.pretrained
-EXAMPLES = Path(__file__).parents[1] / "examples"
+pytestmark = [pytest.mark.pretrained, pytest.mark.usefixtures("accelerate_as_it_was")]
 SIZE = {"vocab_size": 30, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
 TAGS = 4
-
-
-@pytest.fixture(autouse=True)
-def accelerate_as_it_was() -> Any:
-    """`transformers.Trainer` leaves Accelerate's state of the process behind, which other tests look at."""
-    pytest.importorskip("transformers", reason="needs the extra transformers")
-    yield
-    state = pytest.importorskip("accelerate.state")
-    state.AcceleratorState._reset_state(reset_partial_state=True)
-    state.GradientState._reset_state()
-
-
-def load(name: str) -> Any:
-    specification = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[name] = module
-    specification.loader.exec_module(module)
-    return module
 
 
 def classifier(dropout: float = 0.0) -> Any:
@@ -199,48 +178,29 @@ def test_r_drop_of_a_text_classifier_is_the_mean_over_texts():
         )
 
 
-def test_a_global_pointer_head_learns_nested_spans(tmp_path: Path):
-    """Pieces 1 to 9 open a span to the sentence's end; pieces above 20 are spans by themselves."""
-    import transformers
+def learning(folder: Path) -> Any:
+    return arguments(folder, num_train_epochs=30, learning_rate=3e-3)
 
-    example, generator, rows = load("trainer_global_pointer"), torch.Generator().manual_seed(0), []
-    for number in range(64):
-        pieces = torch.randint(1, 30, (3 + number % 4,), generator=generator).tolist()
-        spans = [("to the end", place, len(pieces)) for place, piece in enumerate(pieces) if piece < 10]
-        spans += [("alone", place, place + 1) for place, piece in enumerate(pieces) if piece > 20]
-        rows.append({"input_ids": pieces, "spans": spans})
-    torch.manual_seed(0)
-    config = transformers.BertConfig(**{**SIZE, "hidden_size": 32}, hidden_dropout_prob=0.05)
-    types = ["to the end", "alone"]
-    collate = functools.partial(example.collate, types=types)
-    model = example.SpanTagger(transformers.AutoModel.from_config(config), types)
-    trainer = transformers.Trainer(
-        model,
-        arguments(
-            tmp_path, num_train_epochs=30, remove_unused_columns=False, prediction_loss_only=True, learning_rate=3e-3
-        ),
-        train_dataset=rows,
-        eval_dataset=rows,
-        data_collator=collate,
-    )
+
+def test_the_texts_of_the_example_are_learnt(encoder: Path, tmp_path: Path):
+    train = ten_lines()
+    trainer = load("trainer_r_drop").texts(str(encoder), train, train, "ORG", learning(tmp_path))
+    assert [row["labels"] for row in trainer.train_dataset] == [0] * 5 + [1] * 5
     before = trainer.evaluate()["eval_loss"]
     trainer.train()
-    assert trainer.evaluate()["eval_loss"] < before / 5
-    batch = collate(rows)
-    with torch.no_grad():
-        logits = model.eval()(**batch)["logits"]
-    found = decode_spans(logits, types, batch["attention_mask"])
-    assert span_scores(found, [row["spans"] for row in rows]).f1 > 0.9
+    after = trainer.evaluate()
+    assert after["eval_loss"] < before / 3
+    assert after["eval_accuracy"] == 1
 
 
-def test_a_padded_row_without_spans_is_a_row_like_others():
-    example = load("trainer_global_pointer")
-    collate = functools.partial(example.collate, types=["LOC", "PER"])
-    batch = collate([{"input_ids": [3, 4], "spans": []}, {"input_ids": [5], "spans": [("PER", 0, 1)]}])
-    assert batch["input_ids"].tolist() == [[3, 4], [5, 0]]
-    assert batch["attention_mask"].tolist() == [[1, 1], [1, 0]]
-    assert batch["labels"].tolist() == [[1, 1, 0, 0]]
-    assert collate([{"input_ids": [3], "spans": []}])["labels"].shape == (0, 4)
+def test_the_tokens_of_the_example_are_learnt(encoder: Path, tmp_path: Path):
+    train = ten_lines()
+    trainer = load("trainer_r_drop").tokens(str(encoder), train, train, train.types, learning(tmp_path))
+    # [CLS] Mara went to Os ##lo . [SEP], and [CLS] Dr Mara works at Os ##lo University today . [SEP]
+    assert trainer.train_dataset[0]["labels"] == [-100, 3, 0, 0, 1, -100, 0, -100]
+    assert trainer.train_dataset[5]["labels"] == [-100, 0, 3, 0, 0, 2, -100, 2, 0, 0, -100]
+    trainer.train()
+    assert trainer.evaluate()["eval_accuracy"] == 1
 
 
 # The other three losses on a softmax token classifier

@@ -1,0 +1,81 @@
+"""Where results go is looked at before the work: a missing folder is made, and what cannot be written is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from gpkl_lib import cli
+from gpkl_lib.corpora import toy_corpus, write_jsonl
+from gpkl_lib.tagger import Tagger
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a small tagger and a labelled file."""
+    monkeypatch.chdir(tmp_path)
+    corpus = toy_corpus(6)
+    Tagger.from_scratch(corpus.sentences, corpus.types, hidden_size=16).save("tagger")
+    write_jsonl(Path("gold.jsonl"), corpus)
+    Path("file").touch()
+    return tmp_path
+
+
+WORDS = {
+    "predict": ["predict", "tagger", "gold.jsonl", "--output"],
+    "evaluate": ["evaluate", "tagger", "gold.jsonl", "--output"],
+    "convert": ["convert", "gold.jsonl"],
+}
+
+
+@pytest.mark.parametrize("command", WORDS)
+def test_a_missing_folder_is_made(here: Path, command: str) -> None:
+    assert cli.main([*WORDS[command], "new/folder/out.jsonl"]) == 0
+    assert (here / "new" / "folder" / "out.jsonl").stat().st_size > 0
+
+
+@pytest.mark.parametrize("command", [*WORDS, "compare"])
+@pytest.mark.parametrize(("output", "said"), [("file/out.jsonl", "cannot be made"), (".", "is a folder")])
+def test_what_cannot_be_written_is_refused_before_the_work(
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    output: str,
+    said: str,
+) -> None:
+    def work(*_: object, **__: object) -> None:
+        pytest.fail("the work had begun")
+
+    for module, name in (
+        ("predict", "load"),
+        ("evaluate", "load"),
+        ("compare", "run_trials"),
+        ("files", "convert_corpus"),
+    ):
+        monkeypatch.setattr(f"gpkl_lib.cli.{module}.{name}", work)
+    words = WORDS.get(command, ["compare", "--methods", "none", "--output"])
+    more = ["--write", "jsonl"] if command == "predict" else []
+    assert cli.main([*words, output, *more]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_report_says_what_was_scored(here: Path) -> None:
+    assert cli.main([*WORDS["evaluate"], "scores.json"]) == 0
+    report = json.loads(Path("scores.json").read_text("utf-8"))
+    assert (report["corpus"]["name"], report["corpus"]["sentences"]) == ("gold.jsonl", 6)
+
+
+def test_a_card_names_the_file_that_was_scored(here: Path) -> None:
+    pytest.importorskip("huggingface_hub")
+    write_jsonl(Path("mine.test.jsonl"), toy_corpus(8, split="test"))
+    small = ["--epochs", "1", "--hidden-size", "16", "--device", "cpu", "--output", "run"]
+    files = ["--train", "gold.jsonl", "--dev", "gold.jsonl", "--test", "mine.test.jsonl"]
+    assert cli.main(["train", *files, *small]) == 0
+    Tagger.load("run").save_pretrained("shared", run="run")
+    card = Path("shared/README.md").read_text("utf-8")
+    assert "- test: mine.test.jsonl, 8 sentences" in card
+    assert re.search(r"name: mine\.test\.jsonl\n +type: other\n +split: test\n", card)
