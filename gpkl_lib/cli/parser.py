@@ -92,7 +92,10 @@ def _train(parser: argparse.ArgumentParser) -> None:
     )
     quarter = ", ".join(each.name for each in METHODS.values() if each.factor == 1 / 4)
     method.add_argument(
-        "--alpha", metavar="A", type=float, help=f"weight; {quarter}: alpha/4 before D (default: {_own_alphas()})"
+        "--alpha",
+        metavar="A",
+        type=float,
+        help=f"weight; {quarter}: alpha/4 before D (default: the method's own, see above)",
     )
     method.add_argument("--alpha-warmup", type=float, default=defaults.alpha_warmup, metavar="SHARE", help=WARMUP)
     for having in own_settings().values():
@@ -135,7 +138,7 @@ def _compare(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         type=float,
         metavar="A",
-        help=f"weights; 0: two views, D not counted (default: {_own_alphas()})",
+        help="weights; 0: two views, D not counted (default: each method's own, see gpkl train --help)",
     )
     warmup = TrainingConfig().alpha_warmup
     what.add_argument("--alpha-warmups", nargs="+", type=float, default=[warmup], metavar="SHARE", help=WARMUP)
@@ -173,11 +176,6 @@ def _compare(parser: argparse.ArgumentParser) -> None:
 def _method(name: str) -> str:
     """The method that a name stands for: R-Drop, with a head whose scores are decided one by one, is sigmoid's."""
     return "sigmoid" if name == "rdrop" and name not in METHODS else name
-
-
-def _own_alphas() -> str:
-    """The weights that the methods have where none is given."""
-    return ", ".join(f"{method.alpha:g} with {method.name}" for method in METHODS.values() if method.factor)
 
 
 def _own(having: Sequence[tuple[Method, Setting]]) -> dict[str, Any]:
