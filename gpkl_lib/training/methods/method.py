@@ -156,7 +156,7 @@ class Method:
         >>> METHODS["sigmoid"].help
         "GlobalPointer's divergence between two dropout views"
         >>> METHODS["vat"].setting("epsilon").default
-        0.1
+        0.03
     """
 
     name: str
