@@ -149,10 +149,10 @@ def titles(parts: Sequence[Sequence[Row]]) -> list[str]:
 
     Example:
         >>> titles(groups(rows))
-        ['toy']
+        ['mine']
         >>> longer = [row | {"config": row["config"] | {"epochs": 9}} for row in rows]
         >>> titles(groups([*rows, *longer]))
-        ['toy, epochs 1', 'toy, epochs 9']
+        ['mine', 'mine, epochs 9']
     """
     names, told = [group[0]["corpus"]["name"] for group in parts], [_told(group) for group in parts]
     found = []

@@ -252,7 +252,7 @@ def test_bibliography_is_without_raw_tex(site_dir: Path) -> None:
     article = (site_dir / "book/reference/bibliography.html").read_text("utf-8").partition("<article")[2]
     text = re.sub(r"<[^>]+>", "", article.partition("</article>")[0])
     assert re.findall(r"[\\${}].{0,20}", text) == []
-    assert text.count("(in Chinese)") == 9
+    assert text.count("(in Chinese)") == (ROOT / "book/references.bib").read_text("utf-8").count("(in {Chinese})") > 0
     assert "(in chinese)" not in text
 
 
