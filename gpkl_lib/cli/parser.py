@@ -92,7 +92,10 @@ def _train(parser: argparse.ArgumentParser) -> None:
     )
     quarter = ", ".join(each.name for each in METHODS.values() if each.factor == 1 / 4)
     method.add_argument(
-        "--alpha", metavar="A", type=float, default=defaults.alpha, help=f"weight; {quarter}: alpha/4 before D"
+        "--alpha",
+        metavar="A",
+        type=float,
+        help=f"weight; {quarter}: alpha/4 before D (default: the method's own, see above)",
     )
     method.add_argument("--alpha-warmup", type=float, default=defaults.alpha_warmup, metavar="SHARE", help=WARMUP)
     for having in own_settings().values():
@@ -134,9 +137,8 @@ def _compare(parser: argparse.ArgumentParser) -> None:
         "--alphas",
         nargs="+",
         type=float,
-        default=[1.0],
         metavar="A",
-        help="weights; 0: two views, D not counted",
+        help="weights; 0: two views, D not counted (default: each method's own, see gpkl train --help)",
     )
     warmup = TrainingConfig().alpha_warmup
     what.add_argument("--alpha-warmups", nargs="+", type=float, default=[warmup], metavar="SHARE", help=WARMUP)

@@ -26,7 +26,7 @@ def unused(arguments: argparse.Namespace, words: Sequence[str]) -> list[str]:
 
     Of a --config file only what is not the default counts: the arguments.json of a run names every setting.
     """
-    method, typed, defaults = METHODS[arguments.method], given(words), TrainingConfig()
+    method, typed, defaults = METHODS[arguments.method], given(words), TrainingConfig(arguments.method)
     used = {setting.name for setting in method.settings} | ({"alpha", "alpha_warmup"} if method.factor else set())
     return [
         "--" + name.replace("_", "-")

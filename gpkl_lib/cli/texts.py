@@ -27,14 +27,14 @@ views, as in the R-Drop paper, with the divergence that fits GlobalPointer):
 """
 TRAIN_EXAMPLES = """\
 examples:
-  gpkl train --method sigmoid --alpha 1 --epochs 20 --output runs/mine
+  gpkl train --method sigmoid --output runs/mine
   gpkl train --train MY.conll --dev MY.dev.conll --test MY.test.conll --output runs/own
   gpkl train --config runs/mine/arguments.json --seed 1 --output runs/again
   gpkl train --train MY.jsonl --encoder FOLDER_OR_HUB_NAME --epochs 3 --output runs/pretrained
   gpkl train --corpus wnut17 --limit-train 500 --output runs/wnut    (GPKL_DATA names the folder with its files)
-  gpkl train --method vat --alpha 1 --epsilon 0.1
-  gpkl train --method uda --alpha 1 --limit-train 50 --unlabelled 150
-  gpkl train --method distillation --alpha 0.1 --temperature 2 --hidden-size 20 --teacher runs/mine
+  gpkl train --method vat --output runs/vat
+  gpkl train --method uda --limit-train 100 --unlabelled 100 --output runs/uda
+  gpkl train --method distillation --teacher runs/mine --hidden-size 64 --dropout 0.1 --output runs/small
   gpkl train --resume --output runs/mine                             after Ctrl-C, a kill, a power cut
 several processes: torchrun --nproc-per-node 2 -m gpkl_lib train ..., or accelerate launch -m gpkl_lib train ...
 """
@@ -152,12 +152,13 @@ examples:
 
 
 def methods_text(methods: Iterable[Method]) -> str:
-    """A paragraph for each method: its name, how often its divergence counts, what it adds, what it learns from."""
+    """A paragraph for each method: its name, how often its divergence counts, what it adds and learns from, alpha."""
     return "\n".join(map(_method_text, methods)) + "\n"
 
 
 def _method_text(method: Method) -> str:
     counts = {0.0: "", 0.25: "alpha/4 x ", 1.0: "alpha x "}.get(method.factor, f"{method.factor:g} alpha x ")
     source = f" (learns from --{method.needs})" if method.needs else ""
+    source += f"; alpha {method.alpha:g} unless it is given" if method.factor else ""
     lead, hang = f"  {method.name:<12}  ", " " * 16
     return textwrap.fill(counts + method.help + source, width=88, initial_indent=lead, subsequent_indent=hang)

@@ -148,7 +148,7 @@ class Trial:
 def grid(
     base: TrainingConfig,
     methods: Sequence[str],
-    alphas: Sequence[float],
+    alphas: Sequence[float] | None,
     warmups: Sequence[float],
     seeds: Sequence[int],
     **own: Sequence[Any],
@@ -160,7 +160,8 @@ def grid(
 
     Args:
         base: the settings that do not vary.
-        methods, alphas, warmups, seeds: what varies; alphas and warmups for every method but "none".
+        methods, alphas, warmups, seeds: what varies; alphas (None: each method's own) and warmups for every method but
+            "none".
         own: values of settings that some methods have of their own, by name, such as epsilon=[0.1, 0.3]; each method
             has a variant for each combination of those that are its own.
 
@@ -174,26 +175,26 @@ def grid(
         >>> [(config.method, config.alpha) for config in cells]
         [('none', 0.0), ('sigmoid', 0.1), ('sigmoid', 1.0)]
     """
-    for name, values in {"methods": methods, "alphas": alphas, "warmups": warmups, "seeds": seeds, **own}.items():
+    varied = {"methods": methods, "alphas": alphas or [], "warmups": warmups, "seeds": seeds, **own}
+    for name, values in varied.items():
         if len(set(values)) != len(values):
             raise ValueError(f"{name} must be distinct, got {', '.join(map(str, values))}")
-    weighted = [name for name in methods if METHODS[name].factor]
-    if weighted and not alphas:
-        raise ValueError(f"methods {', '.join(weighted)} need at least one alpha")
-    controls = [name for name in weighted if METHODS[name].views == 2][:1]
-    if weighted and 0 in alphas and not controls:
-        raise ValueError(f"alpha 0 is two views without their divergence; {', '.join(weighted)} has one view")
+    weights = {name: [METHODS[name].alpha] if alphas is None else alphas for name in methods if METHODS[name].factor}
+    weighted = ", ".join(weights)
+    if not all(weights.values()):
+        raise ValueError(f"methods {weighted} need at least one alpha")
+    controls = [name for name in weights if METHODS[name].views == 2 and 0 in weights[name]][:1]
+    if any(0 in chosen for chosen in weights.values()) and not controls:
+        raise ValueError(f"alpha 0 is two views without their divergence; {weighted} has one view")
     plain = [name for name in methods if not METHODS[name].factor]
-    cells: list[dict[str, Any]] = [
-        {"method": name, "alpha": 0.0, "alpha_warmup": 0.0} for name in plain + controls * (0 in alphas)
-    ]
-    for method in weighted:
+    cells: list[dict[str, Any]] = [{"method": name, "alpha": 0.0, "alpha_warmup": 0.0} for name in plain + controls]
+    for method, chosen in weights.items():
         names = [name for name in own if METHODS[method].setting(name)]
         cells += [
             {"method": method, "alpha": alpha, "alpha_warmup": warmup, **dict(zip(names, values, strict=True))}
             for values in product(*(own[name] for name in names))
             for warmup in warmups
-            for alpha in alphas
+            for alpha in chosen
             if alpha != 0
         ]
     return [replace(base, **cell, seed=seed) for cell in cells for seed in seeds]

@@ -31,8 +31,9 @@ class TrainingConfig:
             (GlobalPointer's), "softmax" (over the spans of a type, blind to a common shift), "squared" (on the logits);
             "vat" (virtual adversarial training), "uda" (unsupervised data augmentation), "distillation"; or one that
             was registered.
-        alpha: weight of what the method adds to the cross-entropy. With two views and with vat the divergence counts
-            alpha/4 times (the paper's alpha); with uda and distillation the added loss counts alpha times.
+        alpha: weight of what the method adds to the cross-entropy; None for the method's own, `METHODS[name].alpha`.
+            With two views and with vat the divergence counts alpha/4 times (the paper's alpha); with uda and
+            distillation the added loss counts alpha times.
         alpha_warmup: share over which alpha rises from 0; too large an alpha early keeps the head at "no spans".
         epochs: passes over the training sentences.
         batch_size: sentences of a step, all processes together.
@@ -55,6 +56,8 @@ class TrainingConfig:
 
     Example:
         >>> config = TrainingConfig(method="uda", alpha=0.4, threshold=0.9)
+        >>> TrainingConfig(method="sigmoid").alpha == METHODS["sigmoid"].alpha
+        True
         >>> config.threshold, config.epochs
         (0.9, 20)
         >>> TrainingConfig(alpha=-1)
@@ -64,7 +67,7 @@ class TrainingConfig:
     """
 
     method: str = "none"
-    alpha: float = 1.0
+    alpha: float = None  # type: ignore[assignment]  # filled in by __init__
     alpha_warmup: float = 0.2
     epochs: int = 20
     batch_size: int = 16
@@ -85,6 +88,8 @@ class TrainingConfig:
         for each in fields(self)[:-1]:
             value = method if each.name == "method" else settings.pop(each.name, each.default)
             object.__setattr__(self, each.name, value)
+        if self.alpha is None:
+            object.__setattr__(self, "alpha", METHODS[method].alpha if method in METHODS else 0.0)
         own.update(settings)
         unknown = [name for name in own if name not in known]
         if unknown:

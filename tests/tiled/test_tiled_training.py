@@ -68,9 +68,9 @@ def test_a_step_of_training_is_the_same_in_tiles(settings: dict[str, Any], head:
         found.append([*map(Tensor.detach, losses), *gradients])
     assert len(found[0]) == len(found[1])
     for a, b in zip(*found, strict=True):
-        # uda in the dense way has quotients of counts in float32
-        rtol = 1e-7 if config.method == "uda" else 1e-9
-        torch.testing.assert_close(a, b, rtol=rtol, atol=1e-9, check_dtype=False)
+        # uda in the dense way has quotients of counts in float32, which alpha multiplies
+        rtol, atol = (1e-7, 1e-8) if config.method == "uda" else (1e-9, 1e-9)
+        torch.testing.assert_close(a, b, rtol=rtol, atol=atol, check_dtype=False)
 
 
 @pytest.mark.parametrize("method", [name for name, method in METHODS.items() if method.factor])

@@ -70,7 +70,7 @@ def test_resume_in_an_empty_folder_starts(tmp_path, alone):
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"config": replace(QUICK, alpha=3.0)}, r"config.alpha was 1.0 and is now 3.0"),
+        ({"config": replace(QUICK, alpha=3.0)}, r"config.alpha was 0.03 and is now 3.0"),
         ({"config": replace(QUICK, epochs=3)}, r"config.epochs was 2 and is now 3"),
         ({"config": replace(QUICK, seed=3)}, r"config.seed"),
         ({"corpus": toy_corpus(20, seed=1)}, r"train.contents"),

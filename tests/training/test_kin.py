@@ -82,8 +82,9 @@ class TestOpenDistillation:
 
     def test_below_every_score_it_is_distillation(self):
         tagger, teacher = small_tagger().eval(), small_tagger(seed=5).eval()
-        plain = step(tagger, TrainingConfig(method="distillation"), teacher=teacher)
-        low = step(tagger, TrainingConfig(method="open-distillation", open_above=-math.inf), teacher=teacher)
+        plain = step(tagger, TrainingConfig(method="distillation", alpha=1.0), teacher=teacher)
+        every = TrainingConfig(method="open-distillation", open_above=-math.inf, alpha=1.0)
+        low = step(tagger, every, teacher=teacher)
         assert low.loss.item() == pytest.approx(plain.loss.item(), rel=1e-6)
         with pytest.raises(ValueError, match="open_above must be a number, got nan"):
             TrainingConfig(method="open-distillation", open_above=math.nan)

@@ -75,6 +75,7 @@ METHODS = (
         "distillation",
         "T^2 x the KL divergence from the decisions of a teacher",
         distillation,
+        alpha=0.0003,
         settings=(TEMPERATURE,),
         needs="teacher",
         tiled=distillation_tiled,
@@ -86,6 +87,7 @@ METHODS = (
         "open-distillation",
         "the same, on the spans alone that the teacher does not put far below 0",
         open_distillation,
+        alpha=0.001,
         settings=(
             TEMPERATURE,
             Setting(

@@ -141,6 +141,7 @@ class Method:
         help: what it adds, as a clause for --help.
         loss: maps a `Step` to ConsistencyLoss(loss, task, divergence), scalars in nats with
             loss = task + factor * alpha * divergence; or to MaskedStep, whose share `confident` the history has too.
+        alpha: the weight where none is given, chosen on dev; the record `defaults` says what it is worth.
         factor: how often the divergence counts beside alpha: 1/4 for two views (the paper's alpha), 0 without any.
         settings: those of the method's own.
         needs: "unlabelled" sentences, of which `target` then has the scores (U, H, l, l) before they were altered; a
@@ -155,13 +156,14 @@ class Method:
         >>> METHODS["sigmoid"].help
         "GlobalPointer's divergence between two dropout views"
         >>> METHODS["vat"].setting("epsilon").default
-        0.1
+        0.03
     """
 
     name: str
     help: str
     loss: Callable[[Step], StepLoss]
     factor: float = 1.0
+    alpha: float = 1.0
     settings: tuple[Setting, ...] = ()
     needs: Literal["", "unlabelled", "teacher"] = ""
     views: int = 1

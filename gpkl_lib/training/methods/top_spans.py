@@ -48,6 +48,7 @@ METHODS = (
         "top-spans",
         "GlobalPointer's divergence between two dropout views, on the spans of each board that score highest alone",
         top_spans,
+        alpha=0.1,
         factor=1 / 4,
         settings=(Setting("top", 5, "positive", lambda c: c.top >= 1, "spans of a board that count", "N"),),
         views=2,

@@ -113,6 +113,7 @@ METHODS = (
         "uda",
         "the KL divergence that asks altered copies of unlabelled sentences for what the model says of the sentences",
         augmentation,
+        alpha=0.03,
         settings=(
             Setting(
                 "temperature",

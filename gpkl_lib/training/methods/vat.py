@@ -101,7 +101,7 @@ def _in_lengths(step: Step) -> tuple[Tensor, Tensor, Tensor]:
 
 EPSILON = Setting(
     "epsilon",
-    0.1,
+    0.03,
     "positive",
     lambda c: 0 < c.epsilon < math.inf,
     "how far, as a share of the embeddings' length",
@@ -121,6 +121,7 @@ METHODS = (
         "vat",
         "the sigmoid divergence from the view whose embeddings were moved in the worst direction",
         adversarial,
+        alpha=0.03,
         factor=1 / 4,
         tiled=adversarial_tiled,
         settings=(EPSILON, POWER_ITERATIONS),
@@ -131,6 +132,7 @@ METHODS = (
         "vat-unlabelled",
         "the same, over unlabelled sentences as well",
         adversarial_unlabelled,
+        alpha=0.03,
         factor=1 / 4,
         tiled=adversarial_unlabelled_tiled,
         settings=(EPSILON, POWER_ITERATIONS, UNLABELLED_RATIO),
