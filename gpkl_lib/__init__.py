@@ -1,7 +1,8 @@
 """Divergences at the logits, the GlobalPointer head and its loss, and training that asks two outputs to agree."""
 
-import importlib
 import typing
+
+from gpkl_lib import _optional
 
 if typing.TYPE_CHECKING:
     from gpkl_lib.adversarial import virtual_adversarial_loss
@@ -65,15 +66,7 @@ _FROM = {
     "training": ("fit",),
 }
 
-
-def __getattr__(name: str) -> typing.Any:
-    """What is handed on, imported when it is first asked for: who wants a loss, or the help, does not wait for more."""
-    for folder, names in _FROM.items():
-        if name in names:
-            value = getattr(importlib.import_module(f"{__name__}.{folder}"), name)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = _optional.handing_on(__name__, _FROM)
 
 
 def __dir__() -> list[str]:

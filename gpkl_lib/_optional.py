@@ -1,9 +1,10 @@
-"""Packages of an extra, imported where they are first needed and asked for by name where they are missing."""
+"""What is imported late: packages of an extra, asked for by name where they are missing; what a face hands on."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +21,23 @@ def optional(module: str, extra: str, purpose: str) -> Any:
             raise
         message = f"{purpose} needs the package {package}, which is not installed: pip install 'gpkl-lib[{extra}]'"
         raise ModuleNotFoundError(message, name=package) from None
+
+
+def handing_on(face: str, names: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
+    """The `__getattr__` of the module `face`: each of the names that its parts have is imported when first asked for.
+
+    Who wants a loss alone, or the help of the command, does not wait for the rest.
+    """
+    parts = {name: part for part, found in names.items() for name in found}
+
+    def get(name: str) -> Any:
+        if name not in parts:
+            raise AttributeError(f"module {face!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"{face}.{parts[name]}"), name)
+        setattr(sys.modules[face], name, value)
+        return value
+
+    return get
 
 
 @contextmanager

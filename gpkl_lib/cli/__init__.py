@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from gpkl_lib._optional import handing_on
 from gpkl_lib.cli.front import COMMANDS, outline
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _FROM = {
     "running": ("RUN",),
     "said": ("UsageError",),
 }
+__getattr__ = handing_on(__name__, _FROM)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,11 +50,3 @@ def main(argv: Sequence[str] | None = None) -> int:
         outline(with_commands=True)[0].parse_args(words)  # the help, the version or a complaint, and then it exits
     running = importlib.import_module("gpkl_lib.cli.running")
     return int(running.run(words))
-
-
-def __getattr__(name: str) -> Any:
-    """What is handed on, imported when it is first asked for."""
-    for module, names in _FROM.items():
-        if name in names:
-            return getattr(importlib.import_module(f"{__name__}.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

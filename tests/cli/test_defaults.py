@@ -14,6 +14,7 @@ from scipy import stats
 from gpkl_lib._storage import read_rows
 from gpkl_lib.chapters.recorders.arms import cells
 from gpkl_lib.cli import main, read_recipe, texts
+from gpkl_lib.experiments import MARGIN
 from gpkl_lib.statistics import PairedDifference, judge, paired_difference
 from gpkl_lib.training import METHODS, TrainingConfig
 
@@ -45,7 +46,7 @@ def test_defaults_are_what_dev_chose() -> None:
 def test_no_method_is_worse_than_one_view_at_its_default() -> None:
     found = differences()
     assert found.keys() == {name for name, method in METHODS.items() if method.factor}
-    verdicts = judge(found, 0.005)
+    verdicts = judge(found, MARGIN)
     print({name: (round(d.mean, 4), verdicts[name].word) for name, d in found.items()})
     assert "worse" not in {verdict.word for verdict in verdicts.values()}
 

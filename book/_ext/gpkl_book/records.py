@@ -81,11 +81,13 @@ class Record:
 
     def setting(self) -> list[str]:
         """Return a line each for corpora, methods or arms, and the number of seeds."""
+        from gpkl_lib.chapters.recorders import seeds
+
         runs = self.recipe.runs
         found = {
             "corpus": [name for run in runs for name in _list(run.get("corpus", []))],
             "compared": [name for run in runs for name in _list(run.get("arm", run.get("methods", [])))],
-            "seeds": [_seeds(run["seeds"]) for run in runs if "seeds" in run],
+            "seeds": [str(len(seeds(run))) for run in runs if "seeds" in run],
         }
         lines = [f"| {what}: {', '.join(dict.fromkeys(names))}" for what, names in found.items() if names]
         return lines or [f"rows: {self.asked}"]
@@ -124,14 +126,6 @@ class Record:
 
 def _list(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
-
-
-def _seeds(given: str | list[int]) -> str:
-    """Return how many seeds a list or "200-229" has."""
-    if isinstance(given, list):
-        return str(len(given))
-    first, _, last = given.partition("-")
-    return str(int(last) - int(first) + 1)
 
 
 def _points(difference: float) -> str:

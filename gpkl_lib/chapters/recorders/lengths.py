@@ -12,7 +12,6 @@ A task has n keys in sixteen dimensions; a query belongs to k of them. No key ha
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -22,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss, normalize, one_hot
 
 from gpkl_lib._storage import Row
-from gpkl_lib.chapters.recorders.recorder import Entry
+from gpkl_lib.chapters.recorders.recorder import Entry, timed
 from gpkl_lib.smoothing import entropy
 
 Task = Literal["lookup", "mean", "uneven"]
@@ -157,17 +156,13 @@ def length_rows(
         for rule in rules:
             for seed in seeds:
                 settings: Row = {"task": task, "lengths": list(lengths), "rule": rule, "seed": seed}
-                yield Entry(settings, partial(_run, settings))
+                yield timed(settings, partial(_run, **settings))
 
 
-def _run(settings: Row) -> Row:
-    began = time.perf_counter()
-    given: dict[str, Any] = dict(settings)
-    task = given.pop("task")
-    head = fit_head(task, **given)
+def _run(task: Task, **training: Any) -> Row:
+    head = fit_head(task, **training)
     rules: tuple[Rule, ...] = ("fixed", "root", "log")
     tests = {}
     for n in LENGTHS:
         tests[str(n)] = dict(zip(rules, measure(head, task, n, [factor(rule, n) for rule in rules]), strict=True))
-    sweep = measure(head, task, LENGTHS[-1], SWEEP)
-    return {**settings, "tests": tests, "sweep": sweep, "seconds": round(time.perf_counter() - began, 3)}
+    return {"tests": tests, "sweep": measure(head, task, LENGTHS[-1], SWEEP)}

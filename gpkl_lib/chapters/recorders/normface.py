@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -21,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
 from gpkl_lib._storage import Row
-from gpkl_lib.chapters.recorders.recorder import Entry
+from gpkl_lib.chapters.recorders.recorder import Entry, timed
 
 Labelled = tuple[Tensor, Tensor]
 
@@ -130,11 +129,10 @@ def normface_rows(scales: Sequence[float], seeds: Sequence[int]) -> Iterator[Ent
         named = {"seed": seed, "classes": 50, "data": {"name": "clusters", "sha256": data}}
         for scale in map(float, scales):
             settings: Row = {"scale": scale, **named}
-            yield Entry(settings, partial(_run, settings, train, test))
+            yield timed(settings, partial(_run, train, test, scale=settings["scale"], seed=seed))
 
 
-def _run(settings: Row, train: Labelled, test: Labelled) -> Row:
-    began = time.perf_counter()
-    curve = asdict(fit_normalized(train, test, scale=settings["scale"], seed=settings["seed"]))
+def _run(train: Labelled, test: Labelled, *, scale: float, seed: int) -> Row:
+    curve = asdict(fit_normalized(train, test, scale=scale, seed=seed))
     del curve["lead"]  # for the page; no row has it
-    return {**settings, **curve, "seconds": round(time.perf_counter() - began, 3)}
+    return curve

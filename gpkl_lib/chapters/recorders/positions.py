@@ -8,7 +8,6 @@ token stands, unless its place is "absolute".
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, Literal
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from gpkl_lib._storage import Row
-from gpkl_lib.chapters.recorders.recorder import Entry
+from gpkl_lib.chapters.recorders.recorder import Entry, timed
 from gpkl_lib.global_pointer import rotary_embedding
 
 Weights = Literal["softmax", "urpe", "l2", "sigmoid"]
@@ -145,12 +144,9 @@ def position_rows(
                     "zero": zero,
                     "seed": seed,
                 }
-                yield Entry(settings, partial(_run, settings))
+                yield timed(settings, partial(_run, **settings))
 
 
-def _run(settings: Row) -> Row:
-    began = time.perf_counter()
-    given: dict[str, Any] = dict(settings)
-    away = fit_positions(**given) / LENGTH - torch.arange(1, LENGTH + 1) / LENGTH
-    error = float(f"{away.square().mean().sqrt().item():.4g}")
-    return {**settings, "error": error, "seconds": round(time.perf_counter() - began, 3)}
+def _run(**settings: Any) -> Row:
+    away = fit_positions(**settings) / LENGTH - torch.arange(1, LENGTH + 1) / LENGTH
+    return {"error": float(f"{away.square().mean().sqrt().item():.4g}")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,16 @@ class Entry(NamedTuple):
 
 
 Recorder = Callable[..., Iterable[Entry]]
+
+
+def timed(settings: Row, make: Callable[[], Row]) -> Entry:
+    """The entry whose row holds its settings, what `make` finds, and the seconds that it took."""
+
+    def row() -> Row:
+        began = time.perf_counter()
+        return {**settings, **make(), "seconds": round(time.perf_counter() - began, 3)}
+
+    return Entry(settings, row)
 
 
 def record(entries: Iterable[Entry], output: Path, command: str) -> None:
