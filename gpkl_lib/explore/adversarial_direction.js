@@ -1,13 +1,13 @@
 // "Adversarial direction": which way must an embedding of two numbers be moved for the spans' scores to change most?
 // The gradient at the point itself is 0; a few steps of power iteration find out.
 
-import { follow, frame, put, readout, slider } from "./kit/controls.js";
+import { follow, frame, hold, knob, put, readouts, slider } from "./kit/controls.js";
 import {
   ceiling,
   clamp,
   fixed,
+  fromMiddle,
   grid,
-  KEYS,
   label,
   num,
   plot,
@@ -60,39 +60,9 @@ const degrees = (value) => ((((value + 180) % 360) + 360) % 360) - 180;
 
 // a handle that follows the pointer anywhere; `keys(event.key)` gives what a key does
 function held(parent, svg, { name, shape, tone, size, to, keys }) {
-  const node = v(
-    "g",
-    { class: `gpkl-handle gpkl-${tone}`, role: "slider", tabindex: 0, "aria-label": name, ...KEYS },
-    v("rect", { class: "gpkl-hit", x: -size / 2, y: -size / 2, width: size, height: size }),
-    v("circle", { class: "gpkl-focus", r: 14 }),
-    shape,
-  );
+  const node = knob(shape, { name, tone, width: size, height: size });
   parent.append(node);
-  let off = false;
-  const where = (event) => {
-    const box = svg.getBoundingClientRect();
-    const scale = Math.min(box.width, SIZE) / SIZE;
-    return [
-      (event.clientX - box.left - box.width / 2) / (UNIT * scale),
-      (box.top + box.height / 2 - event.clientY) / (UNIT * scale),
-    ];
-  };
-  node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
-  node.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    off = true;
-    node.setPointerCapture(event.pointerId);
-    node.focus({ preventScroll: true });
-    event.preventDefault();
-  });
-  node.addEventListener("pointermove", (event) => {
-    if (off) to(where(event));
-  });
-  const release = () => {
-    off = false;
-  };
-  node.addEventListener("pointerup", release);
-  node.addEventListener("pointercancel", release);
+  hold(node, (event) => to(fromMiddle(svg, SIZE, event).map((value) => value / UNIT)));
   node.addEventListener("keydown", (event) => {
     if (!keys(event.key)) return;
     event.preventDefault();
@@ -328,13 +298,13 @@ function render({ model, el }) {
   });
   const plane = planePanel(ui.plots, model);
   const around = ringPanel(ui.plots);
-  const show = {
-    divergence: readout(ui.readouts, "divergence", "*D* at *r*"),
-    noise: readout(ui.readouts, "noise", "mean *D*, any direction"),
-    quadratic: readout(ui.readouts, "quadratic", "*ε*² *d*ᵀ*G* *d*"),
-    angle: readout(ui.readouts, "angle", "angle to eigenvector"),
-    ratio: readout(ui.readouts, "ratio", "*λ*₂/*λ*₁"),
-  };
+  const show = readouts(ui.readouts, {
+    divergence: "*D* at *r*",
+    noise: "mean *D*, any direction",
+    quadratic: "*ε*² *d*ᵀ*G* *d*",
+    angle: "angle to eigenvector",
+    ratio: "*λ*₂/*λ*₁",
+  });
   const power = { toValue: (p) => Number((10 ** p).toPrecision(3)), fromValue: Math.log10 };
   const steps = slider(ui.controls, {
     caption: "power iterations *m*",

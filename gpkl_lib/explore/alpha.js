@@ -1,7 +1,7 @@
 // "Alpha": what a weight of the divergence does, recorded: the sweep with its intervals, and the training curves of one
 // weight.
 
-import { choice, dragAcross, follow, frame, put, readout, slider } from "./kit/controls.js";
+import { choice, dragAcross, follow, frame, put, readouts, slider } from "./kit/controls.js";
 import {
   captionOf,
   fixed,
@@ -274,16 +274,16 @@ function render({ model, el }) {
   });
   const lower = curvePlot(ui.plots, data, { name: "Lower curve against the epoch", caption: "" });
   const caption = ui.plots.lastElementChild.firstElementChild;
-  const show = {
-    mean: readout(ui.readouts, "mean", "mean best *F*₁"),
-    low: readout(ui.readouts, "low", "95 % from"),
-    high: readout(ui.readouts, "high", "to"),
-    plain: readout(ui.readouts, "plain", "one view"),
-    gain: readout(ui.readouts, "gain", "minus one view"),
-    gain_low: readout(ui.readouts, "gain_low", "95 % from"),
-    gain_high: readout(ui.readouts, "gain_high", "to"),
-    asleep: readout(ui.readouts, "asleep", "epochs asleep"),
-  };
+  const show = readouts(ui.readouts, {
+    mean: "mean best *F*₁",
+    low: "95 % from",
+    high: "to",
+    plain: "one view",
+    gain: "minus one view",
+    gain_low: "95 % from",
+    gain_high: "to",
+    asleep: "epochs asleep",
+  });
   const weight = slider(ui.controls, {
     caption: "weight *α*",
     min: 0,

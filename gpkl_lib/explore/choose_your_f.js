@@ -1,13 +1,12 @@
 // "Choose your f": the divergence of one logit is the area of a rectangle under the graph of f. Where does it pull, how
 // hard, and where has learning stopped?
 
-import { dragAcross, follow, frame, menu, presets, put, readout, slider } from "./kit/controls.js";
+import { dragAcross, follow, frame, hold, knob, menu, presets, put, readouts, slider } from "./kit/controls.js";
 import {
   clamp,
   fixed,
   grid,
   h,
-  KEYS,
   label,
   minus,
   num,
@@ -88,38 +87,19 @@ function sideways(svg, { name, shape, tone, y, get, move, reach }) {
     circle: () => v("circle", { r: 8 }),
     diamond: () => v("path", { d: "M0-10.5 10.5 0 0 10.5-10.5 0Z" }),
   };
-  const node = v(
-    "g",
-    {
-      class: `gpkl-handle gpkl-${tone}`,
-      role: "slider",
-      tabindex: 0,
-      "aria-label": name,
-      transform: `translate(0 ${y})`,
-      ...KEYS,
-    },
-    v("rect", { class: "gpkl-hit", x: -22, y: -13, width: 44, height: 26 }),
-    v("circle", { class: "gpkl-focus", r: 14 }),
-    shapes[shape](),
-  );
+  const node = knob(shapes[shape](), { name, tone, width: 44, height: 26 });
+  set(node, { transform: `translate(0 ${y})` });
   node.style.cursor = "ew-resize";
   const holder = v("svg", { class: "gpkl-column" }, node);
   svg.append(holder);
-  let from = null;
-  node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
-  node.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    from = { x: event.clientX, value: get(), unit: svg.getBoundingClientRect().width / (2 * reach()) };
-    node.setPointerCapture(event.pointerId);
-    node.focus({ preventScroll: true });
-    event.preventDefault();
-  });
-  node.addEventListener("pointermove", (event) => from && move(from.value + (event.clientX - from.x) / from.unit));
-  const release = () => {
-    from = null;
-  };
-  node.addEventListener("pointerup", release);
-  node.addEventListener("pointercancel", release);
+  let from = { x: 0, value: 0, unit: 1 };
+  hold(
+    node,
+    (event) => move(from.value + (event.clientX - from.x) / from.unit),
+    (event) => {
+      from = { x: event.clientX, value: get(), unit: svg.getBoundingClientRect().width / (2 * reach()) };
+    },
+  );
   node.addEventListener("keydown", (event) => {
     const by = { ArrowUp: 0.1, ArrowRight: 0.1, ArrowDown: -0.1, ArrowLeft: -0.1, PageUp: 1, PageDown: -1 }[event.key];
     if (by) move(get() + by);
@@ -304,12 +284,12 @@ function render({ model, el }) {
       of: familyCurvature,
     }),
   ];
-  const show = {
-    divergence: readout(ui.readouts, "divergence", "*D*"),
-    gradient: readout(ui.readouts, "gradient", "its gradient by *s*"),
-    curvature: readout(ui.readouts, "curvature", "its curvature"),
-    rival: readout(ui.readouts, "rival", "gradient of (*f*(*s*) − *f*(*t*))²"),
-  };
+  const show = readouts(ui.readouts, {
+    divergence: "*D*",
+    gradient: "its gradient by *s*",
+    curvature: "its curvature",
+    rival: "gradient of (*f*(*s*) − *f*(*t*))²",
+  });
   const pulled = h("div", { class: "gpkl-label" });
   ui.readouts.append(pulled);
   pulled.style.gridColumn = "1 / -1";

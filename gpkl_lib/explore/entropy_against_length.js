@@ -1,6 +1,6 @@
 // "Entropy against length": does a softmax over more scores spread out, and does a scale of kappa log n stop it?
 
-import { choice, dragAcross, follow, frame, put, readout, slider } from "./kit/controls.js";
+import { choice, dragAcross, follow, frame, put, readouts, slider } from "./kit/controls.js";
 import { captionOf, clamp, fixed, grid, h, label, num, plot, py, rich, set, stretched, v, write } from "./kit/kit.js";
 import { countsOf, decay, entropyOf, gapOf, invariantScale, score, sumsOf } from "./maths/scale.js";
 
@@ -155,14 +155,14 @@ function render({ model, el }) {
       name: "Largest probabilities, scale kappa log n",
     }),
   ];
-  const show = {
-    plain: readout(ui.readouts, "plain", "*H*, λ fixed"),
-    invariant: readout(ui.readouts, "invariant", "*H*, λ = κ log *n*"),
-    factor: readout(ui.readouts, "factor", "κ log *n*"),
-    estimate: readout(ui.readouts, "estimate", "log *n* + λ(mean − max)"),
-    plain_spread: readout(ui.readouts, "plain_spread", "drift, λ fixed"),
-    invariant_spread: readout(ui.readouts, "invariant_spread", "drift, κ log *n*"),
-  };
+  const show = readouts(ui.readouts, {
+    plain: "*H*, λ fixed",
+    invariant: "*H*, λ = κ log *n*",
+    factor: "κ log *n*",
+    estimate: "log *n* + λ(mean − max)",
+    plain_spread: "drift, λ fixed",
+    invariant_spread: "drift, κ log *n*",
+  });
   const length = slider(ui.controls, {
     caption: "length *n*",
     min: 4,

@@ -1,6 +1,6 @@
 // "Fit by KL": one Gaussian for two modes. Which KL is made small decides whether it spreads over both or takes one.
 
-import { choice, follow, frame, handle, put, readout, slider } from "./kit/controls.js";
+import { choice, follow, frame, handle, put, readouts, slider } from "./kit/controls.js";
 import {
   captionOf,
   fixed,
@@ -256,12 +256,12 @@ function render({ model, el }) {
   const densities = densitiesPlot(ui.plots, model, () => stop());
   const parts = partsPlot(ui.plots);
   const profile = profilePlot(ui.plots);
-  const tell = {
-    objective: readout(ui.readouts, "objective", "made small"),
-    forward: readout(ui.readouts, "forward", NAMES.forward),
-    reverse: readout(ui.readouts, "reverse", NAMES.reverse),
-    symmetric: readout(ui.readouts, "symmetric", "their sum"),
-  };
+  const tell = readouts(ui.readouts, {
+    objective: "made small",
+    forward: NAMES.forward,
+    reverse: NAMES.reverse,
+    symmetric: "their sum",
+  });
   const gap = slider(ui.controls, {
     caption: "gap of *p*",
     min: 0,

@@ -1,6 +1,6 @@
 // "How many of how many?": more keys, and as many relevant ones or as large a share: which scale keeps their mass?
 
-import { choice, dragAcross, follow, frame, put, readout, slider } from "./kit/controls.js";
+import { choice, dragAcross, follow, frame, put, readouts, slider } from "./kit/controls.js";
 import {
   captionOf,
   clamp,
@@ -168,17 +168,15 @@ function render({ model, el }) {
     show: (value) => fixed(value, 2),
     put: (value) => put(model, { mass: value }),
   });
-  const show = Object.fromEntries(
-    [
-      ["fixed", "mass, fixed scale"],
-      ["log", "mass, log *n*"],
-      ["exact", "mass, exact scale"],
-      ["keys", "relevant keys *k*"],
-      ["lead_fixed", "*λm*, fixed"],
-      ["lead_log", "*λm*, log *n*"],
-      ["lead_exact", "*λm*, exact"],
-    ].map(([key, caption]) => [key, readout(ui.readouts, key, caption)]),
-  );
+  const show = readouts(ui.readouts, {
+    fixed: "mass, fixed scale",
+    log: "mass, log *n*",
+    exact: "mass, exact scale",
+    keys: "relevant keys *k*",
+    lead_fixed: "*λm*, fixed",
+    lead_log: "*λm*, log *n*",
+    lead_exact: "*λm*, exact",
+  });
 
   return follow(model, TRAITS, () => {
     const [n, k, share, pi] = TRAITS.map((name) => model.get(name));

@@ -1,7 +1,7 @@
 // "Same divergence, other decisions": a recorded board of span scores in two views. Move one of them by c: what is
 // decoded from it changes, and the divergence with softmax over the cells does not.
 
-import { choice, dragAcross, follow, frame, handle, menu, put, readout, slider } from "./kit/controls.js";
+import { choice, dragAcross, follow, frame, handle, menu, put, readouts, slider } from "./kit/controls.js";
 import {
   captionOf,
   ceiling,
@@ -280,12 +280,12 @@ function render({ model, el }) {
   words.append(h("div", { class: "gpkl-label" }, h("i", {}, first.tokens.join(" "))));
   const decoded = texts(words);
   const both = curves(ui.plots, model);
-  const show = {
-    softmax: readout(ui.readouts, "softmax", "softmax over the board: *D*"),
-    sigmoid: readout(ui.readouts, "sigmoid", "sigmoid: *D*"),
-    flipped: readout(ui.readouts, "flipped", "decisions that differ"),
-    decided: readout(ui.readouts, "decided", "spans of *t* + *c* (of *s*)"),
-  };
+  const show = readouts(ui.readouts, {
+    softmax: "softmax over the board: *D*",
+    sigmoid: "sigmoid: *D*",
+    flipped: "decisions that differ",
+    decided: "spans of *t* + *c* (of *s*)",
+  });
   const kind = menu(ui.controls, "span type", (value) => put(model, { kind: value }));
   const second = choice(ui.controls, {
     caption: "second view *t*",

@@ -1,6 +1,6 @@
 // "Row sums": attention over equal tokens. Whatever the scores, rows that sum to 1 give equal outputs.
 
-import { choice, follow, frame, menu, presets, put, readout, slider } from "./kit/controls.js";
+import { choice, follow, frame, menu, presets, put, readouts, slider } from "./kit/controls.js";
 import {
   clamp,
   columns,
@@ -191,14 +191,12 @@ function render({ model, el }) {
     options: FIRST,
     put: (value) => put(model, { first: value === FIRST[1] }),
   });
-  const show = Object.fromEntries(
-    [
-      ["output", "output of the row"],
-      ["sum", "sum of its weights"],
-      ["weight", "weight of the cell"],
-      ["spread", "outputs differ by"],
-    ].map(([key, caption]) => [key, readout(ui.readouts, key, caption)]),
-  );
+  const show = readouts(ui.readouts, {
+    output: "output of the row",
+    sum: "sum of its weights",
+    weight: "weight of the cell",
+    spread: "outputs differ by",
+  });
 
   return follow(model, TRAITS, () => {
     const [scores, kind, causal, first, row, column] = TRAITS.map((name) => model.get(name));

@@ -1,7 +1,7 @@
 // "Scale for C classes": how small can the loss get when features and weights have length 1, and which scale does that
 // ask for?
 
-import { dragAcross, follow, frame, handle, put, readout, slider } from "./kit/controls.js";
+import { dragAcross, follow, frame, handle, put, readouts, slider } from "./kit/controls.js";
 import { clamp, fixed, grid, h, label, num, plot, pool, py, rich, round, set, stretched, v, write } from "./kit/kit.js";
 import { marginFor, nearest, scaleBound, scaleFor } from "./maths/scale.js";
 
@@ -214,17 +214,19 @@ function render({ model, el }) {
   const accuracy =
     shown && runPlot(ui.plots, { caption: "held-out accuracy", name: "accuracy", low: 0, high: 1, ticks: [0, 0.5, 1] });
   const key = shown && legend(ui.plots.lastElementChild, runs);
-  const show = {
-    bound: readout(ui.readouts, "bound", "least loss at *s*"),
-    needed: readout(ui.readouts, "needed", "*s* that *ε* needs"),
-    margin: readout(ui.readouts, "margin", "margin that *ε* asks for"),
-  };
-  if (shown) {
-    show.recorded_scale = readout(ui.readouts, "recorded_scale", "nearest record: *s*");
-    show.recorded_floor = readout(ui.readouts, "recorded_floor", "its least loss");
-    show.recorded_loss = readout(ui.readouts, "recorded_loss", "its training loss");
-    show.recorded_accuracy = readout(ui.readouts, "recorded_accuracy", "its held-out accuracy");
-  }
+  const show = readouts(ui.readouts, {
+    bound: "least loss at *s*",
+    needed: "*s* that *ε* needs",
+    margin: "margin that *ε* asks for",
+  });
+  const tell =
+    shown &&
+    readouts(ui.readouts, {
+      recorded_scale: "nearest record: *s*",
+      recorded_floor: "its least loss",
+      recorded_loss: "its training loss",
+      recorded_accuracy: "its held-out accuracy",
+    });
   const log = (low, high, step, digits) => ({
     min: low,
     max: high,
@@ -274,10 +276,10 @@ function render({ model, el }) {
       loss(runs, k, recorded);
       accuracy(runs, k, recorded);
       key(k);
-      show.recorded_scale(run.scale, String(run.scale));
-      show.recorded_floor(floor, nats(floor));
-      show.recorded_loss(run.loss.at(-1), nats(run.loss.at(-1)));
-      show.recorded_accuracy(run.accuracy.at(-1), fixed(run.accuracy.at(-1), 3));
+      tell.recorded_scale(run.scale, String(run.scale));
+      tell.recorded_floor(floor, nats(floor));
+      tell.recorded_loss(run.loss.at(-1), nats(run.loss.at(-1)));
+      tell.recorded_accuracy(run.accuracy.at(-1), fixed(run.accuracy.at(-1), 3));
     }
     scale(s);
     classes(C);

@@ -1,7 +1,7 @@
 // "Softmax and logsumexp": how far is the smooth maximum above the hard one, how far the smooth argmax from the
 // one-hot?
 
-import { follow, frame, handle, presets, put, readout, slider } from "./kit/controls.js";
+import { follow, frame, handle, presets, put, readouts, slider } from "./kit/controls.js";
 import {
   columns,
   fixed,
@@ -178,12 +178,12 @@ function render({ model, el }) {
   const logits = logitsPlot(ui.plots, model);
   const bars = softmaxPlot(ui.plots);
   const line = maximumPlot(ui.plots);
-  const show = {
-    max: readout(ui.readouts, "max", "max *s x*"),
-    lse: readout(ui.readouts, "lse", "*T* logsumexp(*s x*/*T*)"),
-    gap: readout(ui.readouts, "gap", "gap ≤ *T* log *n*"),
-    entropy: readout(ui.readouts, "entropy", "*H*(*p*) ≤ log *n*"),
-  };
+  const show = readouts(ui.readouts, {
+    max: "max *s x*",
+    lse: "*T* logsumexp(*s x*/*T*)",
+    gap: "gap ≤ *T* log *n*",
+    entropy: "*H*(*p*) ≤ log *n*",
+  });
   const log = { min: -2, max: 2, step: 0.01, toValue: (p) => three(10 ** p), fromValue: Math.log10, show: String };
   const temperature = slider(ui.controls, {
     caption: "temperature *T*",

@@ -1,7 +1,7 @@
 // "Span board": which spans of a sentence does a trained model decide for, and by how much? Every candidate has its
 // cell.
 
-import { dragAcross, follow, frame, menu, put, readout, slider } from "./kit/controls.js";
+import { dragAcross, follow, frame, menu, put, readouts, slider } from "./kit/controls.js";
 import { captionOf, clamp, fixed, h, KEYS, label, num, plot, rebuild, round, same, set, v, write } from "./kit/kit.js";
 import { SENTENCE_STYLE, SIGN, sentencePanel, TONE, track } from "./kit/sentence.js";
 import { cellAt, cellCount, cellPlace, compareSpans, spansAbove, verdictOf } from "./maths/board.js";
@@ -250,18 +250,16 @@ function render({ model, el }) {
   );
   const matrix = matrixPanel(ui.plots, model, look);
   const strip = stripPanel(ui.plots, model);
-  const show = Object.fromEntries(
-    [
-      ["score", "score"],
-      ["candidates", "candidates"],
-      ["predicted", "decided"],
-      ["gold", "true"],
-      ["correct", "right"],
-      ["precision", "precision"],
-      ["recall", "recall"],
-      ["f1", "F1"],
-    ].map(([key, caption]) => [key, readout(ui.readouts, key, caption)]),
-  );
+  const show = readouts(ui.readouts, {
+    score: "score",
+    candidates: "candidates",
+    predicted: "decided",
+    gold: "true",
+    correct: "right",
+    precision: "precision",
+    recall: "recall",
+    f1: "F1",
+  });
   const best = ({ types, cells, tokens }, type) => {
     const triangle = cells[types.indexOf(type)];
     return cellAt(triangle.indexOf(Math.max(...triangle)), tokens.length);

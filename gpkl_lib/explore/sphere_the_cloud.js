@@ -1,12 +1,12 @@
 // "Sphere the cloud": points of the plane as arrows from the origin, whitened with two exponents.
 
-import { follow, frame, presets, put, readout, slider } from "./kit/controls.js";
+import { follow, frame, hold, knob, presets, put, readouts, slider } from "./kit/controls.js";
 import {
   clamp,
   columns,
   fixed,
+  fromMiddle,
   grid,
-  KEYS,
   label,
   num,
   plot,
@@ -100,34 +100,10 @@ function cloudPanel(parent, caption, name) {
 // the first point, dragged anywhere, moved by the arrow keys
 function pointHandle(svg, model) {
   const go = (x) => put(model, { x: x.map((value) => round(clamp(value, -REACH, REACH), 0.1)) });
-  const node = v(
-    "g",
-    { class: "gpkl-handle gpkl-blue", role: "slider", tabindex: 0, "aria-label": "first point", ...KEYS },
-    v("rect", { class: "gpkl-hit", x: -24, y: -24, width: 48, height: 48 }),
-    v("circle", { class: "gpkl-focus", r: 14 }),
-    v("circle", { r: 8 }),
-  );
+  const node = knob(v("circle", { r: 8 }), { name: "first point", tone: "blue" });
   set(node, { "aria-roledescription": "point in the plane", "aria-valuemin": -REACH, "aria-valuemax": REACH });
   svg.append(node);
-  let held = false;
-  node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
-  node.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    held = true;
-    node.setPointerCapture(event.pointerId);
-    node.focus({ preventScroll: true });
-    event.preventDefault();
-  });
-  node.addEventListener("pointermove", (event) => {
-    if (!held) return;
-    const box = svg.getBoundingClientRect();
-    const unit = (UNIT * Math.min(box.width, SIZE)) / SIZE;
-    go([(event.clientX - box.left - box.width / 2) / unit, (box.top + box.height / 2 - event.clientY) / unit]);
-  });
-  for (const end of ["pointerup", "pointercancel"])
-    node.addEventListener(end, () => {
-      held = false;
-    });
+  hold(node, (event) => go(fromMiddle(svg, SIZE, event).map((value) => value / UNIT)));
   node.addEventListener("keydown", (event) => {
     const by = {
       ArrowRight: [0.1, 0],
@@ -230,15 +206,13 @@ function render({ model, el }) {
     show: (value) => fixed(value, 0),
     put: (value) => put(model, { count: value }),
   });
-  const show = Object.fromEntries(
-    [
-      ["cosine", "cosine of ● and ◆"],
-      ["least", "least of all pairs"],
-      ["largest", "largest of all pairs"],
-      ["condition", "condition number"],
-      ["nats", "nats from round"],
-    ].map(([key, caption]) => [key, readout(ui.readouts, key, caption)]),
-  );
+  const show = readouts(ui.readouts, {
+    cosine: "cosine of ● and ◆",
+    least: "least of all pairs",
+    largest: "largest of all pairs",
+    condition: "condition number",
+    nats: "nats from round",
+  });
 
   return follow(model, TRAITS, () => {
     const [N, b, g, x] = TRAITS.map((name) => model.get(name));

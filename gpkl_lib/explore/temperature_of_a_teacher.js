@@ -1,7 +1,7 @@
 // "Temperature of a teacher": every span of a sentence, scored by a teacher and by a student. Heat decides which of
 // them pull.
 
-import { dragAcross, follow, frame, handle, menu, put, readout, slider } from "./kit/controls.js";
+import { dragAcross, follow, frame, handle, menu, put, readouts, slider } from "./kit/controls.js";
 import {
   captionOf,
   clamp,
@@ -299,13 +299,13 @@ function render({ model, el }) {
   );
   ui.plots.append(words);
   draw.push(shares(ui.plots, model));
-  const show = {
-    loss: readout(ui.readouts, "loss", "loss *T*² KL"),
-    limit: readout(ui.readouts, "limit", "its limit, squares / 8"),
-    gold: readout(ui.readouts, "gold", "pull on gold spans"),
-    open: readout(ui.readouts, "open", "on open ones"),
-    far: readout(ui.readouts, "far", "on spans far below 0"),
-  };
+  const show = readouts(ui.readouts, {
+    loss: "loss *T*² KL",
+    limit: "its limit, squares / 8",
+    gold: "pull on gold spans",
+    open: "on open ones",
+    far: "on spans far below 0",
+  });
   const T = slider(ui.controls, {
     caption: "temperature *T*",
     min: COLD,

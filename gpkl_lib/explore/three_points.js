@@ -1,7 +1,7 @@
 // "Three points": a line to drag between three labelled points. Where does cross-entropy want it, where the hinge loss,
 // and where an accuracy made smooth?
 
-import { follow, frame, handle, put, readout, slider } from "./kit/controls.js";
+import { follow, frame, handle, put, readouts, slider } from "./kit/controls.js";
 import {
   captionOf,
   clamp,
@@ -201,18 +201,16 @@ function render({ model, el }) {
     });
   const scale = logs("scale *w*, losses", [0.3, 32], "scale");
   const width = logs("width *T*, accuracy", [0.02, 2], "temperature");
-  const tell = Object.fromEntries(
-    [
-      ["accuracy", "accuracy at *b*"],
-      ["cross", "cross-entropy at *b*"],
-      ["cross_slope", "its slope"],
-      ["cross_best", "its best *b*"],
-      ["hinge", "hinge loss at *b*"],
-      ["smooth", "smooth accuracy at *b*"],
-      ["smooth_slope", "its slope"],
-      ["smooth_best", "its best *b*"],
-    ].map(([key, caption]) => [key, readout(ui.readouts, key, caption)]),
-  );
+  const tell = readouts(ui.readouts, {
+    accuracy: "accuracy at *b*",
+    cross: "cross-entropy at *b*",
+    cross_slope: "its slope",
+    cross_best: "its best *b*",
+    hinge: "hinge loss at *b*",
+    smooth: "smooth accuracy at *b*",
+    smooth_slope: "its slope",
+    smooth_best: "its best *b*",
+  });
 
   return follow(model, TRAITS, () => {
     const [b, w, T] = TRAITS.map((name) => model.get(name));

@@ -1,6 +1,6 @@
 // "Tiles": a score board met block by block. What is carried from one to the next, and how much memory it saves?
 
-import { dragAcross, follow, frame, put, readout, slider } from "./kit/controls.js";
+import { dragAcross, follow, frame, put, readouts, slider } from "./kit/controls.js";
 import {
   captionOf,
   clamp,
@@ -355,18 +355,16 @@ function render({ model, el }) {
   const board = boardPanel(ui.plots, go);
   const run = runPanel(ui.plots);
   const memory = memoryPanel(ui.plots, model);
-  const show = Object.fromEntries(
-    [
-      ["maximum", "maximum *m*"],
-      ["factor", "last factor exp(*m* − *m*′)"],
-      ["sum", "sum *z*"],
-      ["logsumexp", "*m* + log *z*"],
-      ["final", "whole board"],
-      ["forgotten", "never shrunk"],
-      ["dense", "dense, bytes"],
-      ["tiled", "tiled, bytes"],
-    ].map(([key, caption]) => [key, readout(ui.readouts, key, caption)]),
-  );
+  const show = readouts(ui.readouts, {
+    maximum: "maximum *m*",
+    factor: "last factor exp(*m* − *m*′)",
+    sum: "sum *z*",
+    logsumexp: "*m* + log *z*",
+    final: "whole board",
+    forgotten: "never shrunk",
+    dense: "dense, bytes",
+    tiled: "tiled, bytes",
+  });
   halt = walking(ui.controls, model, state);
   const rows = slider(ui.controls, {
     caption: "rows *r* of a block",

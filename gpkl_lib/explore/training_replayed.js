@@ -1,7 +1,7 @@
 // "Training, replayed": what stood after each epoch, by three methods. The boards fill in; the curves are for
 // scrubbing.
 
-import { choice, dragAcross, follow, frame, put, readout, slider } from "./kit/controls.js";
+import { choice, dragAcross, follow, frame, put, readouts, slider } from "./kit/controls.js";
 import {
   ceiling,
   clamp,
@@ -275,18 +275,16 @@ function render({ model, el }) {
   });
   const scores = curves(ui.plots, model, { caption: "dev *F*1, all methods", name: "F1 by epoch", digits: 1 });
   const reliability = reliabilityPanel(ui.plots);
-  const show = Object.fromEntries(
-    [
-      ["task", "cross-entropy"],
-      ["term", "*α*/4 *D*"],
-      ["loss", "their sum"],
-      ["f1", "dev *F*1"],
-      ["calibration", "calibration error"],
-      ["predicted", "decided here"],
-      ["correct", "right"],
-      ["sentence_f1", "*F*1 of the sentence"],
-    ].map(([key, caption]) => [key, readout(ui.readouts, key, caption)]),
-  );
+  const show = readouts(ui.readouts, {
+    task: "cross-entropy",
+    term: "*α*/4 *D*",
+    loss: "their sum",
+    f1: "dev *F*1",
+    calibration: "calibration error",
+    predicted: "decided here",
+    correct: "right",
+    sentence_f1: "*F*1 of the sentence",
+  });
   const method = choice(ui.controls, {
     caption: "divergence",
     options: model.get("runs").map((run) => run.method),

@@ -1,7 +1,7 @@
 // "Variance along the way": the symmetric divergence of two softmaxes is the mean, along the straight way between their
 // logits, of the variance of the difference.
 
-import { dragAcross, follow, frame, handle, presets, put, readout, slider } from "./kit/controls.js";
+import { dragAcross, follow, frame, handle, presets, put, readouts, slider } from "./kit/controls.js";
 import {
   ceiling,
   clamp,
@@ -172,11 +172,11 @@ function render({ model, el }) {
   const way = wayPlot(ui.plots, model);
   const views = viewsPlot(ui.plots, model);
   const shares = sharesPlot(ui.plots);
-  const show = {
-    variance: readout(ui.readouts, "variance", "variance here"),
-    area: readout(ui.readouts, "area", "added up from *t*"),
-    d: readout(ui.readouts, "d", "*D*(*s*, *t*), nats"),
-  };
+  const show = readouts(ui.readouts, {
+    variance: "variance here",
+    area: "added up from *t*",
+    d: "*D*(*s*, *t*), nats",
+  });
   const place = slider(ui.controls, {
     caption: "place, from *t* to *s*",
     min: 0,

@@ -1,7 +1,7 @@
 // "Who counts": the spans of an unlabelled sentence by the confidence of the target, what each costs the altered copy,
 // and the loss divided by all spans or by those counted, as the threshold moves.
 
-import { choice, dragAcross, follow, frame, put, readout, slider } from "./kit/controls.js";
+import { choice, dragAcross, follow, frame, put, readouts, slider } from "./kit/controls.js";
 import {
   captionOf,
   ceiling,
@@ -257,16 +257,14 @@ function render({ model, el }) {
   const strip = stripPanel(ui.plots, model);
   const curves = curvePanel(ui.plots, model);
   const words = wordsPanel(ui.plots);
-  const show = Object.fromEntries(
-    [
-      ["counted", "spans counted"],
-      ["yes", "of them a yes"],
-      ["from_yes", "of the loss, from a yes"],
-      ["by_all", "loss divided by all"],
-      ["by_sure", "loss divided by those counted"],
-      ["push", "push on all scores (+ is down)"],
-    ].map(([key, caption]) => [key, readout(ui.readouts, key, caption)]),
-  );
+  const show = readouts(ui.readouts, {
+    counted: "spans counted",
+    yes: "of them a yes",
+    from_yes: "of the loss, from a yes",
+    by_all: "loss divided by all",
+    by_sure: "loss divided by those counted",
+    push: "push on all scores (+ is down)",
+  });
   const level = slider(ui.controls, {
     caption: "threshold *β*",
     min: 0,

@@ -109,6 +109,36 @@ const SHAPES = {
   diamond: () => v("path", { d: "M0-10.5 10.5 0 0 10.5-10.5 0Z" }),
 };
 
+// What is taken hold of, by mouse, finger and keys: a shape with room for a finger and a ring for the focus.
+/**
+ * @type {(
+ *   shape: SVGElement, options: { name: string, tone: string, width?: number, height?: number }
+ * ) => SVGElement}
+ */
+export const knob = (shape, { name, tone, width = 48, height = 48 }) =>
+  v(
+    "g",
+    { class: `gpkl-handle gpkl-${tone}`, role: "slider", tabindex: 0, "aria-label": name, ...KEYS },
+    v("rect", { class: "gpkl-hit", x: -width / 2, y: -height / 2, width, height }),
+    v("circle", { class: "gpkl-focus", r: 14 }),
+    shape,
+  );
+
+// While `node` is held, `move` gets every move of the pointer; before them `take` gets the press.
+/** @type {(node: SVGElement, move: (event: PointerEvent) => void, take?: (event: PointerEvent) => void) => void} */
+export function hold(node, move, take = () => {}) {
+  // where touch-action is not known in SVG
+  node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
+  node.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    take(event);
+    node.setPointerCapture(event.pointerId);
+    node.focus({ preventScroll: true });
+    event.preventDefault();
+  });
+  node.addEventListener("pointermove", (event) => node.hasPointerCapture(event.pointerId) && move(event));
+}
+
 /**
  * @typedef {object} HandleOptions
  * @property {string} name what a screen reader calls it
@@ -125,21 +155,9 @@ const SHAPES = {
 // A handle that is dragged, and moved by the keys as any slider. The function returned places it at a height.
 /** @type {(parent: Element, options: HandleOptions) => (y: number) => void} */
 export function handle(parent, { name, shape, tone, width, get, put, spec, speak = oneDecimal, sideways = false }) {
-  const node = v(
-    "g",
-    {
-      class: `gpkl-handle gpkl-${tone}`,
-      style: sideways ? "cursor:ew-resize" : undefined,
-      role: "slider",
-      tabindex: 0,
-      "aria-orientation": sideways ? "horizontal" : "vertical",
-      "aria-label": name,
-      ...KEYS,
-    },
-    v("rect", { class: "gpkl-hit", x: -width / 2, y: -24, width, height: 48 }),
-    v("circle", { class: "gpkl-focus", r: 14 }),
-    SHAPES[shape](),
-  );
+  const node = knob(SHAPES[shape](), { name, tone, width });
+  set(node, { "aria-orientation": sideways ? "horizontal" : "vertical" });
+  if (sideways) node.style.cursor = "ew-resize";
   parent.append(node);
   /** @type {(value: number) => void} */
   const move = (value) => {
@@ -148,25 +166,14 @@ export function handle(parent, { name, shape, tone, width, get, put, spec, speak
   };
   /** @type {(event: PointerEvent) => number} */
   const along = (event) => (sideways ? event.clientX : -event.clientY);
-  /** @type {{ at: number, value: number } | null} */
-  let from = null;
-  // where touch-action is not known in SVG
-  node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
-  node.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    from = { at: along(event), value: get() };
-    node.setPointerCapture(event.pointerId);
-    node.focus({ preventScroll: true });
-    event.preventDefault();
-  });
-  node.addEventListener("pointermove", (event) => {
-    if (from) move(from.value + (along(event) - from.at) / spec().pixels);
-  });
-  const release = () => {
-    from = null;
-  };
-  node.addEventListener("pointerup", release);
-  node.addEventListener("pointercancel", release);
+  let from = { at: 0, value: 0 };
+  hold(
+    node,
+    (event) => move(from.value + (along(event) - from.at) / spec().pixels),
+    (event) => {
+      from = { at: along(event), value: get() };
+    },
+  );
   node.addEventListener("keydown", (event) => {
     const { min, max, step } = spec();
     const by = STEPS[event.key];
@@ -347,6 +354,16 @@ export function readout(parent, key, caption, swatch) {
     set(data, { value });
     write(data, text);
   };
+}
+
+// Several of them, by their keys.
+/**
+ * @type {<Key extends string>(parent: Element, captions: Record<Key, string>) =>
+ *   Record<Key, (value: number, text?: string) => void>}
+ */
+export function readouts(parent, captions) {
+  const made = Object.entries(captions).map(([key, caption]) => [key, readout(parent, key, caption)]);
+  return Object.fromEntries(made);
 }
 
 // Draw when any of the traits changes; returns what takes it all down again.

@@ -175,6 +175,15 @@ export function plot(parent, { caption, height, label, wide = false, inset = [8,
 /** @type {(svg: Element) => Element} */
 export const captionOf = (svg) => /** @type {Element} */ (svg.previousElementSibling);
 
+// Where the pointer is in a square picture of `size` pixels that is in the middle of its plot and shrinks with it: from
+// the middle to the right and up, in pixels of the picture.
+/** @type {(svg: SVGElement, size: number, event: PointerEvent) => number[]} */
+export const fromMiddle = (svg, size, event) => {
+  const box = svg.getBoundingClientRect();
+  const scale = Math.min(box.width, size) / size;
+  return [(event.clientX - box.left - box.width / 2) / scale, (box.top + box.height / 2 - event.clientY) / scale];
+};
+
 // A part of a plot in which x goes from 0 to 100, whatever its width in pixels: for paths.
 /** @type {(height: number, attrs?: Attributes, ...children: (Child | Child[])[]) => SVGSVGElement} */
 export const stretched = (height, attrs = {}, ...children) => {
