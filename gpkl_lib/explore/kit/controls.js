@@ -246,7 +246,7 @@ export function slider(parent, { caption, min, max, step, toValue = asItIs, from
     if (!by) return;
     event.preventDefault();
     event.stopPropagation();
-    const seen = value.textContent;
+    const seen = show(toValue(Number(input.value)));
     let at = Number(input.value);
     do at = clamp(at + by * step, min, max);
     while (min < at && at < max && show(toValue(at)) === seen);
