@@ -58,7 +58,7 @@ if missing:
     )"""
 STAY = """
 if away:
-    raise FileNotFoundError("this chapter opens files of the book: run it in {folder} of a copy of the book's repository")"""
+    raise FileNotFoundError("this chapter opens files of the book: run it in {folder} of a copy of its repository")"""
 
 
 @cache
