@@ -236,6 +236,15 @@ def test_a_record_has_a_verdict_only_when_it_is_whole(tmp_path: Path) -> None:
         "| two views: +25.0 [+25.0, +25.0]",
         "",
     ]
+    rows += [row("two views", 4, 0.75), row("three", 4, 0.5)]  # of the third one pair: its own number, no interval
+    write_rows(recipe.with_suffix(".jsonl"), rows)
+    recipe.write_text(RECIPE.rstrip("]\n") + ', { arm = "three", method = "none", seeds = "4-4" }]\n', "utf-8")
+    assert list(Record(recipe).verdict()) == [
+        "| **toy**, sentences: 200",
+        "| two views: +25.0 [+25.0, +25.0], pairs: 2",
+        "| three: 0.0, pairs: 1",
+        "",
+    ]
 
 
 @pytest.mark.parametrize("page", ["comparison", "experiments", "this-book", "api/index"])
