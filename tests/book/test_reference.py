@@ -159,6 +159,9 @@ Example:
 def test_a_docstring_becomes_links_and_code_and_nothing_else_is_markup() -> None:
     assert "\n".join(restructured(DOCSTRING, "gpkl_lib.spans.other")) == SHOWN
     assert restructured('reduction="mean" or "a b"', "gpkl_lib.x") == ['``reduction="mean"`` or "a b"']
+    assert restructured("file:line, tcp://h, a: b, https://a.b", "gpkl_lib.x") == [
+        r"file\:line, tcp\://h, a: b, https://a.b"
+    ]
     with pytest.raises(KeyError, match="eq-nowhere"):
         restructured("Source: eq-nowhere.", "gpkl_lib.x")
 
@@ -197,6 +200,7 @@ def test_help_becomes_links_and_code_and_nothing_else_is_markup() -> None:
         ":option:`--dev` or :option:`gpkl predict --threshold`, ``--nowhere``"
     )
     assert shown("as gpkl convert --help shows, *.txt") == r"as :ref:`gpkl convert <gpkl-convert>` shows, \*.txt"
+    assert shown("of tcp://host:8786; a: b") == r"of tcp\://host:8786; a: b"
     assert shown('{"a": [[0, "b"]]}, end; or "text"') == '``{"a": [[0, "b"]]}``, end; or ``"text"``'
 
 
