@@ -1,4 +1,4 @@
-# His tagger as the teacher, and a smaller student. Prints: teacher: .*\nlabels alone: 3,\d{3} .*\ntaught: 3,\d{3} .*
+# His tagger as the teacher, and a smaller student. Prints: teacher: .*\nlabels alone: 15,\d{3} .*\ntaught: 15,\d{3} .*
 from distil import SMALL, main
 
 from gpkl_lib import Tagger
