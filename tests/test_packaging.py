@@ -72,6 +72,10 @@ def test_citation_and_package_agree() -> None:
     assert citation["keywords"] == PROJECT["keywords"]
     assert citation["license"] == PROJECT["license"]
     assert citation["authors"] == PROJECT["authors"]
+    newest = re.search(r"^## (\S+) \((\S+)\)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
+    assert newest
+    assert newest[1] == citation["version"] == PROJECT["version"]
+    assert newest[2] == str(citation.get("date-released", "unreleased"))
 
 
 def test_conda_has_the_torch_that_was_tested() -> None:
