@@ -14,6 +14,7 @@ from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
 from .docstrings import Links, restructured
+from .freshness import depend
 from .paths import BOOK, ROOT
 
 RESULTS = BOOK / "_results"
@@ -29,6 +30,7 @@ class Records(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Read recipes and records, and remember that the page is made from them."""
         kind = directives.choice(self.arguments[0], KINDS)
+        depend(self.env, "from gpkl_lib.experiments import summarise\nfrom gpkl_lib.chapters.recorders import standing")
         lines = [".. list-table::", "   :class: gpkl-stacked", "   :header-rows: 1", "   :widths: 38 27 35", ""]
         lines += ["   * - Question and command", "     - Setting", "     - Verdict"]
         for path in sorted(RESULTS.glob("*.toml")):
