@@ -258,6 +258,13 @@ def test_bibliography_is_without_raw_tex(site_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES)
+def test_what_a_cell_prints_stands_in_one_frame(site_dir: Path, path: str) -> None:
+    """The kernel sends what a slow cell prints in pieces, others at each build."""
+    html = (site_dir / path).read_text("utf-8")
+    assert re.findall(r'</pre>\s*</div>\s*</div>\s*<div class="output stream[^>]*>', html) == []
+
+
+@pytest.mark.parametrize("path", PAGES)
 def test_pictures_are_described(site_dir: Path, path: str) -> None:
     source = (site_dir / path).read_text("utf-8")
     article = source[source.index("<article") : source.index("</article>")]
