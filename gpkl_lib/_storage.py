@@ -161,7 +161,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def read_rows(path: Path, *, unfinished: bool = False) -> list[Row]:
+def read_rows(path: str | Path, *, unfinished: bool = False) -> list[Row]:
     r"""Every row of a JSONL file.
 
     Args:
@@ -180,7 +180,7 @@ def read_rows(path: Path, *, unfinished: bool = False) -> list[Row]:
         >>> read_rows(file)
         [{'seed': 0}, {'seed': 1}]
     """
-    lines = path.read_bytes().split(b"\n")  # no splitlines: JSON may hold U+2028, which is a line to it
+    lines = Path(path).read_bytes().split(b"\n")  # no splitlines: JSON may hold U+2028, which is a line to it
     if unfinished or not lines[-1]:
         del lines[-1]
     rows: list[Row] = []

@@ -109,7 +109,16 @@ def test_a_chapter_that_trains_reaches_every_method_and_its_records(library: Any
     found = inputs("training/r-drop", library)
     assert sources("gpkl_lib/training/methods") <= found
     records = {Path(path).name for path in below(found, "book/_results/")}
-    used = {"toy", "toy-time", "toy-short", "toy-alpha", "toy-costs", "corpora-alpha", "germeval2014"}
+    used = {
+        "toy-arms",
+        "toy-doses",
+        "toy-weights",
+        "toy-short",
+        "toy-alpha",
+        "toy-costs",
+        "corpora-alpha",
+        "germeval2014",
+    }
     assert {f"{name}.jsonl" for name in used} <= records
     assert not {"vat.jsonl", "uda.jsonl", "distillation.jsonl"} & records
     assert not below(found, "gpkl_lib/cli/")

@@ -379,12 +379,10 @@ def test_records_of_comparisons_have_their_keys_and_sum_up(path: Path):
 
 def test_the_comparisons_are_found():
     assert {path.stem for path in COMPARED} >= {
-        "toy",
         "corpora-alpha",
         "toy-alpha",
         "toy-short",
         "toy-small",
-        "toy-time",
         "wnut17",
         "germeval2014",
     }

@@ -1,0 +1,67 @@
+"""What README says came out is what the records say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pages import ROOT
+
+from gpkl_lib.experiments import by_method, contrasts, read_rows
+from gpkl_lib.statistics import PairedDifference
+
+RECORDS = {"toy-arms": "toy corpora", "germeval2014": "GermEval 2014"}
+WAYS = {
+    "none at the same time": "one view, for the same time",
+    "two views": "two views without a divergence",
+    "sigmoid": "R-Drop with GlobalPointer's divergence",
+    "softmax": "R-Drop with the softmax's",
+}
+ASKED = [  # the family of r-drop's record
+    ("sigmoid", "two views"),
+    ("softmax", "sigmoid"),
+    ("two views", "none at the same time"),
+    ("sigmoid on top spans", "sigmoid"),
+    ("softmax", "sigmoid on top spans"),
+]
+RESULTS = ROOT / "book" / "_results"
+Gains = dict[str, dict[tuple[str, str], PairedDifference]]
+
+
+def gains(results: Path = RESULTS) -> Gains:
+    """For each record how far each way of training stands above one view, and R-Drop above the others."""
+    found: Gains = {}
+    for name in RECORDS:
+        summaries = by_method(read_rows(results / f"{name}.jsonl"))
+        ways = WAYS.keys() & summaries.keys()
+        pairs = [*((way, "none") for way in ways), ("sigmoid", "two views"), ("softmax", "sigmoid")]
+        found[name] = {pair: contrast.difference for pair, contrast in contrasts(summaries, *pairs).items()}
+    return found
+
+
+def said(difference: PairedDifference) -> str:
+    """In points of F1."""
+    mean, low, high = (f"{100 * value:+.1f}" for value in (difference.mean, difference.low, difference.high))
+    return f"{mean} ({low} to {high})"
+
+
+def lines(found: Gains) -> list[str]:
+    """The rows of the table."""
+    return [
+        f"| {corpus}, {found[name]['two views', 'none'].pairs} seeds: {words} | {said(found[name][way, 'none'])} |"
+        for name, corpus in RECORDS.items()
+        for way, words in WAYS.items()
+        if (way, "none") in found[name]
+    ]
+
+
+def test_the_table_and_the_sentences_below_it_are_the_records() -> None:
+    readme, found = (ROOT / "README.md").read_text("utf-8"), gains()
+    assert [line for line in readme.splitlines() if " seeds: " in line] == lines(found)
+    toy, german = found["toy-arms"], found["germeval2014"]
+    assert f"adds to two views,\n{said(toy['sigmoid', 'two views'])} points" in readme
+    assert toy["two views", "none"].mean / toy["sigmoid", "none"].mean > 0.5  # "more than half of R-Drop's gain"
+    assert toy["none at the same time", "none"].mean > toy["two views", "none"].mean  # "as much"
+    summaries = by_method(read_rows(RESULTS / "toy-arms.jsonl"))
+    verdicts = [contrast.verdict.word for contrast in contrasts(summaries, *ASKED).values()]
+    assert verdicts[:2] == ["undecided", "equivalent"]  # "too little to be decided", "does as well"
+    assert abs(german["sigmoid", "two views"].mean) < 0.002  # "the two views do it all"
