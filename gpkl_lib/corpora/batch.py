@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import warnings
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from gpkl_lib.consistency import doubled
 from gpkl_lib.corpora.corpus import Sentence
-from gpkl_lib.spans import Span, gold_cells, place_of
+from gpkl_lib.spans import GoldCells, Span, gold_cells, place_of
 
 POOL = 50  # batches whose sentences are sorted by length together: enough to save padding, few enough to stay random
 
@@ -82,7 +83,15 @@ def positive_cells(sentences: Sequence[Sentence], types: Sequence[str] | None) -
     """
     if types is None:
         return torch.zeros(0, 4, dtype=torch.long)
-    return gold_cells([sentence.spans for sentence in sentences], types)
+    head, cells = {name: index for index, name in enumerate(types)}, array("q")
+    spans = [sentence.spans for sentence in sentences]
+    if len(head) < len(types) or not head.keys() >= {span[0] for of_sentence in spans for span in of_sentence}:
+        return gold_cells(spans, types)  # says what is wrong, and where
+    for row, of_sentence in enumerate(spans):
+        for kind, start, end in of_sentence:  # a sentence has checked its spans
+            cells.extend((row, head[kind], start, end - 1))
+    found = torch.frombuffer(cells, dtype=torch.long) if cells else torch.zeros(0, dtype=torch.long)
+    return found.view(-1, 4).as_subclass(GoldCells)
 
 
 def batches(

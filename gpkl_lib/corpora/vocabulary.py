@@ -93,14 +93,14 @@ class Vocabulary:
             ValueError: a span of a type that is not in `types`.
         """
         longest = max(1, *map(len, sentences), 1)
-        rows = bytearray()
+        parts: list[bytes] = []
         for sentence in sentences:
-            for token in sentence.tokens:
-                rows += self._row(token)
-            rows += bytes(ROW * (longest - len(sentence)))  # PADDING
+            parts += map(self._row, sentence.tokens)
+            parts.append(bytes(ROW * (longest - len(sentence))))  # PADDING
+        rows = bytearray().join(parts)  # one that torch may write to
         numbers = torch.frombuffer(rows, dtype=torch.int32) if rows else torch.empty(0, dtype=torch.int32)
         numbers = numbers.view(len(sentences), longest, 1 + MAX_CHARACTERS)
-        spelt = max((len(token) for sentence in sentences for token in sentence.tokens), default=1)
+        spelt = max((max(map(len, sentence.tokens), default=1) for sentence in sentences), default=1)
         words, characters = numbers[..., 0].long(), numbers[..., 1 : 1 + max(1, spelt)].long()
         inputs: dict[str, Tensor] = {"words": words, "characters": characters}
         return Batch(inputs, words != PADDING, positive_cells(sentences, types))

@@ -152,7 +152,8 @@ def fit(
                     process.seed(config.seed, run.at.step)  # dropout follows from the step: nothing random to save
                     losses = training_loss(process, batch, config, run.done, target, tiled=tiled)
                     norm = process.backward(losses.loss * weight)
-                    parts = process.mean([part * weight for part in losses])
+                    parts = process.mean([part.detach() * weight for part in losses])
+                    del losses  # and with it what is left of the graph, before the next one is made
                     _check_finite(parts, norm, run)  # before the weights could be spoilt
                     process.step(config.rate_at(run.done))
                     run.count(parts, len(sentences))  # and a checkpoint, if the last one is old

@@ -135,6 +135,8 @@ class Process:
 
     def mean(self, values: Sequence[Tensor]) -> list[float]:
         """The means of scalars over the processes."""
+        if self.count == 1:
+            return [float(value.detach().float()) for value in values]
         stacked = torch.stack([value.detach().float() for value in values])
         return self.accelerator.reduce(stacked, "mean").tolist()  # type: ignore[no-any-return]
 

@@ -19,7 +19,7 @@ PROGRAM = "gpkl"
 WORDS = re.compile(
     r"(?P<quoted>`[^`]+`)|(?P<json>\{\"|\[[\[{\"])|(?P<word>\"[\w-]+\")"
     r"|\bgpkl (?P<command>train|compare|predict|evaluate|convert)\b(?: (?P<its>--[a-z][a-z-]*))?"
-    r"|(?<![\w-])(?P<option>--[a-z][a-z-]*)|(?P<sign>[*|\\]|(?<=\w)_(?!\w))"
+    r"|(?<![\w-])(?P<option>--[a-z][a-z-]*)|(?P<sign>[*|\\]|(?<=\w)_(?!\w)|(?<=[a-z]):(?=//))"
 )
 Parsers = dict[str, argparse.ArgumentParser]
 
