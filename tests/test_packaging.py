@@ -72,6 +72,10 @@ def test_citation_and_package_agree() -> None:
     assert citation["keywords"] == PROJECT["keywords"]
     assert citation["license"] == PROJECT["license"]
     assert citation["authors"] == PROJECT["authors"]
+    newest = re.search(r"^## (\S+) \((\S+)\)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
+    assert newest
+    assert newest[1] == citation["version"] == PROJECT["version"]
+    assert newest[2] == str(citation.get("date-released", "unreleased"))
 
 
 def test_conda_has_the_torch_that_was_tested() -> None:
@@ -115,9 +119,11 @@ def test_a_release_is_of_one_version_and_one_day(tmp_path: Path) -> None:
         released(tmp_path, "v1.2.3", cited="2026-02-01")
 
 
-def test_workflows_pin_what_they_use_and_hold_no_secret() -> None:
+def test_workflows_pin_what_they_use_hold_no_secret_and_run_no_text_from_outside() -> None:
     for path in (ROOT / ".github" / "workflows").glob("*.yml"):
         text = path.read_text("utf-8")
+        steps = [step for job in yaml.safe_load(text)["jobs"].values() for step in job["steps"]]
+        assert [step["run"] for step in steps if "${{" in step.get("run", "")] == [], "a tag's name may be a command"
         assert "secrets." not in text
         for action in re.findall(r"uses: *(\S+)", text):
             assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action), f"{path.name}: {action} is not pinned by commit"

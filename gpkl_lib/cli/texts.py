@@ -36,7 +36,7 @@ examples:
   gpkl train --method uda --limit-train 100 --unlabelled 100 --output runs/uda
   gpkl train --method distillation --teacher runs/mine --hidden-size 64 --dropout 0.1 --output runs/small
   gpkl train --resume --output runs/mine                             after Ctrl-C, a kill, a power cut
-several processes: torchrun --nproc-per-node 2 -m gpkl_lib train ..., or accelerate launch -m gpkl_lib train ...
+several processes: `torchrun --nproc-per-node 2 -m gpkl_lib train ...`, or `accelerate launch -m gpkl_lib train ...`
 """
 
 COMPARE = """\

@@ -87,6 +87,8 @@ def label(row: Row) -> str:
 def variants(rows: Sequence[Row]) -> dict[Variant, dict[int, Row]]:
     """Rows of one group as variant -> seed -> row, in the order of the file.
 
+    Where each seed has data of its own, unlabelled sentences too, as many of them are the same variant.
+
     Raises:
         ValueError: two rows of one variant and seed (students of two teachers, say).
 
@@ -97,7 +99,7 @@ def variants(rows: Sequence[Row]) -> dict[Variant, dict[int, Row]]:
     found: dict[Variant, dict[int, Row]] = {}
     for row in rows:
         config = row["config"]
-        own = tuple((name, _plain(config[name])) for name in _own_names() if name in config)
+        own = tuple((name, _plain(config[name], row)) for name in _own_names() if name in config)
         free = {name: value for name, value in config.items() if name not in COMPARED and name not in own_settings()}
         other = identity({"model": row["model"], "config": free}) if "arm" in row else ""
         runs = found.setdefault(Variant(label(row), config["alpha"], config["alpha_warmup"], own, other), {})
@@ -112,9 +114,9 @@ def _own_names() -> tuple[str, ...]:
     return (*own_settings(), "unlabelled")
 
 
-def _plain(value: Any) -> Any:
-    """A value that can be a key: sentences are their checksum."""
-    return value["contents"] if isinstance(value, dict) else value
+def _plain(value: Any, row: Row) -> Any:
+    """A value that can be a key: sentences are their checksum, or their number where each seed draws its own."""
+    return value["sentences" if "draw" in row["corpus"] else "contents"] if isinstance(value, dict) else value
 
 
 def groups(rows: Sequence[Row]) -> list[list[Row]]:

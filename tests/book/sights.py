@@ -9,26 +9,27 @@ from browser import Visit, axe
 
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa"]
 LOOKS = ((1280, "light"), (390, "light"), (390, "dark"), (1280, "dark"))
+# axe takes most of the time: it sees each page in both colours and at both widths, and page after page the other two.
+SEEN_BY_AXE = (LOOKS[0::2], LOOKS[1::2])
 
-# Of tokens of code that look alike one stays an element and the rest becomes text: axe looks at the contrast of each.
-SAME_TOKENS_ONCE = """() => {
+# Of words of code that look alike one stays an element and the rest becomes text: axe looks at the contrast of each.
+SAME_WORDS_ONCE = """() => {
   const seen = new Set(), clear = "rgba(0, 0, 0, 0)";
   const paper = (one) => {
     while (one.parentElement && getComputedStyle(one).backgroundColor === clear) one = one.parentElement;
     return getComputedStyle(one).backgroundColor;
   };
-  const again = [];
-  for (const pre of document.querySelectorAll("article pre")) {
-    const under = paper(pre);
-    for (const token of pre.querySelectorAll("span")) {
-      if (token.childElementCount) continue;
-      const { color, backgroundColor, fontSize, fontWeight } = getComputedStyle(token);
-      const looks = [token.className, color, backgroundColor, fontSize, fontWeight, under].join();
-      if (seen.has(looks)) again.push(token);
+  for (const words of ["article :is(pre, code, dt.sig) :is(span, em)", "article code"]) {
+    const again = [];
+    for (const word of document.querySelectorAll(words)) {
+      if (word.childElementCount) continue;
+      const { color, backgroundColor, fontSize, fontWeight } = getComputedStyle(word);
+      const looks = [word.className, color, backgroundColor, fontSize, fontWeight, paper(word)].join();
+      if (seen.has(looks)) again.push(word);
       seen.add(looks);
     }
+    for (const word of again) word.replaceWith(word.textContent);
   }
-  for (const token of again) token.replaceWith(token.textContent);
 }"""
 # MathJax's markup is the same in every colour and width: looked at whole once, then by a few formulas.
 FEW_FORMULAS = "[...document.querySelectorAll('article mjx-container')].slice(6).forEach((one) => one.remove())"
@@ -108,7 +109,7 @@ class Look:
         too_wide: pixels that it is wider than the window.
         crowded: what hinders the reading of tables.
         light: boxes that do not follow the dark.
-        violations: what axe finds against WCAG 2.x A and AA inside the article, at rest.
+        violations: what axe finds against WCAG 2.x A and AA inside the article, at rest; None where it did not look.
     """
 
     theme: str
@@ -116,7 +117,7 @@ class Look:
     too_wide: int
     crowded: list[str]
     light: list[str]
-    violations: list[str]
+    violations: list[str] | None
 
 
 @dataclass
@@ -146,8 +147,9 @@ def see(visit: Visit) -> Sight:
     menu = page.locator(".primary-toggle span").evaluate("(one) => getComputedStyle(one, '::before').content")
     sight = Sight(visit, list(visit.requests), menu.strip('"'), [])
     page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
-    page.evaluate(SAME_TOKENS_ONCE)
+    page.evaluate(SAME_WORDS_ONCE)
     page.evaluate(axe())
+    seen_by_axe = SEEN_BY_AXE[len(page.url) % 2]
     for width, scheme in LOOKS:
         if sight.looks:
             dress(page, width, scheme)
@@ -159,7 +161,7 @@ def see(visit: Visit) -> Sight:
             page.evaluate(TWO_FRAMES)
         theme = page.evaluate("document.documentElement.dataset.theme")
         broken = page.locator(".gpkl-failed, mjx-merror").count()
-        against = violations(page)
+        against = violations(page) if (width, scheme) in seen_by_axe else None
         light = page.evaluate(LIGHT) if scheme == "dark" else []
         sight.looks[width, scheme] = Look(theme, broken, too_wide, crowded, light, against)
     page.context.close()

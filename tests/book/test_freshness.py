@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -127,6 +129,28 @@ def test_the_list_of_equations_reaches_all_checks_and_formulas(library: Any) -> 
     found = inputs("reference/equations", library)
     assert sources("book/_checks") <= found
     assert sources("gpkl_lib/chapters/formulas") - {"gpkl_lib/chapters/formulas/__init__.py"} <= found
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "made_from"),
+    [
+        ("command_line.Command", ["train"], ["cli/texts.py", "cli/parser.py", "training/methods/two_views.py"]),
+        ("records.Records", ["compared"], ["experiments/summary.py", "statistics.py", "chapters/recorders/arms.py"]),
+    ],
+)
+def test_a_page_made_of_the_library_is_read_again_when_that_changes(
+    kind: str, arguments: list[str], made_from: list[str]
+) -> None:
+    module, _, name = kind.partition(".")
+    noted: list[str] = []
+    env = SimpleNamespace(note_dependency=noted.append)
+    state = SimpleNamespace(
+        document=SimpleNamespace(settings=SimpleNamespace(env=env)), nested_parse=lambda *_: None, state_machine=None
+    )
+    where = SimpleNamespace(get_source_and_line=lambda _: ("page.md", 1), reporter=None)
+    directive = getattr(importlib.import_module(f"gpkl_book.{module}"), name)
+    directive(module, arguments, {}, [], 1, 0, "", state, where).run()
+    assert {str(ROOT / "gpkl_lib" / file) for file in made_from} <= set(noted)
 
 
 # ---------------------------------------------------------------- keys

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -9,11 +10,15 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+import light
 import pytest
 import yaml
 from pages import NOTEBOOKS, ROOT
 
 HUNG = 1800  # seconds after which a cell counts as one that never ends
+EXTRAS = re.compile(r"\[(notebook[\w,]*)\]")
+# What the library asks for in places where no chapter goes.
+ELSEWHERE = {"distributed", "huggingface_hub", "transformers"}
 LEFT_OVER = re.compile(r"\{[\w:-]+\}`|^ *[`:]{3,}\{|^\([\w-]+\)=|^\+\+\+", re.M)
 
 
@@ -121,6 +126,44 @@ def test_set_up_cell_stands_in_for_what_only_the_site_needs() -> None:
     assert done.stdout == "None\n"
 
 
+def test_a_notebook_brings_little() -> None:
+    """Beyond Jupyter and torch; 142 came once. Where ipywidgets is at hand it is three fewer."""
+    here = light.brought(*light.AT_HAND)
+    assert len(light.brought("gpkl-lib[notebook]") - here) <= 17
+    assert len(light.brought("gpkl-lib[notebook,train]") - here) <= 28
+    assert len(light.brought("gpkl-lib[notebook]") - light.brought(*light.AT_HAND, "ipywidgets")) <= 14
+
+
+def imported(code: str) -> set[str]:
+    """The packages that code asks for, in whatever place."""
+    names = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {str(node.module)}
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "optional":
+            names |= {one.value for one in node.args[:1] if isinstance(one, ast.Constant)}
+    return {name.partition(".")[0] for name in names} - sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_chapter_imports_what_its_first_cell_brings(name: str) -> None:
+    from gpkl_book.freshness import code_of
+    from gpkl_book.notebooks import library, set_up_cell
+
+    code = code_of((ROOT / f"{name}.md").read_text("utf-8"))
+    cell = set_up_cell("", name, code)
+    (extras,) = set(EXTRAS.findall(cell))
+    brought = light.modules(light.brought(*light.AT_HAND, f"gpkl-lib[{extras}]"))
+    missing = re.search(r"in (\[.*?\]) if", cell)
+    assert missing
+    assert set(ast.literal_eval(missing[1])) <= brought
+    assert imported(code) - {"myst_nb"} <= brought, "in a cell"
+    reached = {path.name: imported(path.read_text("utf-8")) - brought for path in library().reached(code)}
+    assert set().union(*reached.values()) <= ELSEWHERE, reached
+
+
 @pytest.fixture(params=NOTEBOOKS)
 def path(request: pytest.FixtureRequest, site_dir: Path) -> Path:
     return site_dir / "_sources" / f"{request.param}.ipynb"
@@ -184,7 +227,8 @@ def test_notebook_holds_the_code_that_the_build_ran(notebook: Any, path: Path, s
 def test_notebook_runs_from_an_empty_folder(
     notebook: Any, path: Path, site_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or, where it opens files of the book, its first cell sees that they are there; what follows ran in the build."""
+    """With what its first cell names and no more, or, where it opens files of the book, that cell sees that they are
+    there, and what follows ran in the build."""
     code = "\n".join(cell.source for cell in notebook.cells)
     if "_results" in code or "_checks" in code:  # elsewhere, the first cell brings a copy of the book
         monkeypatch.chdir(ROOT / path.relative_to(site_dir / "_sources").parent)
@@ -195,5 +239,10 @@ def test_notebook_runs_from_an_empty_folder(
         return
     from nbclient import NotebookClient
 
-    resources = {"metadata": {"path": str(tmp_path)}}
-    NotebookClient(notebook, timeout=HUNG, kernel_name="python3", resources=resources).execute()
+    (extras,) = set(EXTRAS.findall(notebook.cells[0].source))
+    light.make_kernel(tmp_path / "kernels", extras)
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "kernels"))
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    (tmp_path / "empty").mkdir()
+    resources = {"metadata": {"path": str(tmp_path / "empty")}}
+    NotebookClient(notebook, timeout=HUNG, kernel_name="light", resources=resources).execute()

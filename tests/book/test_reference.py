@@ -159,6 +159,9 @@ Example:
 def test_a_docstring_becomes_links_and_code_and_nothing_else_is_markup() -> None:
     assert "\n".join(restructured(DOCSTRING, "gpkl_lib.spans.other")) == SHOWN
     assert restructured('reduction="mean" or "a b"', "gpkl_lib.x") == ['``reduction="mean"`` or "a b"']
+    assert restructured("file:line, tcp://h, a: b, https://a.b", "gpkl_lib.x") == [
+        r"file\:line, tcp\://h, a: b, https://a.b"
+    ]
     with pytest.raises(KeyError, match="eq-nowhere"):
         restructured("Source: eq-nowhere.", "gpkl_lib.x")
 
@@ -197,6 +200,7 @@ def test_help_becomes_links_and_code_and_nothing_else_is_markup() -> None:
         ":option:`--dev` or :option:`gpkl predict --threshold`, ``--nowhere``"
     )
     assert shown("as gpkl convert --help shows, *.txt") == r"as :ref:`gpkl convert <gpkl-convert>` shows, \*.txt"
+    assert shown("of tcp://host:8786; a: b") == r"of tcp\://host:8786; a: b"
     assert shown('{"a": [[0, "b"]]}, end; or "text"') == '``{"a": [[0, "b"]]}``, end; or ``"text"``'
 
 
@@ -234,6 +238,15 @@ def test_a_record_has_a_verdict_only_when_it_is_whole(tmp_path: Path) -> None:
     assert list(record.verdict()) == [
         "| **toy**, sentences: 200, pairs of runs: 2",
         "| two views: +25.0 [+25.0, +25.0]",
+        "",
+    ]
+    rows += [row("two views", 4, 0.75), row("three", 4, 0.5)]  # of the third one pair: its own number, no interval
+    write_rows(recipe.with_suffix(".jsonl"), rows)
+    recipe.write_text(RECIPE.rstrip("]\n") + ', { arm = "three", method = "none", seeds = "4-4" }]\n', "utf-8")
+    assert list(Record(recipe).verdict()) == [
+        "| **toy**, sentences: 200",
+        "| two views: +25.0 [+25.0, +25.0], pairs: 2",
+        "| three: 0.0, pairs: 1",
         "",
     ]
 

@@ -44,7 +44,7 @@ UNDERWAY: set[str] = {
     *("germeval-costs", "germeval-search", "germeval-doses", "germeval-weights", "germeval-arms", "minilm-search"),
     *("minilm-doses", "minilm-weights", "minilm-arms", "rounding", "vat-costs", "vat-weights", "vat-arms"),
     *("uda-costs", "uda-weights", "uda-arms", "distillation-costs", "distillation-weights", "distillation-arms"),
-    *("few-weights", "few-arms", "toy-weights", "toy-arms"),
+    *("few-weights", "few-arms", "toy-arms"),
 }
 """Records that are not whole yet; each goes when it is."""
 MEASURED = {

@@ -144,3 +144,31 @@ def test_run_by_a_stranger(name: str, run: Script, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     assert re.search(rf"(?:{run.says})\s*$", done.stdout), done.stdout[-3000:]
     assert not run.leaves or [*tmp_path.glob(run.leaves)], sorted(tmp_path.rglob("*"))
+
+
+STRANGERS = sorted((Path(__file__).parent / "strangers").glob("*.py"))
+
+
+def test_for_every_example_there_is_a_stranger_who_uses_it_in_ten_lines() -> None:
+    assert [file.stem for file in STRANGERS] == sorted(SCRIPTS)
+    for file in STRANGERS:
+        lines = [line for line in file.read_text("utf-8").splitlines() if line and not line.startswith("#")]
+        assert sum("import " not in line for line in lines) <= 10, f"{file.name}: ten lines, beside what it imports"
+        assert re.search(rf"^(?:from|import) {file.stem}\b", file.read_text("utf-8"), re.M)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", STRANGERS, ids=lambda file: file.stem)
+def test_a_strangers_ten_lines_run_beside_a_copy(file: Path, tmp_path: Path) -> None:
+    for package in SCRIPTS[file.stem][0].needs:
+        pytest.importorskip(package, reason=f"examples/{file.name} needs {package}: pip install 'gpkl-lib[examples]'")
+    text = file.read_text("utf-8")
+    shutil.copy(EXAMPLES / file.name, tmp_path)
+    shutil.copy(file, tmp_path / "mine.py")
+    named = [name for name in ("train.jsonl", "dev.jsonl", "encoder", "known") if f'"{name}"' in text]
+    put(tmp_path, " ".join(named))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    says = text.partition("Prints: ")[2].partition("\n")[0]
+    assert re.search(rf"(?:{says})\s*$", done.stdout), done.stdout[-3000:]

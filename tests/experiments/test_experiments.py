@@ -21,7 +21,7 @@ from gpkl_lib.corpora import toy_corpus, write_jsonl
 from gpkl_lib.experiments.plots import comparison_figure
 from gpkl_lib.experiments.records import identity, processor_name, read_counts, sentence_counts
 from gpkl_lib.experiments.runner import ModelConfig, Task, Trial, compare, grid
-from gpkl_lib.experiments.summary import by_method, groups, summarise
+from gpkl_lib.experiments.summary import by_method, groups, summarise, variants
 from gpkl_lib.experiments.tables import in_words
 from gpkl_lib.training.history import History
 from gpkl_lib.training.loop import TrainingConfig
@@ -289,6 +289,17 @@ class TestStatistics:
             groups([*rows, drawn("squared", 1, "others")])
         first = [{**row, "corpus": {k: v for k, v in row["corpus"].items() if k != "draw"}} for row in rows]
         assert [len(group) for group in groups(first)] == [2, 2]
+
+    def test_unlabelled_sentences_of_each_seeds_own_are_one_variant(self):
+        def drawn(seed: int, contents: str, **corpus: str) -> dict[str, Any]:
+            row = self.row("vat-unlabelled", 1, seed, 0.5 + seed / 100, 0.4)
+            row["config"]["unlabelled"] = {"contents": contents, "sentences": 8}
+            return {**row, "corpus": {"name": "c", "train": {"sentences": 8}, **corpus}}
+
+        rows = [drawn(seed, f"of {seed}", draw="seed") for seed in (0, 1, 2)]
+        assert [sorted(runs) for runs in variants(rows).values()] == [[0, 1, 2]]
+        shared = [drawn(seed, f"of {seed}") for seed in (0, 1, 2)]
+        assert len(variants(shared)) == 3, "other sentences for all seeds: another variant"
 
     def test_an_arm_has_settings_of_its_own_and_the_variant_that_dev_chose(self):
         rows = [{**self.row("none", 0, seed, 0.5, 0.4), "arm": "plain"} for seed in (0, 1)]

@@ -20,7 +20,7 @@ def place(page):
 
 def go_down(page):
     page.get_by_role("button", name="Descend").click()
-    page.get_by_role("button", name="Descend").wait_for(timeout=30_000)
+    page.get_by_role("button", name="Descend").wait_for()
     settled(page)
 
 

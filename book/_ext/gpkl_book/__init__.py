@@ -28,7 +28,18 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Connect every part. Kernels inherit the environment set here: one thread count, so that glued numbers repeat."""
     os.environ.setdefault("OMP_NUM_THREADS", "2")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    run_side_by_side(app)
     app.add_config_value("comments_config", {}, "html")  # Jupyter Book sets it whether sphinx_comments is loaded or not
     for part in (freshness, assets, explorables, folding, launch, notebooks, reference, social, tables, front_pages):
         part.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def run_side_by_side(app: Sphinx) -> None:
+    """Read and write several pages at a time, for which Jupyter Book has no option.
+
+    What numbers sections works on all pages together, after they are read, and does not say that it may be there.
+    """
+    app.parallel = min(4, os.cpu_count() or 1)
+    numbering = app.extensions["sphinx_multitoc_numbering"]
+    numbering.parallel_read_safe = numbering.parallel_write_safe = True

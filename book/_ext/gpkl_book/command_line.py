@@ -13,11 +13,13 @@ from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
+from .freshness import depend
+
 PROGRAM = "gpkl"
 WORDS = re.compile(
     r"(?P<quoted>`[^`]+`)|(?P<json>\{\"|\[[\[{\"])|(?P<word>\"[\w-]+\")"
     r"|\bgpkl (?P<command>train|compare|predict|evaluate|convert)\b(?: (?P<its>--[a-z][a-z-]*))?"
-    r"|(?<![\w-])(?P<option>--[a-z][a-z-]*)|(?P<sign>[*|\\]|(?<=\w)_(?!\w))"
+    r"|(?<![\w-])(?P<option>--[a-z][a-z-]*)|(?P<sign>[*|\\]|(?<=\w)_(?!\w)|(?<=[a-z]):(?=//))"
 )
 Parsers = dict[str, argparse.ArgumentParser]
 
@@ -28,8 +30,10 @@ class Command(SphinxDirective):
     optional_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Parse the help as reStructuredText."""
+        """Parse the help as reStructuredText, and remember what it is made from."""
         from gpkl_lib.cli.parser import parsers
+
+        depend(self.env, "from gpkl_lib.cli.parser import parsers")
 
         main, commands = parsers()
         known = {parser.prog: parser for parser in (main, *commands)}

@@ -15,7 +15,7 @@ INLINE = re.compile(
     r'|(?P<value>(?<![\w=])(?:\w+=)?"[a-z][\w-]*"(?!\w))'  # reduction="none"
     r"|(?P<flag>(?<![\w-])--[a-z][\w-]*)"  # typography would make a dash of it
     r"|\b(?P<equation>eq-[a-z0-9]+(?:-[a-z0-9]+)*)"
-    r"|(?P<sign>[*|\\]|(?<=\w)_(?!\w))"
+    r"|(?P<sign>[*|\\]|(?<=\w)_(?!\w)|(?<=[a-z]):(?=[a-z/])(?<!https:)(?<!http:))"  # file:line is no address
 )
 BEFORE, AFTER = "\n ([{<-/:'\"", "\n )]}>-/:.,;!?'\""  # what may stand beside markup without an escaped space
 SECTION = re.compile(r"([A-Z][a-z]+):")

@@ -10,6 +10,7 @@ and the page takes the script from the library when it is written.
 """
 
 import ast
+import functools
 import os
 import re
 import shutil
@@ -70,6 +71,18 @@ def key(page: str, library: Library) -> str:
     return digest(inputs(code, library), code, *listed)
 
 
+@functools.cache
+def library() -> Library:
+    """Return the project's own library, parsed once a build."""
+    return Library(LIBRARY)
+
+
+def depend(env: BuildEnvironment, code: str) -> None:
+    """Let the page that is read now be read again when a file of the library changes that the code reaches."""
+    for path in library().reached(code):
+        env.note_dependency(str(path))
+
+
 def cache(app: Sphinx) -> Path:
     """Return the folder of all caches."""
     return Path(app.config.nb_execution_cache_path or Path(app.outdir).parent / ".jupyter_cache")
@@ -79,9 +92,8 @@ def find_outdated(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> list[str]:
     """Return the pages whose key is another than at the last build; remember the new keys."""
-    library = Library(LIBRARY)
     old = getattr(env, "gpkl_keys", {})
-    new = {page: key(Path(env.doc2path(page)).read_text("utf-8"), library) for page in env.found_docs}
+    new = {page: key(Path(env.doc2path(page)).read_text("utf-8"), library()) for page in env.found_docs}
     env.gpkl_keys = new  # type: ignore[attr-defined]
     return [page for page in new if new[page] != old.get(page, "")]
 

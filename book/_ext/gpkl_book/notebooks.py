@@ -3,6 +3,7 @@
 import json
 import posixpath
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 
 from .launch import NOTEBOOK_BRANCH
+from .paths import LIBRARY
 from .plain_markdown import References, to_plain
+from .reach import Library
 
 log = logging.getLogger(__name__)
-NEEDED = ("gpkl_lib", "accelerate", "anywidget", "matplotlib", "rich", "scipy", "sympy")
+NEEDED = ("gpkl_lib", "anywidget", "matplotlib", "scipy", "sympy")  # one of each that the extra `notebook` brings
+TO_TRAIN = ("accelerate", "rich")  # and what `train` adds
+TRAINS = LIBRARY / "training" / "process.py"  # what a chapter reaches that trains
 RECORD = "application/papermill.record/text/plain"
 FOLDED = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 
@@ -26,8 +31,7 @@ SET_UP = """\
 import importlib.util{imports}
 
 missing = [name for name in {needed!r} if importlib.util.find_spec(name) is None]
-{look}if missing{or_away}:
-{install}
+{look}{bring}
 if importlib.util.find_spec("myst_nb") is None:  # it puts numbers into the text, and in this text they stand
     import sys, types
 
@@ -36,20 +40,31 @@ if importlib.util.find_spec("myst_nb") is None:  # it puts numbers into the text
 """
 LOOK = "away = not any((one / 'references.bib').is_file() for one in (Path.cwd(), *Path.cwd().parents))\n"
 CLONE = """\
+if {when}:
     import os, subprocess, sys
 
     if not os.path.isdir("gpkl-book"):
         copy = ["git", "clone", "--quiet", "--depth=1", "--branch={branch}", "{repository}", "gpkl-book"]
         subprocess.run(copy, check=True)
     if missing:
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "./gpkl-book[notebook]"], check=True)
+        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "./gpkl-book[{extras}]"], check=True)
     os.chdir("gpkl-book/{folder}")
     importlib.invalidate_caches()"""
 REFUSE = """\
+if missing:
     raise ModuleNotFoundError(
-        f"{missing}: first run `pip install '.[notebook]'` in a copy of the book's repository, "
-        "or `pip install 'WHEEL[notebook]'` with the wheel of a release"
+        f"{{missing}}: first run `pip install '.[{extras}]'` in a copy of the book's repository, "
+        "or `pip install 'WHEEL[{extras}]'` with the wheel of a release"
     )"""
+STAY = """
+if away:
+    raise FileNotFoundError("this chapter opens files of the book: run it in {folder} of a copy of its repository")"""
+
+
+@cache
+def library() -> Library:
+    """The library's files, read once."""
+    return Library(LIBRARY)
 
 
 def set_up_cell(repository: str, docname: str, code: str) -> str:
@@ -57,15 +72,21 @@ def set_up_cell(repository: str, docname: str, code: str) -> str:
 
     It brings what is missing by a copy of the repository; where the repository is not known it can only say what to do.
     """
-    folder = docname.rpartition("/")[0]
-    reads = bool(repository) and FILES.search(code) is not None
+    reads = FILES.search(code) is not None
+    trains = TRAINS in library().reached(code)
+    names = {
+        "branch": NOTEBOOK_BRANCH,
+        "repository": repository,
+        "folder": docname.rpartition("/")[0],
+        "extras": "notebook,train" if trains else "notebook",
+        "when": "missing or away" if reads else "missing",
+    }
     return SET_UP.format(
-        needed=list(NEEDED),
+        needed=[*NEEDED, *TO_TRAIN] if trains else list(NEEDED),
         and_files=" and files" if reads else "",
         imports="\nfrom pathlib import Path" if reads else "",
         look=LOOK if reads else "",
-        or_away=" or away" if reads else "",
-        install=CLONE.format(branch=NOTEBOOK_BRANCH, repository=repository, folder=folder) if repository else REFUSE,
+        bring=(CLONE if repository else REFUSE + STAY if reads else REFUSE).format(**names),
     ).rstrip("\n")
 
 

@@ -14,6 +14,7 @@ from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 
 from .docstrings import Links, restructured
+from .freshness import depend
 from .paths import BOOK, ROOT
 
 RESULTS = BOOK / "_results"
@@ -29,6 +30,7 @@ class Records(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Read recipes and records, and remember that the page is made from them."""
         kind = directives.choice(self.arguments[0], KINDS)
+        depend(self.env, "from gpkl_lib.experiments import summarise\nfrom gpkl_lib.chapters.recorders import standing")
         lines = [".. list-table::", "   :class: gpkl-stacked", "   :header-rows: 1", "   :widths: 38 27 35", ""]
         lines += ["   * - Question and command", "     - Setting", "     - Verdict"]
         for path in sorted(RESULTS.glob("*.toml")):
@@ -109,19 +111,18 @@ class Record:
         from gpkl_lib.experiments import groups, summarise
 
         for group in groups(self.rows):
-            corpus, told, pairs = group[0]["corpus"], [], 0
+            corpus, told = group[0]["corpus"], []
             for one in summarise(group):
-                if one.difference and one.verdict:
-                    mean, low, high = map(_points, (one.difference.mean, one.difference.low, one.difference.high))
-                    word = f"[{low}, {high}]" if "arm" in group[0] else f"*{one.verdict.word}*"
-                    told.append(f"| {one.method}: {mean} {word}")
-                    pairs = one.difference.pairs
+                if (found := one.difference) and one.verdict:
+                    mean, low, high = map(_points, (found.mean, found.low, found.high))
+                    word = f"*{one.verdict.word}*" if "arm" not in group[0] else f"[{low}, {high}]" * (found.pairs > 1)
+                    told.append((f"{one.method}: {mean} {word}".rstrip(), found.pairs))
             if told:
-                yield from (
-                    f"| **{corpus['name']}**, sentences: {corpus['train']['sentences']}, pairs of runs: {pairs}",
-                    *told,
-                    "",
-                )
+                counts = {pairs for _, pairs in told}
+                of_all = f", pairs of runs: {told[0][1]}" if len(counts) == 1 else ""
+                yield f"| **{corpus['name']}**, sentences: {corpus['train']['sentences']}{of_all}"
+                yield from (f"| {line}" + (f", pairs: {pairs}" if not of_all else "") for line, pairs in told)
+                yield ""
 
 
 def _list(value: str | list[str]) -> list[str]:
