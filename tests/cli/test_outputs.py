@@ -88,6 +88,15 @@ def test_files_of_another_kind_are_refused_and_left_alone(
     assert not (here / "report.csv").exists()
 
 
+def test_more_spans_than_a_page_can_show_are_not_drawn(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("long.txt").write_text("Anna met Ben . " * 30)
+    words = ["predict", "tagger", "long.txt", "--threshold", "-99", "--output"]
+    assert cli.main([*words, "long.html"]) == 2
+    assert "text 1 has 36,300 spans in 120 words, more than a page can show" in capsys.readouterr().err
+    assert not Path("long.html").exists()
+    assert cli.main([*words, "long.jsonl"]) == 0
+
+
 def test_a_page_of_errors_has_the_text_as_it_was_written(here: Path) -> None:
     rows = [
         {"text": "Anna  (née Müller), 1.5.", "label": [[0, 4, "person"], [6, 18, "person"]]},
