@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -19,6 +19,13 @@ def check_tensor(name: str, value: Tensor) -> None:
         raise TypeError(f"{name} must be a torch.Tensor, got {type(value).__name__}")
 
 
+def check_kind(name: str, value: object, kind: Any, how: str) -> None:
+    """Raise TypeError unless `value` is of the kind; `how` says where one comes from."""
+    if not isinstance(value, kind):
+        what = " or ".join(each.__name__ for each in get_args(kind) or (kind,))
+        raise TypeError(f"{name} must be a {what.replace('NoneType', 'None')}, {how}; got {value!r:.80}")
+
+
 def check_floating(name: str, value: Tensor) -> None:
     """Raise TypeError unless `value` is a real floating-point tensor."""
     check_tensor(name, value)
@@ -27,14 +34,21 @@ def check_floating(name: str, value: Tensor) -> None:
 
 
 def check_same_shape(name: str, value: Tensor, input: Tensor) -> None:
-    """Raise ValueError unless `value` has the shape of `input` (broadcasting two views hides mistakes)."""
+    """Raise ValueError unless `value` has the shape of `input` and its device (broadcasting hides mistakes)."""
     if value.shape != input.shape:
         raise ValueError(f"{name} must have the shape of input, {tuple(input.shape)}, got {tuple(value.shape)}")
+    check_same_device(name, value, input)
+
+
+def check_same_device(name: str, value: Tensor, input: Tensor) -> None:
+    """Raise ValueError unless `value` is where `input` is."""
+    if value.device != input.device:
+        raise ValueError(f"{name} must be on the device of input, {input.device}, got {value.device}")
 
 
 def check_number(name: str, value: float) -> None:
-    """Raise TypeError unless `value` is a real number (a tensor is none: its gradient would be lost)."""
-    if not isinstance(value, Real):
+    """Raise TypeError unless `value` is a real number (a tensor is none: its gradient would be lost; nor is True)."""
+    if not isinstance(value, Real) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number, got {type(value).__name__}")
 
 
@@ -97,7 +111,7 @@ def check_class_dims(input: Tensor, class_dims: int | None, *, per_row: bool) ->
                 "one row, as in GlobalPointer's (batch, types, L, L); 1 if the last one alone holds a row's classes"
             )
         return 1
-    if not isinstance(class_dims, int):
+    if not isinstance(class_dims, int) or isinstance(class_dims, bool):
         raise TypeError(f"class_dims must be an int, got {type(class_dims).__name__}")
     if not 1 <= class_dims <= max(input.ndim, 1):
         raise ValueError(f"class_dims must be between 1 and {input.ndim}, got {class_dims}")
@@ -108,13 +122,14 @@ def expand_mask(mask: Tensor | None, input: Tensor) -> Tensor | None:
     """`mask` (boolean, True = valid) broadcast to the shape of `input`; None stays None.
 
     Raises TypeError unless it is a boolean tensor (an additive mask of 0 and -10000 would be misread), and ValueError
-    unless it broadcasts.
+    unless it broadcasts and is on the same device.
     """
     if mask is None:
         return None
     if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
         got = f"dtype {mask.dtype}" if isinstance(mask, Tensor) else type(mask).__name__
         raise TypeError(f"mask must be a boolean tensor, True = valid, got {got}")
+    check_same_device("mask", mask, input)
     try:
         return mask.expand(input.shape)
     except RuntimeError:

@@ -59,6 +59,8 @@ def doubled(batch: Tensor) -> Tensor:
                 [3, 4]])
     """
     check_tensor("batch", batch)
+    if not batch.ndim:
+        raise ValueError("batch must have a first dimension, its rows, got a single number")
     return torch.cat([batch, batch])
 
 
@@ -81,6 +83,8 @@ def two_views(output: Tensor) -> tuple[Tensor, Tensor]:
         (torch.Size([8, 768]), False)
     """
     check_tensor("output", output)
+    if not output.ndim:
+        raise ValueError("output must have a first dimension, its rows, got a single number")
     if output.shape[0] % 2:
         raise ValueError(f"two views need an even batch, got {output.shape[0]} rows; double the batch with `doubled`")
     half = output.shape[0] // 2

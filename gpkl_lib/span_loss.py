@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from gpkl_lib._checks import check_floating, check_head, check_weight
+from gpkl_lib._checks import check_floating, check_head, check_same_device, check_weight
 from gpkl_lib.consistency import ConsistencyLoss, rdrop_loss, two_views
 from gpkl_lib.global_pointer import check_token_mask, span_mask
 from gpkl_lib.losses import sparse_multilabel_cross_entropy
@@ -172,6 +172,7 @@ def _checked(
                 "the halves of attention_mask must be equal: the second view of all sentences stands after the first "
                 "of all, as `doubled` puts them"
             )
+    check_same_device("attention_mask", attention_mask, input)
     if isinstance(gold, GoldCells):
         cells = gold
     elif isinstance(gold, Tensor):
@@ -180,6 +181,8 @@ def _checked(
             "`gold_cells` makes of them, got a tensor. If its rows are (sentence, type, first, LAST token), "
             "say so by gold.as_subclass(GoldCells)"
         )
+    elif isinstance(gold, str) or not isinstance(gold, Sequence):
+        raise TypeError(f"gold must be a list with the spans of each sentence, got {gold!r:.80}")
     elif types is None:
         raise TypeError("types must name the heads, in order, where gold are spans; got None")
     else:

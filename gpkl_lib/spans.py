@@ -71,6 +71,8 @@ def gold_cells(spans: Sequence[Iterable[Sequence[str | int]]], types: Sequence[s
     head = {name: index for index, name in enumerate(types)}
     if len(head) != len(types):
         raise ValueError(f"types must be distinct names, got {list(types)}")
+    if isinstance(spans, str) or not isinstance(spans, Iterable):
+        raise TypeError(f"spans must be a list with the spans of each sentence, got {spans!r:.80}")
     cells = []
     for row, of_sentence in enumerate(spans):
         for given in _listed("spans", of_sentence, row):
@@ -88,7 +90,7 @@ def check_types(types: Sequence[str], heads: int | None = None) -> None:
     """Check names of types that stand in the order of the heads, which a set does not have.
 
     Raises:
-        TypeError: a string, or what is no sequence.
+        TypeError: a string, what is no sequence, or one of other things than strings.
         ValueError: another number of names than of heads, where that is known.
 
     Example:
@@ -97,7 +99,8 @@ def check_types(types: Sequence[str], heads: int | None = None) -> None:
             ...
         TypeError: types must be a list of names, in the order of the heads, got {'PER'}
     """
-    if isinstance(types, str | bytes) or not isinstance(types, Sequence):
+    names = isinstance(types, Sequence) and not isinstance(types, str | bytes)
+    if not names or not all(isinstance(name, str) for name in types):
         raise TypeError(f"types must be a list of names, in the order of the heads, got {types!r:.80}")
     if heads is not None and len(types) != heads:
         raise ValueError(f"types must name all {heads} heads, got {len(types)} names")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 from unicodedata import east_asian_width
@@ -36,6 +36,9 @@ from gpkl_lib.experiments import (
 from gpkl_lib.spans import Span, SpanScores, span_scores
 from gpkl_lib.tagger import Tagger, tagger_folder
 
+Written = tuple[str, list[tuple[int, int]]]
+"""A text, and the places of its tokens in it."""
+
 LOOKS = {
     "correct": ("green", "solid"),
     "wrong_type": ("purple", "double"),
@@ -57,6 +60,9 @@ def evaluate(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     if arguments.threshold is not None and arguments.tune_threshold:
         raise UsageError("--threshold gives what --tune-threshold looks for: leave one of them out")
     output = ready(arguments.output) if arguments.output else None
+    as_page = output is not None and output.suffix.lower() in (".html", ".htm")
+    if output and not as_page and output.suffix.lower() not in ("", ".json"):
+        raise UsageError(f"--output {output}: a report is JSON or a page, a file .json or .html")
     tagger = load(arguments)
     corpus = inputs.corpus(arguments.file, arguments)
     say(str(corpus))
@@ -71,14 +77,14 @@ def evaluate(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     gold = [list(sentence.spans) for sentence in corpus]
     scores = span_scores(found, gold)
     show(scores_table(corpus.name, scores))
-    as_page = output is not None and output.suffix.lower() in (".html", ".htm")
     matches = span_errors(found, gold) if arguments.errors or as_page else []
     if arguments.errors:
         show(errors_table(corpus.name, matches))
         show(confusion_table(corpus.name, matches))
     if output and as_page:
         with writing(output) as write:
-            for piece in _page(corpus, scores, matches, f"{arguments.model}, threshold {threshold:.4g}"):
+            told = f"{arguments.model}, threshold {threshold:.4g}"
+            for piece in _page(corpus, scores, matches, told, inputs.originals(arguments)):
                 write(piece)
     elif output:
         record = scores.record() | {"corpus": scored_on(corpus), "threshold": threshold}
@@ -105,7 +111,13 @@ def _tune(tagger: Tagger, corpus: Corpus, arguments: argparse.Namespace) -> None
     say(f"kept in {folder}: predict and evaluate use it; scores on {corpus.name} are now those of what it chose")
 
 
-def _page(corpus: Corpus, scores: SpanScores, matches: Sequence[Match], told: str) -> Iterator[str]:
+def _page(
+    corpus: Corpus,
+    scores: SpanScores,
+    matches: Sequence[Match],
+    told: str,
+    originals: Mapping[tuple[str, ...], Written],
+) -> Iterator[str]:
     """The report as a page: scores, errors, confusion, and every sentence with its verdicts."""
     number, count = {verdict: n for n, verdict in enumerate(VERDICTS)}, Counter(match.verdict for match in matches)
     keys = [Key(f"{SIGN[v]} {v.replace('_', ' ')}".strip(), count[v], *LOOKS[v]) for v in VERDICTS]
@@ -122,7 +134,7 @@ def _page(corpus: Corpus, scores: SpanScores, matches: Sequence[Match], told: st
         of.setdefault(match.sentence, []).append(match)
 
     def row(place: int, sentence: Sentence) -> tuple[str, list[Mark], bool]:
-        text, places = text_of(sentence)
+        text, places = originals.get(sentence.tokens) or text_of(sentence)
         marks = [
             Mark(places[span[1]][0], places[span[2] - 1][1], f"{span[0]} {sign}".strip(), number[match.verdict], what)
             for match in of.get(place, [])

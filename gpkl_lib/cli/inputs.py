@@ -59,10 +59,12 @@ def corpus(path: str, arguments: argparse.Namespace) -> Corpus:
     """A labelled file, a known name such as wnut17:test, or - for standard input.
 
     Raises:
-        UsageError: a file without a single span, which is a file that was misunderstood.
+        UsageError: a file without a sentence or a single span, which is a file that was misunderstood.
     """
     found = _read(path, how(arguments))
-    if len(found) and not found.types:
+    if not len(found):
+        raise UsageError(f"{found.name}: no sentence, read as {found.source}; is it the right file?")
+    if not found.types:
         raise UsageError(
             f"{found.name}: no span in {len(found)} sentences, read as {found.source}; is it the right file?"
         )
@@ -75,6 +77,18 @@ def texts(arguments: argparse.Namespace, ahead: int) -> Texts:
     with progress_bar(f"reading {arguments.file}") as progress:
         asked = replace(asked, format="any") if asked.format == "auto" else asked
         return read_texts(arguments.file, asked, ahead=ahead, progress=progress)
+
+
+def originals(arguments: argparse.Namespace) -> dict[tuple[str, ...], tuple[str, list[tuple[int, int]]]]:
+    """By the tokens of each sentence of the file, which is read once more, its text as it was written and their places.
+
+    Nothing of a file that has tokens alone, or of standard input, which is read by now.
+    """
+    if arguments.file == "-":
+        return {}
+    return {
+        tuple(row.tokens or ()): (row.text, row.places) for row in texts(arguments, 1).rows if row.text and row.places
+    }
 
 
 def _read(path: str, asked: How) -> Corpus:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
+from gpkl_lib.cli.said import UsageError
 from gpkl_lib.corpora import visible
 from gpkl_lib.palette import COLOURS, PALETTE, PALETTE_DARK
 from gpkl_lib.spans import span_lines
@@ -20,6 +21,7 @@ WORD = re.compile(r"\S+\s*|\s+")
 SPACE = re.compile(r"\s+")
 CLOSING = re.compile(r"[^\w\s]+")
 NAME, LETTER = 6.6, 7.0  # pixels a letter of a name and of the text is wide, about
+CROWD = 30  # spans a word: so many lines below each other are read by no one, and the file grows with their square
 STROKES = ("solid", "dashed", "dotted", "double")
 
 
@@ -71,6 +73,9 @@ def page(
         keys: what marks there are; each is a box that shows or hides them.
         rows: (text, marks, whether it is one of the quiet ones, which a box hides) of each.
         quiet: what these are, for the box.
+
+    Raises:
+        UsageError: a text with so many marks that no one could look at them.
     """
     name = escape(visible(title))
     yield (
@@ -88,7 +93,13 @@ def page(
             )
         yield f'<label class="key"><input type="checkbox" id="quiet" checked> {escape(quiet)}</label></fieldset>\n'
     yield "<ol>\n"
-    for text, marks, hushed in rows:
+    for number, (text, marks, hushed) in enumerate(rows, 1):
+        words = len(WORD.findall(text))
+        if len(marks) > CROWD * max(words, CROWD):
+            raise UsageError(
+                f"text {number} has {len(marks):,} spans in {words:,} words, more than a page can show; a higher "
+                "--threshold finds fewer, and a tagger that finds so many has hardly learnt"
+            )
         yield f"<li{' class=quiet' if hushed else ''}>{''.join(_words(text, marks))}</li>\n"
     yield "</ol></main></body></html>\n"
 

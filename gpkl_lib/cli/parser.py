@@ -95,7 +95,8 @@ def _train(parser: argparse.ArgumentParser) -> None:
         "--alpha",
         metavar="A",
         type=float,
-        help=f"weight; {quarter}: alpha/4 before D (default: the method's own, see above)",
+        help=f"weight; {quarter}: alpha/4 before D (default: the method's own, see above, chosen on sentences of some "
+        "16 tokens; D adds up all spans of a sentence, so that long documents want less)",
     )
     method.add_argument("--alpha-warmup", type=float, default=defaults.alpha_warmup, metavar="SHARE", help=WARMUP)
     for having in own_settings().values():

@@ -111,11 +111,13 @@ def read_recipe(path: Path) -> Recipe:
     """The recipe in a TOML file.
 
     Raises:
-        UsageError: no TOML; no run; a name under `shared` that is not there. Keys are checked where they are used.
-        FileNotFoundError: no such file.
+        UsageError: no such file; no TOML; no run; a name under `shared` that is not there. Keys are checked where they
+            are used.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: no TOML: {error}") from None
     parts = {name: content.pop(name, {}) for name in ("shared", "links", "teachers", "runs")}

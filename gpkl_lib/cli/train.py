@@ -17,10 +17,11 @@ from gpkl_lib.cli.parser import given
 from gpkl_lib.cli.said import UsageError, say, usage
 from gpkl_lib.experiments import Task, Teacher, Trial, history_table, scores_table, show
 from gpkl_lib.tagger import CONFIG, DECODING, SCORES, tagger_folder
-from gpkl_lib.training import LOCK, evaluate, fit, holds_training
+from gpkl_lib.training import LOCK, METHODS, evaluate, fit, holds_training
 
 ARGUMENTS = "arguments.json"
 NOT_RECORDED = ("command", "config", "output", "resume")
+MANY = 20  # times as many spans as there are
 
 
 def train(arguments: argparse.Namespace, words: Sequence[str]) -> None:
@@ -64,6 +65,12 @@ def train(arguments: argparse.Namespace, words: Sequence[str]) -> None:
     show(history_table(history))
     for part, score in scores.items():
         show(scores_table(f"{part}, weights of epoch {history.best['epoch']}", score))
+    dev, weight = scores["dev"], ", a smaller --alpha" if METHODS[arguments.method].factor else ""
+    if dev.predicted > MANY * dev.gold:
+        say(
+            f"on dev the tagger finds {dev.predicted:,} spans where there are {dev.gold:,}, and has hardly learnt to "
+            f"leave one out: try more --epochs, another --learning-rate{weight}"
+        )
     if not (tagger_folder(folder) / DECODING).exists():  # a run that was finished before keeps what was tuned since
         try:
             say(str(tagger.calibrate(task.dev)))

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, pairwise
+from operator import index
 from typing import overload
 
 from gpkl_lib.spans import Span, nested, place_of
@@ -38,6 +39,7 @@ class Sentence:
             The constructor sorts them by start, end, type and drops repeats.
 
     Raises:
+        TypeError: a string in the place of its tokens, or something else than spans.
         ValueError: a span that does not lie within the tokens.
 
     Example:
@@ -52,14 +54,19 @@ class Sentence:
     spans: tuple[Span, ...] = ()
 
     def __post_init__(self) -> None:
+        if isinstance(self.tokens, str):
+            raise TypeError(f"tokens must be a list of strings, got {self.tokens!r:.80}; text.split() cuts at spaces")
         object.__setattr__(self, "tokens", tuple(self.tokens))
         if not self.spans:
             object.__setattr__(self, "spans", ())
             return
-        for span in self.spans:
+        try:
+            spans = sorted({(str(t), index(start), index(end)) for t, start, end in self.spans}, key=place_of)
+        except (TypeError, ValueError):
+            raise TypeError(f"spans must be (type, start, end), the last two whole, got {self.spans!r:.80}") from None
+        for span in spans:
             if not 0 <= span[1] < span[2] <= len(self.tokens):
                 raise ValueError(f"span {span} does not lie within {len(self.tokens)} tokens (end is exclusive)")
-        spans = sorted({(str(t), int(start), int(end)) for t, start, end in self.spans}, key=place_of)
         object.__setattr__(self, "spans", tuple(spans))
 
     def __len__(self) -> int:

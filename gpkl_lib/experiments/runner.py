@@ -57,7 +57,7 @@ def compare(
         report: is told in a line what was repaired, skipped, and each result.
 
     Raises:
-        ValueError: a broken line in `output` that is not its last.
+        ValueError: a broken line in `output` that is not its last, or rows of something else.
         BlockingIOError: another process is writing to `output`.
         TrainingError: a process of several jobs was killed; `client` lost its scheduler, or worker after worker.
 
@@ -83,7 +83,10 @@ def compare(
             report(
                 f"{output}: the last row was cut off while it was written ({len(lost)} characters); running it again"
             )
-        rows = {row["key"]: row for row in (read_rows(output) if output.exists() else [])}
+        there = read_rows(output) if output.exists() else []
+        if any("key" not in row for row in there):
+            raise ValueError(f"{output} has other rows than a comparison's: choose another file for them")
+        rows = {row["key"]: row for row in there}
         missing = {key: trial for key, trial in zip(keys, trials, strict=True) if key not in rows}
         if len(missing) < len(set(keys)):
             report(f"{output}: {len(set(keys)) - len(missing)} of {len(set(keys))} runs are there already")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -104,7 +104,8 @@ def as_rows(given: Iterable[Input | Row], tokens: str) -> Iterator[Row]:
     Raises:
         TypeError: no iterable of texts, a single one among them (at once); or one of other things (when it comes).
     """
-    if isinstance(given, str | bytes | Mapping | Sentence) or not isinstance(given, Iterable):
+    unordered = isinstance(given, Set | Mapping)  # whose answer would be whose?
+    if unordered or isinstance(given, str | bytes | Sentence) or not isinstance(given, Iterable):
         raise TypeError(f"texts must be an iterable of texts, a list [text] where there is one, got {given!r:.80}")
     return _rows(given, tokens)
 

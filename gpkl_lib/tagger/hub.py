@@ -13,7 +13,7 @@ from gpkl_lib._optional import optional
 from gpkl_lib._storage import CheckpointError, write_text
 from gpkl_lib.tagger.calibration import DECODING
 from gpkl_lib.tagger.card import model_card
-from gpkl_lib.tagger.places import DESCRIPTION, WEIGHTS
+from gpkl_lib.tagger.places import DESCRIPTION, WEIGHTS, check_place
 from gpkl_lib.tagger.pretrained import TOKENIZER
 
 CARD = "README.md"
@@ -31,9 +31,13 @@ def fetched(place: str | Path, *, token: str | bool | None = None, **options: An
 
     Raises:
         ModuleNotFoundError: huggingface_hub is missing; the message names the extra.
-        CheckpointError: a hub name by which nothing can be fetched.
+        TypeError: neither a path nor a name.
+        CheckpointError: a hub name by which nothing can be fetched, or an address in its place.
     """
+    check_place("a folder or a hub name", place)
     name = str(place)
+    if "://" in name:
+        raise CheckpointError(f"{name} is an address: give the hub name that stands in it, someone/names")
     if Path(place).exists() or not HUB_NAME.fullmatch(name):
         return Path(place)
     hub = optional("huggingface_hub", "hub", f"there is no folder {name}, and a hub name")

@@ -14,14 +14,16 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.overrides import TorchFunctionMode
 
+from gpkl_lib._checks import check_kind
 from gpkl_lib._storage import CheckpointError, digest, read_tensors, write_tensors, write_text
 from gpkl_lib.consistency import ConsistencyLoss
 from gpkl_lib.corpora import Batch, Sentence, Vocabulary
 from gpkl_lib.divergence import Activation
 from gpkl_lib.global_pointer import EfficientGlobalPointer, GlobalPointer
+from gpkl_lib.spans import check_types
 from gpkl_lib.tagger.calibration import DECODING, decoding_text, read_decoding
 from gpkl_lib.tagger.hub import OnHub, fetched
-from gpkl_lib.tagger.places import DESCRIPTION, WEIGHTS, tagger_folder
+from gpkl_lib.tagger.places import DESCRIPTION, WEIGHTS, check_place, tagger_folder
 from gpkl_lib.tagger.predictor import Predictor
 from gpkl_lib.tagger.pretrained import PretrainedEncoder
 from gpkl_lib.tagger.word_encoder import WordEncoder
@@ -49,6 +51,7 @@ class Tagger(Predictor, OnHub):
         calibration: what `calibrate` fitted; None where it has not.
 
     Raises:
+        TypeError: types that are no list of names.
         ValueError: unknown head, no types or one of them twice; sizes as the heads say.
 
     Example:
@@ -71,6 +74,7 @@ class Tagger(Predictor, OnHub):
         super().__init__()
         if head not in HEADS:
             raise ValueError(f"head must be one of {', '.join(HEADS)}, got {head!r}")
+        check_types(types)
         if not types or len(set(types)) != len(types):
             raise ValueError(f"types must be distinct names, at least one; got {list(types)}")
         self.encoder = encoder
@@ -92,7 +96,16 @@ class Tagger(Predictor, OnHub):
         """A small tagger with a vocabulary of `sentences`; `encoder` holds settings of `WordEncoder`, by name.
 
         The initial weights follow from `seed` alone; torch's own random state is left as it was.
+
+        Raises:
+            TypeError: sentences that are something else, texts say; types that are no list of names.
+            ValueError: no sentence, unknown head, no types or one of them twice; settings as `WordEncoder` says.
         """
+        sentences = list(sentences)
+        for number, sentence in enumerate(sentences):
+            check_kind(f"sentences[{number}]", sentence, Sentence, "with tokens")
+        if not sentences:
+            raise ValueError("sentences must hold at least one, for a vocabulary is made of them")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             words = WordEncoder(Vocabulary.build(sentences), **encoder)
@@ -209,8 +222,12 @@ class Tagger(Predictor, OnHub):
         Raises:
             CheckpointError: the disk refuses.
         """
+        check_place("a folder", folder)
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CheckpointError(f"{folder} cannot be made a folder: {error.strerror}") from error
         (folder / DECODING).unlink(missing_ok=True)  # of other weights
         self.encoder.save_files(folder)
         write_text(folder / DESCRIPTION, self._text())
@@ -322,7 +339,8 @@ def _shape(shape: torch.Size | None) -> str:
 def _read_description(folder: Path) -> tuple[dict[str, Any], str]:
     path = folder / DESCRIPTION
     if not path.is_file():
-        what = "holds no saved tagger" if folder.is_dir() else "does not exist"
+        what = "is a file, and a tagger is a folder" if folder.is_file() else "does not exist"
+        what = "holds no saved tagger" if folder.is_dir() else what
         raise CheckpointError(f"{folder} {what} ({path.name} is missing)")
     text = path.read_text(encoding="utf-8", errors="replace")
     try:

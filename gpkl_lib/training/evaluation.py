@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gpkl_lib._checks import check_kind
 from gpkl_lib.corpora import Batch, Corpus, Sentence, batches
 from gpkl_lib.span_loss import TILED_FROM
 from gpkl_lib.spans import SpanScores, decode_projection, span_scores
@@ -44,6 +45,8 @@ def evaluate(tagger: Tagger, corpus: Corpus | Sequence[Sentence], batch_size: in
         True
     """
     sentences = list(corpus)
+    for number, sentence in enumerate(sentences):
+        check_kind(f"corpus[{number}]", sentence, Sentence, "and a corpus what read_corpus gives")
     return span_scores(tagger.predict(sentences, batch_size=batch_size), [sentence.spans for sentence in sentences])
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from gpkl_lib._checks import check_kind
 from gpkl_lib.corpora import Batch, Corpus
 from gpkl_lib.tagger import Tagger
 from gpkl_lib.training.batching import StepBatches
@@ -104,6 +105,7 @@ def fit(
 
     Raises:
         ModuleNotFoundError: a package of the extra "train" is missing.
+        TypeError: a path or a list in the place of a `Corpus`, a dictionary in that of a `TrainingConfig`, and so on.
         ValueError: no training sentence, no span in dev, a type without a head, a device that is not there; tiled=True
             with a method of your own that has no tiled form; unlabelled or teacher missing where the method needs it,
             given where it does not, or a teacher of other types.
@@ -132,7 +134,8 @@ def fit(
         >>> [row["epoch"] for row in history.rows], history.rows[1]["loss"] < history.rows[0]["loss"]
         ([1, 2], True)
     """
-    config = config or TrainingConfig()
+    config = TrainingConfig() if config is None else config
+    _check_kinds(tagger, train, dev, config, unlabelled, teacher)
     check_tiled(config, tiled)
     _check_corpora(tagger, train, dev)
     steps = StepBatches(tagger, train, config, unlabelled, teacher)
@@ -238,6 +241,18 @@ def _company(process: Process, folder: RunFolder) -> Iterator[None]:
             f"another process of this run has ended too soon (this is {process.rank} of {process.count}, from 0); "
             f"what that one said, or the launcher, tells why. Start the run again, and {kept}"
         ) from error
+
+
+def _check_kinds(tagger: Any, train: Any, dev: Any, config: Any, unlabelled: Any, teacher: Any) -> None:
+    for name, value, kind, how in (
+        ("tagger", tagger, Tagger, "as Tagger.from_scratch or Tagger.load gives it"),
+        ("train", train, Corpus, "as read_corpus gives it"),
+        ("dev", dev, Corpus, "as read_corpus gives it"),
+        ("config", config, TrainingConfig, "TrainingConfig(method=..., epochs=...)"),
+        ("unlabelled", unlabelled, Corpus | None, "as read_corpus gives it"),
+        ("teacher", teacher, Tagger | None, "as Tagger.load gives it"),
+    ):
+        check_kind(name, value, kind, how)
 
 
 def _check_corpora(tagger: Tagger, train: Corpus, dev: Corpus) -> None:

@@ -124,6 +124,19 @@ def test_nothing_learnt_is_said(
     assert "warning: no span" not in said
 
 
+@pytest.mark.parametrize(("method", "weight"), [("none", ""), ("sigmoid", ", a smaller --alpha")])
+def test_far_too_many_spans_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, method: str, weight: str
+) -> None:
+    words = ["train", "--toy-size", "24", *SMALL, "--method", method, "--output"]
+    for predicted, told in ((101, True), (100, False)):
+        scores = SpanScores(3, predicted, 5)
+        monkeypatch.setattr("gpkl_lib.cli.train.evaluate", lambda *_, scores=scores: scores)
+        assert main([*words, str(tmp_path / str(predicted))]) == 0
+        said = "on dev the tagger finds 101 spans where there are 5, and has hardly learnt to leave one out"
+        assert (f"{said}: try more --epochs, another --learning-rate{weight}\n" in capsys.readouterr().err) == told
+
+
 def test_a_threshold_of_the_library_is_a_number() -> None:
     corpus = toy_corpus(4)
     with pytest.raises(ValueError, match="threshold must be a number, got nan"):

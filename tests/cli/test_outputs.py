@@ -33,8 +33,9 @@ WORDS = {
 
 @pytest.mark.parametrize("command", WORDS)
 def test_a_missing_folder_is_made(here: Path, command: str) -> None:
-    assert cli.main([*WORDS[command], "new/folder/out.jsonl"]) == 0
-    assert (here / "new" / "folder" / "out.jsonl").stat().st_size > 0
+    file = "out.json" if command == "evaluate" else "out.jsonl"
+    assert cli.main([*WORDS[command], f"new/folder/{file}"]) == 0
+    assert (here / "new" / "folder" / file).stat().st_size > 0
 
 
 @pytest.mark.parametrize("command", [*WORDS, "compare"])
@@ -61,6 +62,51 @@ def test_what_cannot_be_written_is_refused_before_the_work(
     more = ["--write", "jsonl"] if command == "predict" else []
     assert cli.main([*words, output, *more]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([*WORDS["evaluate"], "report.csv"], "--output report.csv: a report is JSON or a page, a file .json or .html"),
+        (["evaluate", "tagger", "file"], "file: no sentence, read as CoNLL, no token lines; is it the right file?"),
+        (
+            ["compare", "--methods", "none", "--train", "gold.jsonl", "--dev", "gold.jsonl", "--output", "gold.jsonl"],
+            "gold.jsonl has other rows than a comparison's: choose another file for them",
+        ),
+        (["compare", "--recipe", "nowhere.toml"], "nowhere.toml: cannot be read: No such file or directory"),
+        (["predict", "", "gold.jsonl"], "the place of a tagger is a folder or a hub name, got an empty name"),
+        (["predict", "gold.jsonl", "gold.jsonl"], "gold.jsonl is a file, and a tagger is a folder"),
+    ],
+)
+def test_files_of_another_kind_are_refused_and_left_alone(
+    here: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    before = (here / "gold.jsonl").read_bytes()
+    assert cli.main(words) == 2
+    assert said in capsys.readouterr().err
+    assert (here / "gold.jsonl").read_bytes() == before
+    assert not (here / "report.csv").exists()
+
+
+def test_more_spans_than_a_page_can_show_are_not_drawn(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("long.txt").write_text("Anna met Ben . " * 30)
+    words = ["predict", "tagger", "long.txt", "--threshold", "-99", "--output"]
+    assert cli.main([*words, "long.html"]) == 2
+    assert "text 1 has 36,300 spans in 120 words, more than a page can show" in capsys.readouterr().err
+    assert not Path("long.html").exists()
+    assert cli.main([*words, "long.jsonl"]) == 0
+
+
+def test_a_page_of_errors_has_the_text_as_it_was_written(here: Path) -> None:
+    rows = [
+        {"text": "Anna  (née Müller), 1.5.", "label": [[0, 4, "person"], [6, 18, "person"]]},
+        {"text": "👩 met Ben.", "label": [[6, 9, "person"]]},
+    ]
+    Path("own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert cli.main(["evaluate", "tagger", "own.jsonl", "--threshold", "1e9", "--output", "own.html"]) == 0
+    page = re.sub(r"<[^>]+>", "", Path("own.html").read_text().partition("</style>")[2])
+    for row in rows:
+        assert row["text"] in page
 
 
 def test_a_report_says_what_was_scored(here: Path) -> None:
