@@ -22,6 +22,7 @@ from gpkl_lib import (
     global_pointer_rdrop_loss,
     gold_cells,
     rdrop_loss,
+    span_mask,
     symmetric_kl,
     two_views,
 )
@@ -168,6 +169,21 @@ def test_what_can_be_meant_in_one_way_alone_works() -> None:
     assert torch.equal(
         loss(input=torch.ones(2, 5, 4), head=head), loss(input=torch.ones(2, 5, 4), head=lambda *given: head(*given))
     )
+
+
+@pytest.mark.parametrize("filling", [1e9, float("inf"), float("nan")])
+def test_what_a_head_leaves_in_cells_that_are_no_span_is_not_looked_at(filling: float) -> None:
+    own = LOGITS.flip(0)
+    results = []
+    for fill in (0.0, filling):
+        logits = torch.cat([LOGITS, own]).where(span_mask(doubled(MASK)), fill).requires_grad_()
+        losses = global_pointer_rdrop_loss(logits, SPANS, doubled(MASK), alpha=1.0, types=TYPES)
+        (gradient,) = torch.autograd.grad(losses.loss, logits)
+        results.append((torch.stack(losses), gradient, decode_spans(logits[:2].detach(), TYPES, MASK)))
+    (losses, gradient, spans), (same, as_well, found) = results
+    assert torch.equal(losses, same)
+    assert torch.equal(gradient, as_well)
+    assert spans == found
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,7 @@ class OnHub:
             cache_dir, force_download, local_files_only, token: as in `huggingface_hub.snapshot_download`.
 
         Raises:
+            TypeError: neither a path nor a name.
             ModuleNotFoundError: huggingface_hub is missing; the message names the extra.
             CheckpointError: nothing could be fetched, or what was is damaged or something else.
 

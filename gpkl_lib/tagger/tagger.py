@@ -220,6 +220,7 @@ class Tagger(Predictor, OnHub):
         Where a threshold was tuned or probabilities were calibrated, decoding.json holds them.
 
         Raises:
+            TypeError: no path.
             CheckpointError: the disk refuses.
         """
         check_place("a folder", folder)
@@ -255,6 +256,7 @@ class Tagger(Predictor, OnHub):
                 no such folder, a name on the hub, "someone/names" (`from_pretrained` has more to say of it).
 
         Raises:
+            TypeError: neither a path nor a name.
             ModuleNotFoundError: a hub name without huggingface_hub; the message names the extra.
             CheckpointError: the folder is missing, damaged, or holds something else; the message says which file.
         """
