@@ -42,7 +42,7 @@ ARMED = [
 ]
 UNDERWAY: set[str] = {
     *("germeval-costs", "germeval-search", "germeval-doses", "germeval-weights", "germeval-arms", "minilm-search"),
-    *("minilm-doses", "minilm-weights", "minilm-arms", "rounding", "vat-costs", "vat-weights", "vat-arms"),
+    *("minilm-doses", "minilm-weights", "minilm-arms", "vat-costs", "vat-weights", "vat-arms"),
     *("uda-costs", "uda-weights", "uda-arms", "distillation-costs", "distillation-weights", "distillation-arms"),
     *("few-weights", "few-arms"),
 }
