@@ -56,7 +56,7 @@ def build(*, quiet: bool = False) -> float:
         STATE.unlink(missing_ok=True)
         program = shutil.which("jupyter-book", path=str(Path(sys.executable).parent)) or "jupyter-book"
         command = [program, "build", str(ROOT), "-W", "--keep-going"]
-        environment = os.environ | {"OMP_NUM_THREADS": "2"}  # the chapters' numbers, whatever the caller's threads
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}  # the chapters' numbers, whatever the caller's threads
         with LOG.open("w") as log:
             streams = {"stdout": log, "stderr": subprocess.STDOUT} if quiet else {}
             done = subprocess.run(command, cwd=ROOT, env=environment, **streams)

@@ -25,8 +25,8 @@ from . import assets, explorables, folding, freshness, front_pages, launch, note
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Connect every part. Kernels inherit the environment set here: one thread count, so that glued numbers repeat."""
-    os.environ.setdefault("OMP_NUM_THREADS", "2")
+    """Connect every part. Kernels inherit what is set here: one thread, so that numbers repeat and chapters share cores."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     run_side_by_side(app)
     app.add_config_value("comments_config", {}, "html")  # Jupyter Book sets it whether sphinx_comments is loaded or not
