@@ -25,7 +25,7 @@ from . import assets, explorables, folding, freshness, front_pages, launch, note
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Connect every part. Kernels inherit what is set here: one thread, so that numbers repeat and chapters share cores."""
+    """Connect every part. Kernels inherit what is set here: one thread, so digits repeat and cores are shared."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     run_side_by_side(app)
