@@ -12,7 +12,7 @@ What is read of the rows of a comparison, here of two methods and three seeds; t
 """
 
 from gpkl_lib._storage import read_rows
-from gpkl_lib.experiments.contrasts import Contrast, bootstrapped, contrasts
+from gpkl_lib.experiments.contrasts import Contrast, bootstrapped, contrasts, unit_weight
 from gpkl_lib.experiments.engines import dask_client
 from gpkl_lib.experiments.errors import (
     VERDICTS,
@@ -102,5 +102,6 @@ __all__ = [
     "span_errors",
     "summarise",
     "titles",
+    "unit_weight",
     "variants",
 ]

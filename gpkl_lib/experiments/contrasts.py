@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 from gpkl_lib._storage import Row
 from gpkl_lib.experiments.records import read_counts
 from gpkl_lib.experiments.summary import MARGIN, MethodSummary, check_one_group, label, variants
 from gpkl_lib.statistics import PairedDifference, Verdict, hierarchical_bootstrap, judge, paired_difference, sign_flips
+from gpkl_lib.training import METHODS
 
 
 class Contrast(NamedTuple):
@@ -90,3 +92,29 @@ def bootstrapped(rows: Sequence[Row], method: str, rival: str, *, resamples: int
         counts.append({seed: read_counts(row) for seed, row in found[0].items()})
     same = len({row["corpus"]["test"]["sha256"] for row in rows}) == 1
     return hierarchical_bootstrap(*counts, same_sentences=same, resamples=resamples)
+
+
+def unit_weight(rows: Sequence[Row], method: str) -> float:
+    """The alpha at which what a method adds to the loss is as large as the cross-entropy.
+
+    An alpha divided by it is the *share* of the cross-entropy that the method adds: the scale on which divergences of
+    different sizes can be compared.
+
+    Args:
+        rows: of runs in which the method's divergence was measured, two views with alpha = 0 say; their last epoch
+            tells.
+        method: by the name in `METHODS`.
+
+    Raises:
+        ValueError: no row of that method.
+
+    Example:
+        >>> run = {"config": {"method": "sigmoid"}, "history": {"task": [0.9, 0.3], "divergence": [0.1, 0.2]}}
+        >>> round(unit_weight([run], "sigmoid"), 3)  # alpha / 4 x 0.2 = 0.3
+        6.0
+    """
+    of = [row["history"] for row in rows if row["config"]["method"] == method]
+    if not of:
+        raise ValueError(f"no row of {method}")
+    task, divergence = (fmean(history[part][-1] for history in of) for part in ("task", "divergence"))
+    return task / (METHODS[method].factor * divergence)

@@ -12,24 +12,25 @@ LOOKS = ((1280, "light"), (390, "light"), (390, "dark"), (1280, "dark"))
 # axe takes most of the time: it sees each page in both colours and at both widths, and page after page the other two.
 SEEN_BY_AXE = (LOOKS[0::2], LOOKS[1::2])
 
-# Of words of code that look alike one stays an element and the rest becomes text: axe looks at the contrast of each.
-SAME_WORDS_ONCE = """() => {
+# Of tokens of code that look alike one stays an element and the rest becomes text: axe looks at the contrast of each.
+SAME_TOKENS_ONCE = """() => {
   const seen = new Set(), clear = "rgba(0, 0, 0, 0)";
   const paper = (one) => {
     while (one.parentElement && getComputedStyle(one).backgroundColor === clear) one = one.parentElement;
     return getComputedStyle(one).backgroundColor;
   };
-  for (const words of ["article :is(pre, code, dt.sig) :is(span, em)", "article code"]) {
-    const again = [];
-    for (const word of document.querySelectorAll(words)) {
-      if (word.childElementCount) continue;
-      const { color, backgroundColor, fontSize, fontWeight } = getComputedStyle(word);
-      const looks = [word.className, color, backgroundColor, fontSize, fontWeight, paper(word)].join();
-      if (seen.has(looks)) again.push(word);
+  const again = [];
+  for (const pre of document.querySelectorAll("article pre")) {
+    const under = paper(pre);
+    for (const token of pre.querySelectorAll("span")) {
+      if (token.childElementCount) continue;
+      const { color, backgroundColor, fontSize, fontWeight } = getComputedStyle(token);
+      const looks = [token.className, color, backgroundColor, fontSize, fontWeight, under].join();
+      if (seen.has(looks)) again.push(token);
       seen.add(looks);
     }
-    for (const word of again) word.replaceWith(word.textContent);
   }
+  for (const token of again) token.replaceWith(token.textContent);
 }"""
 # MathJax's markup is the same in every colour and width: looked at whole once, then by a few formulas.
 FEW_FORMULAS = "[...document.querySelectorAll('article mjx-container')].slice(6).forEach((one) => one.remove())"
@@ -147,7 +148,7 @@ def see(visit: Visit) -> Sight:
     menu = page.locator(".primary-toggle span").evaluate("(one) => getComputedStyle(one, '::before').content")
     sight = Sight(visit, list(visit.requests), menu.strip('"'), [])
     page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
-    page.evaluate(SAME_WORDS_ONCE)
+    page.evaluate(SAME_TOKENS_ONCE)
     page.evaluate(axe())
     seen_by_axe = SEEN_BY_AXE[len(page.url) % 2]
     for width, scheme in LOOKS:

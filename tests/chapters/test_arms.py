@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gpkl_lib.chapters.recorders import arms, costs, standing, unit_weight
+from gpkl_lib.chapters.recorders import arms, costs, standing
 from gpkl_lib.chapters.recorders.__main__ import main
 from gpkl_lib.cli import UsageError, read_recipe
 from gpkl_lib.corpora import toy_corpus
@@ -188,17 +188,6 @@ def test_what_does_not_fit_is_said_in_a_line(
         file.write_text(file.read_text().replace(*change))
     assert main([str(folder / "final.toml")]) == 2
     assert said in capsys.readouterr().err.splitlines()[-1]
-
-
-def test_a_weight_is_told_by_the_size_of_the_divergence() -> None:
-    rows = [
-        {"config": {"method": method}, "history": {"task": [9.0, task], "divergence": [9.0, divergence]}}
-        for method, task, divergence in (("sigmoid", 0.2, 0.1), ("sigmoid", 0.4, 0.3), ("softmax", 0.3, 1.2))
-    ]
-    assert unit_weight(rows, "sigmoid") == pytest.approx(0.3 / (0.25 * 0.2))
-    assert unit_weight(rows, "softmax") == pytest.approx(1.0)
-    with pytest.raises(ValueError, match="no row of squared"):
-        unit_weight(rows, "squared")
 
 
 def test_the_cost_of_an_epoch_is_that_of_its_steps() -> None:

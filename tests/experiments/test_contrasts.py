@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gpkl_lib.experiments import bootstrapped, by_method, contrasts
+from gpkl_lib.experiments import bootstrapped, by_method, contrasts, unit_weight
 from gpkl_lib.experiments.records import sentence_counts
 from gpkl_lib.statistics import sign_flips
 
@@ -69,3 +69,14 @@ def test_what_is_not_one_comparison_is_refused(rows: list[dict[str, Any]]) -> No
         bootstrapped(rows, "softmax", "none")
     with pytest.raises(ValueError, match="got 2 comparisons"):
         bootstrapped([*rows, {**rows[0], "corpus": {"name": "d"}}], "sigmoid", "none")
+
+
+def test_a_weight_is_told_by_the_size_of_the_divergence() -> None:
+    rows = [
+        {"config": {"method": method}, "history": {"task": [9.0, task], "divergence": [9.0, divergence]}}
+        for method, task, divergence in (("sigmoid", 0.2, 0.1), ("sigmoid", 0.4, 0.3), ("softmax", 0.3, 1.2))
+    ]
+    assert unit_weight(rows, "sigmoid") == pytest.approx(0.3 / (0.25 * 0.2))
+    assert unit_weight(rows, "softmax") == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="no row of squared"):
+        unit_weight(rows, "squared")

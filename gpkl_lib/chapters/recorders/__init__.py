@@ -1,6 +1,6 @@
 """What makes the records that chapters read, each from the recipe beside it."""
 
-from gpkl_lib.chapters.recorders.arms import ARMS, needs, record_arms, seeds, standing, unit_weight
+from gpkl_lib.chapters.recorders.arms import ARMS, needs, record_arms, seeds, standing
 from gpkl_lib.chapters.recorders.boards import board, board_rows
 from gpkl_lib.chapters.recorders.corpora import corpus_rows
 from gpkl_lib.chapters.recorders.costs import cost_rows
@@ -52,7 +52,6 @@ __all__ = [
     "sentence_rows",
     "spearman",
     "standing",
-    "unit_weight",
     "unpacked",
     "whiten",
 ]

@@ -32,7 +32,7 @@ from typing import Any
 
 from gpkl_lib import cli
 from gpkl_lib._storage import Row, read_rows
-from gpkl_lib.experiments import Task, Trial, compare, identity, variants
+from gpkl_lib.experiments import Task, Trial, compare, identity, unit_weight, variants
 from gpkl_lib.training import METHODS
 
 ARMS = "arms"
@@ -133,22 +133,6 @@ def points(run: Settings) -> list[Settings]:
     return found
 
 
-def unit_weight(rows: Sequence[Row], method: str) -> float:
-    """The alpha at which what `method` adds is as large as the cross-entropy, by the last epoch of its `rows`.
-
-    With the rows of two views whose divergence counts nothing, an alpha divided by it is the share of the loss that
-    the penalty would have: the scale on which divergences of different sizes can be compared.
-
-    Raises:
-        ValueError: no row of that method.
-    """
-    last = [(row["history"]["task"][-1], row["history"]["divergence"][-1]) for row in rows if _method(row) == method]
-    if not last:
-        raise ValueError(f"no row of {method}")
-    task, divergence = (fmean(values) for values in zip(*last, strict=True))
-    return task / (METHODS[method].factor * divergence)
-
-
 def _trial(recipe: cli.Recipe, run: Settings, settings: Settings, tasks: dict[str, Task]) -> Trial:
     """The run of a cell; `tasks` keeps what was read, for the next run on the same sentences."""
     data = {key: settings.get(key) for key in DATA}
@@ -222,7 +206,3 @@ def _epochs(recipe: cli.Recipe, run: Settings, settings: Settings) -> int:
         return float(median(found[0]["seconds"][of["method"]]))
 
     return round(int(model["epochs"]) * cost(model) / cost(settings))
-
-
-def _method(row: Row) -> str:
-    return str(row["config"]["method"])
