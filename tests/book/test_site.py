@@ -155,7 +155,7 @@ def test_the_first_screen_says_what_was_found_and_plays(
     )
     assert y < height
     page.mouse.click(x, y)
-    page.locator(".gpkl-sb-on").first.wait_for()
+    page.locator(".gpkl-sb-on", has_text="Fenden").first.wait_for()  # drawn a frame later: before, another word is on
     assert page.locator(".gpkl-sb-on").all_inner_texts()[0].startswith("Fenden")
 
 
