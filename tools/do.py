@@ -263,7 +263,15 @@ def install(extra: str) -> None:
     run([*INSTALL, "--editable", f".[{extra}]"])
     if not PRINTED:
         done.parent.mkdir(exist_ok=True)
-        done.write_text(state, "utf-8")
+        for each in brought(extra):
+            (done.parent / each).write_text(state, "utf-8")
+
+
+def brought(extra: str) -> set[str]:
+    """Return the extra and those that it brings: `test` has all that `lint` and `book` need."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    named = re.findall(r"\bgpkl-lib\[([^]]+)\]", " ".join(extras[extra]))
+    return {extra}.union(*(brought(each) for names in named for each in names.split(",")))
 
 
 @cache

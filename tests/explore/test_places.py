@@ -167,7 +167,7 @@ def test_redraw_takes_less_than_a_frame_at_a_quarter_of_the_speed(stage, name):
         metrics = {one["name"]: one["value"] for one in devtools.send("Performance.getMetrics")["metrics"]}
         return 1000 * sum(metrics[f"{part}Duration"] for part in ("Script", "RecalcStyle", "Layout"))
 
-    def frames(whose, many=30):
+    def frames(whose, many=15):
         """Milliseconds a frame from input to layout."""
         before = spent()
         page.get_by_label(SPECIMENS[name].slider).evaluate(FRAMES, [many, whose])
