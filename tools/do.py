@@ -176,14 +176,12 @@ TARGETS = {
 }
 
 for recipe in sorted((ROOT / "book" / "_results").glob("*.toml")):
-    links = (
-        tomllib.loads(recipe.read_text("utf-8")).get("links", {}).values()
-    )  # folders of packages, such as an encoder
-    brought = [shlex.join([*INSTALL, link.partition("/")[0].replace("_", "-")]) for link in links]
+    links = tomllib.loads(recipe.read_text("utf-8")).get("links", {}).values()  # folders of wheels, such as an encoder
+    wheels = [shlex.join([*INSTALL, link.partition("/")[0].replace("_", "-")]) for link in links]
     for family, module in (("results", "recorders"), ("check-results", "recorders.check")):
         name = f"{family}-{recipe.stem}"
         command = f"python -m gpkl_lib.chapters.{module} book/_results/{recipe.name}"
-        TARGETS[name] = Target("", "book", commands=(*brought, command), threads="1")
+        TARGETS[name] = Target("", "book", commands=(*wheels, command), threads="1")
         if name != "results-tiled-span-loss":  # which wants an idle machine: that is `bench`
             TARGETS[family] = replace(TARGETS[family], first=(*TARGETS[family].first, name))
 

@@ -34,7 +34,6 @@ class Command(SphinxDirective):
         from gpkl_lib.cli.parser import parsers
 
         depend(self.env, "from gpkl_lib.cli.parser import parsers")
-
         main, commands = parsers()
         known = {parser.prog: parser for parser in (main, *commands)}
         lines = list(described(" ".join([PROGRAM, *self.arguments]), known))

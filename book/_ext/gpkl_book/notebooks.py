@@ -3,7 +3,6 @@
 import json
 import posixpath
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,10 @@ from pybtex.database import parse_file
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
+from .freshness import library
 from .launch import NOTEBOOK_BRANCH
 from .paths import LIBRARY
 from .plain_markdown import References, to_plain
-from .reach import Library
 
 log = logging.getLogger(__name__)
 NEEDED = ("gpkl_lib", "anywidget", "matplotlib", "scipy", "sympy")  # one of each that the extra `notebook` brings
@@ -59,12 +58,6 @@ if missing:
 STAY = """
 if away:
     raise FileNotFoundError("this chapter opens files of the book: run it in {folder} of a copy of its repository")"""
-
-
-@cache
-def library() -> Library:
-    """The library's files, read once."""
-    return Library(LIBRARY)
 
 
 def set_up_cell(repository: str, docname: str, code: str) -> str:
