@@ -34,6 +34,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,7 +99,8 @@ def measure(
             times, spent, peak = _timed(implementation, length, batch, seconds, device)
     except torch.OutOfMemoryError:
         return {"skipped": f"more memory than the {device} has"}
-    return {
+    package = {"package": f"bert4torch {version('bert4torch')}"} if implementation == "bert4torch" else {}
+    return package | {
         "milliseconds": statistics.median(times[1:]) * 1e3,
         "cpu_milliseconds": statistics.median(spent[1:]) * 1e3,
         "peak_mib": peak / 2**20,
@@ -209,7 +211,7 @@ def run(options: argparse.Namespace) -> list[dict[str, Any]]:
             row["median_cpu_ms"] = statistics.median(row["cpu_milliseconds"])
             row["median_mib"] = statistics.median(row["peak_mib"])
             row["processes"] = len(row["milliseconds"])
-            row["provenance"] = found["provenance"]
+            row |= {name: found[name] for name in ("provenance", "package") if name in found}
         row["command"] = "python benchmarks/span_loss.py"
         row["measured_at"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         _write(options.output, list(rows.values()))
