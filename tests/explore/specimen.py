@@ -94,8 +94,11 @@ def settings(index: int) -> list[Explorable]:
     return [specimen.settings[index] for specimen in SPECIMENS.values()]
 
 
-def goldens() -> Iterator[tuple[str, str, list[Any], Any, float]]:
-    """All golden values as (module, function, arguments, value, floor)."""
+@functools.cache
+def goldens() -> dict[str, list[tuple[str, list[Any], Any, float]]]:
+    """Of each module of JavaScript all golden values as (function, arguments, value, floor)."""
+    found: dict[str, list[tuple[str, list[Any], Any, float]]] = {}
     for name in SPECIMENS:
         for maths, function, arguments, value, *floor in getattr(module(name), "golden", tuple)():
-            yield maths, function, arguments, value, floor[0] if floor else 1e-300
+            found.setdefault(maths, []).append((function, arguments, value, floor[0] if floor else 1e-300))
+    return found

@@ -146,7 +146,8 @@ FRAMES = """async (input, [many, whose]) => {
       input.value = Number(input.min) + ((input.max - input.min) * ((i * 7) % many)) / many;
       input.dispatchEvent(new Event("input"));
     } else requestAnimationFrame(() => yardstick(i));
-    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    await new Promise(requestAnimationFrame); // which comes after the redraw, asked for before
+    input.getBoundingClientRect(); // the layout now: no frame more to wait for
   }
 }"""
 
