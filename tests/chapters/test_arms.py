@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gpkl_lib.chapters.recorders import arms, costs, standing
+from gpkl_lib.chapters.recorders import arms, costs, needs, standing
 from gpkl_lib.chapters.recorders.__main__ import main
 from gpkl_lib.cli import UsageError, read_recipe
 from gpkl_lib.corpora import toy_corpus
@@ -28,6 +28,7 @@ DOSES = """
 seeds = [1000]
 tested = false
 alpha = 0
+chosen = ["search: two views"]
 runs = [{ arm = "sigmoid's", method = "sigmoid" }, { arm = "softmax's", method = "softmax" }]
 """
 COSTS = """
@@ -148,6 +149,15 @@ def test_a_recipe_makes_what_it_is_made_from_and_chooses_by_dev(folder: Path) ->
     assert [len(summary.test) for summary in summaries.values()] == [3, 3, 3, 2]
     assert summaries["softmax"].difference is not None
     assert summaries["softmax"].difference.pairs == 2
+
+
+def test_what_a_recipe_is_made_from_is_made_once_and_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its search is asked for by the doses as well: to look twice would be to read every corpus of it twice."""
+    asked, of = [], arms.trials
+    monkeypatch.setattr(arms, "trials", lambda recipe: asked.append(recipe.path.stem) or of(recipe))
+    assert main([str(folder / "final.toml")]) == 0
+    assert asked == ["search", "doses", "final"]
+    assert [file.stem for file in needs(read_recipe(folder / "final.toml"))] == ["search", "costs", "doses"]
 
 
 def test_what_a_run_says_is_not_chosen_for_it(folder: Path) -> None:

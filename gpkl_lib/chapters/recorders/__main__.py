@@ -26,29 +26,36 @@ def main(words: Sequence[str]) -> int:
     file, *more = words
     try:
         recipe = cli.read_recipe(Path(file))
-        if recipe.recorder == cli.COMPARE:
-            return cli.main(["compare", "--recipe", file, *more])
-        command = f"python -m gpkl_lib.chapters.recorders {file}"
-        prepare(recipe)
-        if recipe.recorder == ARMS:
-            for needed in needs(recipe):
-                if main([str(needed), *more]):
-                    return 2
-            record_arms(recipe, more, command)
-        elif recipe.recorder in RECORDERS:
-            record(entries(recipe), recipe.record, command)
-        elif recipe.recorder.endswith(".py"):
-            for run in recipe.runs:
-                output = ["--output", str(recipe.record)]
-                subprocess.run([sys.executable, recipe.recorder, *output, *cli.flags(run), *more], check=True)
-        else:
-            known = ", ".join([cli.COMPARE, ARMS, *RECORDERS])
-            raise cli.UsageError(f"{file}: recorder must be one of {known}, or a script, got {recipe.recorder!r}")
+        return next(filter(None, (make(one, more) for one in [*map(cli.read_recipe, needs(recipe)), recipe])), 0)
     except (cli.UsageError, CheckpointError, TrainingError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     except subprocess.CalledProcessError as error:
         return error.returncode
+
+
+def make(recipe: cli.Recipe, words: Sequence[str]) -> int:
+    """Make what the record of one recipe lacks, those that it is made from being whole. Returns the exit code.
+
+    Raises:
+        UsageError: a recorder that there is not.
+    """
+    file = str(recipe.path)
+    command = f"python -m gpkl_lib.chapters.recorders {file}"
+    if recipe.recorder == cli.COMPARE:
+        return cli.main(["compare", "--recipe", file, *words])
+    prepare(recipe)
+    if recipe.recorder == ARMS:
+        record_arms(recipe, words, command)
+    elif recipe.recorder in RECORDERS:
+        record(entries(recipe), recipe.record, command)
+    elif recipe.recorder.endswith(".py"):
+        output = ["--output", str(recipe.record)]
+        for run in recipe.runs:
+            subprocess.run([sys.executable, recipe.recorder, *output, *cli.flags(run), *words], check=True)
+    else:
+        known = ", ".join([cli.COMPARE, ARMS, *RECORDERS])
+        raise cli.UsageError(f"{file}: recorder must be one of {known}, or a script, got {recipe.recorder!r}")
     return 0
 
 

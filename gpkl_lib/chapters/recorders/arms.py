@@ -96,12 +96,15 @@ def cells(recipe: cli.Recipe) -> list[tuple[Settings, Settings]]:
 
 
 def needs(recipe: cli.Recipe) -> list[Path]:
-    """The recipes whose records a recipe is made from, in the order of its runs."""
+    """The recipes whose records a recipe is made from, each once and after those that it is made from itself."""
+    if recipe.recorder != ARMS:
+        return []
     names = []
     for run in recipe.runs:
         names += [_split(recipe, source)[0] for source in run.get("chosen", ())]
         names += [run[key] for key in ("doses", "costs") if key in run]
-    return [recipe.path.with_name(f"{name}.toml") for name in dict.fromkeys(names)]
+    files = [recipe.path.with_name(f"{name}.toml") for name in dict.fromkeys(names)]
+    return list(dict.fromkeys(one for file in files for one in (*needs(cli.read_recipe(file)), file)))
 
 
 def standing(file: Path) -> tuple[int, int]:
