@@ -26,12 +26,15 @@ def main(words: Sequence[str]) -> int:
     file, *more = words
     try:
         recipe = cli.read_recipe(Path(file))
-        return next(filter(None, (make(one, more) for one in [*map(cli.read_recipe, needs(recipe)), recipe])), 0)
+        for one in [*map(cli.read_recipe, needs(recipe)), recipe]:
+            if code := make(one, more):
+                return code
     except (cli.UsageError, CheckpointError, TrainingError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     except subprocess.CalledProcessError as error:
         return error.returncode
+    return 0
 
 
 def make(recipe: cli.Recipe, words: Sequence[str]) -> int:
