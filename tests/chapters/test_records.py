@@ -41,8 +41,8 @@ ARMED = [
     if recipe.recorder == ARMS
 ]
 UNDERWAY: set[str] = {
-    *("minilm-arms", "vat-costs", "vat-weights", "vat-arms", "uda-costs", "uda-weights", "uda-arms"),
-    *("distillation-costs", "distillation-weights", "distillation-arms", "few-weights", "few-arms"),
+    *("vat-costs", "vat-weights", "vat-arms", "uda-costs", "uda-weights", "uda-arms", "distillation-costs"),
+    *("distillation-weights", "distillation-arms", "few-weights", "few-arms"),
 }
 """Records that are not whole yet; each goes when it is."""
 MEASURED = {
