@@ -9,7 +9,7 @@ from pages import ROOT
 from gpkl_lib.experiments import by_method, contrasts, read_rows
 from gpkl_lib.statistics import PairedDifference
 
-RECORDS = {"toy-arms": "toy corpora", "germeval-arms": "GermEval 2014"}
+RECORDS = {"toy-arms": "toy corpora", "germeval-arms": "GermEval 2014", "minilm-arms": "WNUT-17 with MiniLM"}
 WAYS = {
     "none at the same time": "one view, for the same time",
     "two views": "two views without a divergence",
@@ -70,3 +70,8 @@ def test_the_table_and_the_sentences_below_it_are_the_records() -> None:
     assert verdicts == ["equivalent"] * 3  # "none of it is worth half a point"
     sigmoid, views = (said(asked[pair].difference) for pair in (ASKED[0], ASKED[2]))
     assert f"the divergence adds\n{sigmoid} points to two views, and two views {views} to one" in readme
+    summaries = by_method(read_rows(RESULTS / "minilm-arms.jsonl"))
+    tweets = contrasts(summaries, ASKED[0], ASKED[1], ("two views", "none"))  # one family
+    assert {contrast.verdict.word for contrast in tweets.values()} == {"undecided"}  # "decide nothing"
+    assert f"ten seeds decide nothing: the divergence adds {said(tweets[ASKED[0]].difference)} to two views" in readme
+    assert tweets[ASKED[0]].difference.pairs == 10

@@ -383,6 +383,5 @@ def test_the_comparisons_are_found():
         "toy-alpha",
         "toy-short",
         "toy-small",
-        "wnut17",
         "germeval2014",
     }

@@ -17,22 +17,22 @@ RESULTS = Path(__file__).parents[2] / "book/_results"
 class TestWhatWasChosen:
     """Of a record: the weight that dev took, and whether the grid ended there."""
 
-    ROWS = read_rows(RESULTS / "wnut17.jsonl")
+    ROWS = read_rows(RESULTS / "toy-short.jsonl")
 
     def test_an_inner_weight_has_the_ends_of_its_grid_beside_it(self) -> None:
-        assert choice(by_method(self.ROWS)["squared"], self.ROWS) == "0.0003 of 0.0001 to 0.01"
+        assert choice(by_method(self.ROWS)["softmax"], self.ROWS) == "0.1 of 0.03 to 3"
 
     def test_an_end_of_the_grid_is_named(self) -> None:
         sigmoid = by_method(self.ROWS)["sigmoid"]
-        assert choice(sigmoid, self.ROWS) == "0.01 of 0.01 to 1: the lowest"
-        assert choice(replace(sigmoid, alpha=1.0), self.ROWS) == "1 of 0.01 to 1: the highest"
+        assert choice(sigmoid, self.ROWS) == "0.03 of 0.03 to 3: the lowest"
+        assert choice(replace(sigmoid, alpha=3.0), self.ROWS) == "3 of 0.03 to 3: the highest"
 
     def test_no_choice_is_no_choice(self) -> None:
         summaries = by_method(self.ROWS)
         assert [choice(summaries[name], self.ROWS) for name in ("none", "two views")] == ["", ""]
-        one = [row for row in self.ROWS if row["config"]["alpha"] == 0.01]
-        assert choice(summaries["softmax"], one) == "0.01, the only one"
-        with pytest.raises(ValueError, match="some of softmax on wnut17, got none"):
+        one = [row for row in self.ROWS if row["config"]["alpha"] == 0.1]
+        assert choice(summaries["softmax"], one) == "0.1, the only one"
+        with pytest.raises(ValueError, match="some of softmax on toy, got none"):
             choice(summaries["softmax"], [])
 
     def test_a_setting_of_the_method_s_own(self) -> None:
@@ -43,4 +43,4 @@ class TestWhatWasChosen:
     def test_an_interval_or_that_there_is_none(self) -> None:
         summaries = by_method(self.ROWS)
         assert interval(summaries["none"].difference) == "baseline"
-        assert interval(summaries["sigmoid"].difference) == "+0.0159 [-0.0007, +0.0325]"
+        assert interval(summaries["sigmoid"].difference) == "+0.0294 [+0.0222, +0.0366]"
