@@ -2,7 +2,7 @@
 
 import typing
 
-from gpkl_lib.chapters.cells import badges, difference_plot, recipe, source, table, verdict
+from gpkl_lib.chapters.cells import badges, recipe, source, table, verdict
 
 if typing.TYPE_CHECKING:
     from gpkl_lib.chapters.live import TrainingPanel, training_panel
@@ -10,7 +10,6 @@ if typing.TYPE_CHECKING:
 __all__ = [
     "TrainingPanel",
     "badges",
-    "difference_plot",
     "recipe",
     "source",
     "table",

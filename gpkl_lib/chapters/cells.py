@@ -1,4 +1,4 @@
-"""What the chapters' cells show again and again: tables, sources, recipes, verdicts, badges, differences by seed."""
+"""What the chapters' cells show again and again: a table, the source of a function, a recipe, a verdict, a badge."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ import ast
 import html
 import inspect
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from IPython.display import HTML, Markdown
 from torch import Tensor
-
-from gpkl_lib.experiments import MARGIN
-from gpkl_lib.palette import PALETTE
-from gpkl_lib.statistics import paired_difference
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]]) -> HTML:
@@ -113,34 +109,3 @@ def verdict(claim: str, a: Tensor | float, b: Tensor | float = 0.0) -> None:
     one, other = (torch.as_tensor(x, dtype=torch.float64).detach() for x in (a, b))
     largest = (one - other).abs().max().item()
     print(f"{claim}: {'exact' if largest == 0 else f'largest difference {largest:.1e}'}")
-
-
-def difference_plot(axes: Any, f1: Mapping[str, Mapping[int, float]], pairs: Iterable[tuple[str, str]]) -> None:
-    r"""Differences of F1 on axes of Matplotlib, a row each: a dot a seed, a diamond at the mean, its 95 % t interval.
-
-    The band reaches from 0 as far as the margin within which two methods are called equivalent.
-
-    Args:
-        axes: empty ones.
-        f1: of each method, by seed.
-        pairs: (method, rival), the uppermost first.
-
-    Example:
-        >>> from matplotlib.figure import Figure
-        >>> axes = Figure().subplots()
-        >>> difference_plot(axes, {"sigmoid": {0: 0.52, 1: 0.51}, "none": {0: 0.5, 1: 0.5}}, [("sigmoid", "none")])
-        >>> axes.get_yticklabels()[0].get_text()
-        'sigmoid\nminus none'
-    """
-    labels = []
-    for y, (a, b) in enumerate(pairs):
-        changes = [f1[a][seed] - f1[b][seed] for seed in f1[a]]
-        axes.plot(changes, [-y - 0.22] * len(changes), "o", color=PALETTE["grey"], ms=3.5)
-        d = paired_difference(f1[a], f1[b])
-        axes.errorbar(d.mean, -y, xerr=[[d.mean - d.low], [d.high - d.mean]], fmt="D", color=PALETTE["blue"], capsize=4)
-        labels.append(f"{a}\nminus {b}")
-    axes.axvspan(-MARGIN, MARGIN, color=PALETTE["grey"], alpha=0.25, lw=0)
-    axes.axvline(0, color=PALETTE["ink"], lw=1)
-    axes.set(yticks=[-y for y in range(len(labels))], yticklabels=labels)
-    axes.tick_params(axis="y", labelsize=9)
-    axes.set_xlabel("difference in test F1, same seed")

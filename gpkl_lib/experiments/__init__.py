@@ -24,7 +24,7 @@ from gpkl_lib.experiments.errors import (
     counts_of_type,
     span_errors,
 )
-from gpkl_lib.experiments.plots import comparison_figure
+from gpkl_lib.experiments.plots import comparison_figure, difference_plot
 from gpkl_lib.experiments.records import identity, provenance, read_counts
 from gpkl_lib.experiments.runner import compare, run_trial, score_record
 from gpkl_lib.experiments.summary import (
@@ -81,6 +81,7 @@ __all__ = [
     "counts_of_nested",
     "counts_of_type",
     "dask_client",
+    "difference_plot",
     "error_rows",
     "errors_table",
     "grid",

@@ -1,16 +1,17 @@
-"""The figure of a comparison: every seed is a point."""
+"""The figures of a comparison: every seed is a point."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
 from gpkl_lib._optional import optional
 from gpkl_lib._storage import Row
 from gpkl_lib.corpora import visible
-from gpkl_lib.experiments.summary import f1_by_seed, groups, label, summarise, titles, variants
+from gpkl_lib.experiments.summary import MARGIN, f1_by_seed, groups, label, summarise, titles, variants
 from gpkl_lib.palette import PALETTE
+from gpkl_lib.statistics import paired_difference
 from gpkl_lib.training import METHODS, TWO_VIEWS
 
 
@@ -40,6 +41,37 @@ def comparison_figure(rows: Sequence[Row]) -> Any:
         _methods(left, group, title)
         _weights(right, group)
     return figure
+
+
+def difference_plot(axes: Any, f1: Mapping[str, Mapping[int, float]], pairs: Iterable[tuple[str, str]]) -> None:
+    r"""Differences of F1 on axes of Matplotlib, a row each: a dot a seed, a diamond at the mean, its 95 % t interval.
+
+    The band reaches from 0 as far as the margin within which two methods are called equivalent.
+
+    Args:
+        axes: empty ones.
+        f1: of each method, by seed.
+        pairs: (method, rival), the uppermost first.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> axes = Figure().subplots()
+        >>> difference_plot(axes, {"sigmoid": {0: 0.52, 1: 0.51}, "none": {0: 0.5, 1: 0.5}}, [("sigmoid", "none")])
+        >>> axes.get_yticklabels()[0].get_text()
+        'sigmoid\nminus none'
+    """
+    labels = []
+    for y, (a, b) in enumerate(pairs):
+        changes = [f1[a][seed] - f1[b][seed] for seed in f1[a]]
+        axes.plot(changes, [-y - 0.22] * len(changes), "o", color=PALETTE["grey"], ms=3.5)
+        d = paired_difference(f1[a], f1[b])
+        axes.errorbar(d.mean, -y, xerr=[[d.mean - d.low], [d.high - d.mean]], fmt="D", color=PALETTE["blue"], capsize=4)
+        labels.append(f"{a}\nminus {b}")
+    axes.axvspan(-MARGIN, MARGIN, color=PALETTE["grey"], alpha=0.25, lw=0)
+    axes.axvline(0, color=PALETTE["ink"], lw=1)
+    axes.set(yticks=[-y for y in range(len(labels))], yticklabels=labels)
+    axes.tick_params(axis="y", labelsize=9)
+    axes.set_xlabel("difference in test F1, same seed")
 
 
 def _methods(axes: Any, group: Sequence[Row], title: str) -> None:

@@ -4,7 +4,8 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from gpkl_lib.chapters.cells import badges, difference_plot, recipe, source, table, verdict
+from gpkl_lib.chapters.cells import badges, recipe, source, table, verdict
+from gpkl_lib.experiments import difference_plot
 from gpkl_lib.losses import log_1_plus_sum_exp, multilabel_cross_entropy
 
 
