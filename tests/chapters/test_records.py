@@ -120,9 +120,7 @@ def test_every_row_is_named_by_its_settings(name: str) -> None:
         assert identity(settings(name, row)) == key
 
 
-BEFORE = {
-    *("corpora-alpha", "distillation", "germeval2014", "toy-alpha", "toy-short", "uda", "vat"),
-}
+BEFORE = {"corpora-alpha", "distillation", "germeval2014", "toy-alpha", "toy-short", "uda", "vat"}
 """Records from before a file had to be of one commit and to count test sentences; each goes when it is made again."""
 
 
