@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
+from textwrap import fill
 from typing import Any
 
 from gpkl_lib._optional import optional
@@ -66,10 +67,10 @@ def difference_plot(axes: Any, f1: Mapping[str, Mapping[int, float]], pairs: Ite
         axes.plot(changes, [-y - 0.22] * len(changes), "o", color=PALETTE["grey"], ms=3.5)
         d = paired_difference(f1[a], f1[b])
         axes.errorbar(d.mean, -y, xerr=[[d.mean - d.low], [d.high - d.mean]], fmt="D", color=PALETTE["blue"], capsize=4)
-        labels.append(f"{a}\nminus {b}")
+        labels.append("\n".join([fill(a, 30), fill(f"minus {b}", 30)]))
     axes.axvspan(-MARGIN, MARGIN, color=PALETTE["grey"], alpha=0.25, lw=0)
     axes.axvline(0, color=PALETTE["ink"], lw=1)
-    axes.set(yticks=[-y for y in range(len(labels))], yticklabels=labels)
+    axes.set(yticks=[-y for y in range(len(labels))], yticklabels=labels, ylim=(0.4 - len(labels), 0.4))
     axes.tick_params(axis="y", labelsize=9)
     axes.set_xlabel("difference in test F1, same seed")
 

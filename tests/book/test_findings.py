@@ -75,3 +75,14 @@ def test_the_table_and_the_sentences_below_it_are_the_records() -> None:
     assert {contrast.verdict.word for contrast in tweets.values()} == {"undecided"}  # "decide nothing"
     assert f"ten seeds decide nothing: the divergence adds {said(tweets[ASKED[0]].difference)} to two views" in readme
     assert tweets[ASKED[0]].difference.pairs == 10
+
+
+def test_what_unlabelled_sentences_are_worth_and_what_their_time() -> None:
+    rows = [row for row in read_rows(RESULTS / "uda-arms.jsonl") if row["corpus"]["name"] == "toy"]
+    assert {row["corpus"]["train"]["sentences"] for row in rows} == {100}
+    ways = ("uda at T = 1", "none at the same time")
+    found = contrasts(by_method(rows), *((way, "none") for way in ways))
+    uda, time = (said(found[way, "none"].difference) for way in ways)
+    readme = (ROOT / "README.md").read_text("utf-8").replace("\n", " ")
+    assert f"UDA's unlabelled sentences are worth {uda} points to a toy tagger with 100 labels; " in readme
+    assert f"more epochs of the labels alone, for the same time, {time}." in readme

@@ -120,7 +120,7 @@ def test_a_chapter_that_trains_reaches_every_method_and_its_records(library: Any
         "germeval2014",
     }
     assert {f"{name}.jsonl" for name in used} <= records
-    assert not {"vat.jsonl", "uda.jsonl", "distillation.jsonl"} & records
+    assert not {"vat-arms.jsonl", "uda-arms.jsonl", "distillation-arms.jsonl"} & records
     assert not below(found, "gpkl_lib/cli/")
 
 
