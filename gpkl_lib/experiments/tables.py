@@ -221,7 +221,7 @@ def choice(summary: MethodSummary, rows: Sequence[Row], setting: str = "alpha") 
     Args:
         summary: of a method.
         rows: the record that it is made from; they may hold other methods and corpora as well.
-        setting: a name of the configuration.
+        setting: a number of the configuration, by its name.
 
     Raises:
         ValueError: no row of that method and corpus.
@@ -231,10 +231,10 @@ def choice(summary: MethodSummary, rows: Sequence[Row], setting: str = "alpha") 
         '0.4, the only one'
     """
     mine = [row for row in rows if (label(row), row["corpus"]["name"]) == (summary.method, summary.corpus)]
-    offered = sorted({row["config"][setting] for row in mine})
+    offered = sorted({float(row["config"][setting]) for row in mine})  # a row has "inf" for an infinite temperature
     if not offered:
         raise ValueError(f"rows must have some of {summary.method} on {summary.corpus}, got none")
-    chosen = summary.own[setting] if setting in summary.own else getattr(summary, setting)
+    chosen = float(summary.own[setting] if setting in summary.own else getattr(summary, setting))
     if len(offered) == 1:
         return f"{chosen:g}, the only one" if chosen else ""
     edge = {offered[0]: ": the lowest", offered[-1]: ": the highest"}.get(chosen, "")

@@ -41,8 +41,7 @@ ARMED = [
     if recipe.recorder == ARMS
 ]
 UNDERWAY: set[str] = {
-    *("vat-costs", "vat-weights", "vat-arms", "distillation-weights", "distillation-arms", "few-weights"),
-    *("few-arms",),
+    *("vat-weights", "vat-arms", "few-weights", "few-arms"),
 }
 """Records that are not whole yet; each goes when it is."""
 MEASURED = {
@@ -120,7 +119,7 @@ def test_every_row_is_named_by_its_settings(name: str) -> None:
         assert identity(settings(name, row)) == key
 
 
-BEFORE = {"corpora-alpha", "distillation", "germeval2014", "toy-alpha", "toy-short", "vat"}
+BEFORE = {"corpora-alpha", "germeval2014", "toy-alpha", "toy-short", "vat"}
 """Records from before a file had to be of one commit and to count test sentences; each goes when it is made again."""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gpkl_lib._storage import read_rows
-from gpkl_lib.experiments.summary import by_method, summarise
+from gpkl_lib.experiments.summary import by_method
 from gpkl_lib.experiments.tables import choice, interval
 
 RESULTS = Path(__file__).parents[2] / "book/_results"
@@ -36,9 +36,15 @@ class TestWhatWasChosen:
             choice(summaries["softmax"], [])
 
     def test_a_setting_of_the_method_s_own(self) -> None:
-        rows = read_rows(RESULTS / "vat.jsonl")
-        vat = next(m for m in summarise(rows) if (m.method, m.corpus) == ("vat", "wnut17"))
-        assert choice(vat, rows, "epsilon") == "0.01 of 0.01 to 0.1: the lowest"
+        rows = [row for row in read_rows(RESULTS / "distillation-weights.jsonl") if row["arm"] == "toy: open spans"]
+        assert choice(by_method(rows)["toy: open spans"], rows, "open_above") == "-2 of -10 to -2: the highest"
+
+    def test_an_infinite_temperature_is_a_number_like_another(self) -> None:
+        rows = [row for row in read_rows(RESULTS / "distillation-weights.jsonl") if row["arm"] == "toy: every span"]
+        assert "inf" in {row["config"]["temperature"] for row in rows}
+        every = by_method(rows)["toy: every span"]
+        assert choice(every, rows, "temperature") == "2 of 1 to inf"
+        assert choice(replace(every, own={"temperature": "inf"}), rows, "temperature") == "inf of 1 to inf: the highest"
 
     def test_an_interval_or_that_there_is_none(self) -> None:
         summaries = by_method(self.ROWS)
