@@ -41,7 +41,7 @@ ARMED = [
     if recipe.recorder == ARMS
 ]
 UNDERWAY: set[str] = {
-    *("vat-weights", "vat-arms", "few-weights", "few-arms"),
+    *("vat-arms", "few-weights", "few-arms"),
 }
 """Records that are not whole yet; each goes when it is."""
 MEASURED = {
