@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pages import ROOT
 
-from gpkl_lib.experiments import by_method, contrasts, read_rows
+from gpkl_lib.experiments import Contrast, by_method, contrasts, read_rows
 from gpkl_lib.statistics import PairedDifference
 
 RECORDS = {"toy-arms": "toy corpora", "germeval-arms": "GermEval 2014", "minilm-arms": "WNUT-17 with MiniLM"}
@@ -77,12 +77,29 @@ def test_the_table_and_the_sentences_below_it_are_the_records() -> None:
     assert tweets[ASKED[0]].difference.pairs == 10
 
 
+def asked(name: str, corpus: str, *pairs: tuple[str, str]) -> dict[tuple[str, str], Contrast]:
+    """Contrasts of a record of several corpora, a family for each."""
+    rows = [row for row in read_rows(RESULTS / f"{name}.jsonl") if row["corpus"]["name"] == corpus]
+    return contrasts(by_method(rows), *pairs)
+
+
 def test_what_unlabelled_sentences_are_worth_and_what_their_time() -> None:
-    rows = [row for row in read_rows(RESULTS / "uda-arms.jsonl") if row["corpus"]["name"] == "toy"]
-    assert {row["corpus"]["train"]["sentences"] for row in rows} == {100}
-    ways = ("uda at T = 1", "none at the same time")
-    found = contrasts(by_method(rows), *((way, "none") for way in ways))
-    uda, time = (said(found[way, "none"].difference) for way in ways)
+    ways = [(way, "none") for way in ("uda at T = 1", "none at the same time")]
+    found = [asked("uda-arms", corpus, *ways).values() for corpus in ("toy", "germeval2014")]
+    (uda, time), (german_uda, german_time) = ([said(contrast.difference) for contrast in ones] for ones in found)
     readme = (ROOT / "README.md").read_text("utf-8").replace("\n", " ")
-    assert f"UDA's unlabelled sentences are worth {uda} points to a toy tagger with 100 labels; " in readme
-    assert f"more epochs of the labels alone, for the same time, {time}." in readme
+    assert (
+        f"UDA adds {uda} points to labels alone on toy corpora with 100 labelled sentences and {german_uda} on"
+        in readme
+    )
+    assert f"for the time of UDA's steps, add {time} and {german_time}." in readme
+
+
+def test_no_teacher_is_better_than_labels_for_the_same_time() -> None:
+    """As the sentence has it: in no comparison is distillation better."""
+    rival = "none at the same time"
+    for corpus in ("toy", "germeval2014"):
+        found = asked(
+            "distillation-arms", corpus, ("every span", rival), ("open spans", rival), ("open spans", "every span")
+        )
+        assert not [pair for pair, contrast in found.items() if pair[1] == rival and contrast.verdict.word == "better"]
