@@ -96,7 +96,8 @@ def test_what_unlabelled_sentences_are_worth_and_what_their_time() -> None:
 
 
 def test_no_teacher_is_better_than_labels_for_the_same_time() -> None:
-    """As the sentence has it: in no comparison is distillation better."""
+    sentence = "In no comparison is distillation better than labels for the same time."
+    assert sentence in (ROOT / "README.md").read_text("utf-8").replace("\n", " ")
     rival = "none at the same time"
     for corpus in ("toy", "germeval2014"):
         found = asked(

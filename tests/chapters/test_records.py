@@ -245,9 +245,8 @@ def test_so_they_are_by_what_the_record_says_of_the_corpora(name: str, monkeypat
     monkeypatch.setattr(Teacher, "name", property(lambda self: names[str(self.folder)]))
     monkeypatch.setattr(trials, "bare", lambda corpus: corpus)
     monkeypatch.setattr(trials, "contents", lambda corpus: corpus.config["contents"])
-    seen: dict[
-        tuple[str, str, int], dict[str, dict[str, Any]]
-    ] = {}  # the sentences of one seed may be of several kinds
+    # the sentences of one seed may be of several kinds
+    seen: dict[tuple[str, str, int], dict[str, dict[str, Any]]] = {}
     for row in rows:
         place = (row["corpus"]["name"], row["arm"], row["config"]["seed"])
         seen.setdefault(place, {})[row["corpus"]["train"]["sha256"]] = row
